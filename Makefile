@@ -1,0 +1,38 @@
+# Needs only Python 3.11+, venv and make: every target sets up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: $(STAMP) ## Make an example log with known truth, analyse it, say where the report is
+	$(BIN)/confound simulate example --out build/demo/run --force
+	$(BIN)/confound analyze build/demo/run --out build/demo/report --force
+	@echo
+	@echo "The log:    build/demo/run/responses.parquet (its truth: build/demo/run/truth.json)"
+	@echo "The report: build/demo/report"
+
+test: $(STAMP) ## Run all tests
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP) ## Measure speed against what an analyst would write with pandas and scipy
+	$(BIN)/python -m benchmarks.speed
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,9 @@
+"""The exceptions a user may catch."""
+
+
+class ConfoundError(Exception):
+    """Anything `confound` refuses to do; the message says what is wrong, where, and the mend."""
+
+
+class InputError(ConfoundError):
+    """A log, a study file or an option that cannot be analysed as it is."""

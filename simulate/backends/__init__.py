@@ -1,0 +1,1 @@
+"""What answers the questions: a backend turns prompts into answers."""
