@@ -17,8 +17,9 @@ $(STAMP): pyproject.toml
 	touch $@
 
 demo: $(STAMP) ## Make an example log with known truth, analyse it, say where the report is
-	$(BIN)/confound simulate example --out build/demo/run --force
-	$(BIN)/confound analyze build/demo/run --out build/demo/report --force
+	rm -rf build/demo/run
+	$(BIN)/confound simulate example --out build/demo/run
+	$(BIN)/confound analyze build/demo/run --out build/demo/report
 	@echo
 	@echo "The log:    build/demo/run/responses.parquet (its truth: build/demo/run/truth.json)"
 	@echo "The report: build/demo/report"
