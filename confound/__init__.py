@@ -1,3 +1,25 @@
 """Checks experiments on language-model users for user drift, and says how much of the effect is causal."""
 
+from typing import TYPE_CHECKING, Any
+
+from confound.errors import ConfoundError, InputError
+
+if TYPE_CHECKING:
+    from confound.analysis import analyze
+    from confound.result import Analysis
+
 __version__ = "0.1.0"
+__all__ = ["Analysis", "ConfoundError", "InputError", "analyze"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs pandas and statsmodels on first use, so that `confound --help` answers at once."""
+    if name == "analyze":
+        from confound.analysis import analyze
+
+        return analyze
+    if name == "Analysis":
+        from confound.result import Analysis
+
+        return Analysis
+    raise AttributeError(f"module 'confound' has no attribute {name!r}")

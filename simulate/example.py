@@ -175,9 +175,7 @@ def _refuse_occupied(out: Path) -> None:
     except OSError as error:
         raise InputError(f"{out}: is no folder to write in ({error}). Choose another with --out") from error
     if occupied is not None:
-        raise InputError(
-            f"{out}: already holds {occupied.name}. Choose another folder with --out, or empty this one"
-        )
+        raise InputError(f"{out}: already holds {occupied.name}. Choose another folder with --out, or empty this one")
 
 
 def _truth_text(known: Truth, **settings: int) -> str:

@@ -1,0 +1,1 @@
+"""Speed, against what an analyst would write instead."""

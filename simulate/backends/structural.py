@@ -378,9 +378,7 @@ def truth(structure: Structure, personas: Personas, *, control: str, treated: st
     )
 
 
-def response_frame(
-    structure: Structure, personas: Personas, answers: Answers, *, study: str = "study"
-) -> pd.DataFrame:
+def response_frame(structure: Structure, personas: Personas, answers: Answers, *, study: str = "study") -> pd.DataFrame:
     """Return the answers as a response table, one row an answer.
 
     Rows are ordered by persona, arm, trial and question. An Unknown has neither `response` nor `value`; a
@@ -536,9 +534,7 @@ def _check_distributions(table: Floats, what: str) -> None:
 def _check_values(values: tuple[float, ...] | None, role: str, n_options: int, where: str) -> None:
     if values is None:
         if role == "outcome":
-            raise InputError(
-                f"{where}: an outcome needs option_values, one for each of its {n_options} options"
-            )
+            raise InputError(f"{where}: an outcome needs option_values, one for each of its {n_options} options")
         return
     if len(values) != n_options or not np.all(np.isfinite(values)) or not np.all(np.diff(values) > 0):
         raise InputError(f"{where}: option_values must be {n_options} rising numbers but got {values}")

@@ -31,9 +31,7 @@ STANDARD_ERRORS = 4.5
 def make_structure(rng: np.random.Generator | None = None, **changes: Any) -> Structure:
     """Return a structure with three arms, three classes and unequal refusals, its tables random."""
     rng = np.random.default_rng(1) if rng is None else rng
-    outcome = Question(
-        "buy", "outcome", ("no", "maybe", "yes"), rng.dirichlet(np.ones(3), (3, 3)), (0.0, 1.0, 5.0)
-    )
+    outcome = Question("buy", "outcome", ("no", "maybe", "yes"), rng.dirichlet(np.ones(3), (3, 3)), (0.0, 1.0, 5.0))
     control = Question("party", "negative_control", ("a", "b", "c", "d"), rng.dirichlet(np.ones(4), 3))
     confounder = Question("region", "confounder", ("north", "south"), rng.dirichlet(np.ones(2), 3))
     settings_ = {
@@ -275,9 +273,7 @@ def test_draws_differ_by_everything_in_their_key() -> None:
     assert len({keyed_generator(*key).random() for key in keys}) == len(keys)
     structure = make_structure()
     personas = draw_personas(structure, people(30), seed=0)
-    first, later = (
-        draw_answers(structure, personas, trials=5, seed=0, iteration=iteration) for iteration in (0, 1)
-    )
+    first, later = (draw_answers(structure, personas, trials=5, seed=0, iteration=iteration) for iteration in (0, 1))
     assert np.mean(first.latent != later.latent) > 0.1
     assert np.mean(first.responses != later.responses) > 0.1
 

@@ -1,0 +1,285 @@
+"""The one pass: a log in, one result object out."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+import confound
+from confound import checks, estimates, responses, verdict
+from confound.cells import Cell, cells
+from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes
+from confound.counts import group
+from confound.errors import InputError
+from confound.notes import Note
+from confound.questions import resolve
+from confound.result import CONTRASTS, DATA, DRIFT, EFFECTS, QUESTIONS, WARNINGS, Analysis, Description
+from confound.settings import Design, Settings, read_study_files
+from confound.sources import LogLike
+
+Track = Callable[[Sequence[Contrast]], Iterator[Contrast]]
+VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
+PARTS = ("drift", "effects")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A log that was read and checked, before any statistic.
+
+    Attributes
+    ----------
+    cells : tuple of Cell
+    contrasts : tuple of Contrast
+        Of outcomes and negative controls.
+    notes : tuple of Note
+    arms : dict
+        Study -> its control arm.
+    """
+
+    cells: tuple[Cell, ...]
+    contrasts: tuple[Contrast, ...]
+    notes: tuple[Note, ...]
+    arms: Mapping[str, str]
+
+
+def analyze(
+    data: LogLike,
+    *,
+    rename: Mapping[str, str] | None = None,
+    outcome: Sequence[str] = (),
+    negative_control: Sequence[str] = (),
+    confounder: Sequence[str] = (),
+    control: Sequence[str] | Mapping[str, str] = (),
+    order: Mapping[str, Sequence[str]] | None = None,
+    bins: Mapping[str, int] | None = None,
+    study_file: Sequence[str | Path] = (),
+    design: Design | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    skip: Sequence[str] = (),
+    track: Track = iter,
+) -> Analysis:
+    """Measure user drift and the effect in a log of an experiment on simulated users.
+
+    Parameters
+    ----------
+    data : path, sequence of paths, pandas.DataFrame, pyarrow.Table or ibis.Table
+        The response table, one row an answer; see the README for its columns. Paths may be folders and globs.
+    rename : mapping, optional
+        The log's name of a column -> the response table's, such as ``{"user_id": "persona"}``.
+    outcome, negative_control, confounder : sequence of str
+        Questions with that role, globs allowed; they override column `role`.
+    control : sequence of str, or mapping
+        Control arms, for every study that has them, or for one study if written ``"study=arm"``; or study -> arm.
+        By default an arm called control, baseline,
+        placebo, untreated or 0, else the first in sorted order.
+    order : mapping, optional
+        Question (globs allowed) -> its answers from low to high; they count 1, 2, ...
+    bins : mapping, optional
+        Question -> number of quantile bins for its numeric answers.
+    study_file : sequence of path
+        YAML files that give roles, options and values of questions.
+    design : {"within", "between"}, optional
+        By default within where at least half of the personas are in both arms, else between; for each contrast.
+    confidence : float
+        Of the intervals, in (0, 1).
+    seed : int
+        Of the tests that cannot be exact. The same seed gives the same result to the last byte.
+    skip : sequence of {"drift", "effects"}
+        Parts to leave out.
+    track : callable
+        Wraps the sequence of contrasts, to show progress.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    InputError
+        Where the log or an option cannot be used; the message names the file, the column, the rows and the mend.
+    """
+    settings, options = _settings(
+        outcome=outcome,
+        negative_control=negative_control,
+        confounder=confounder,
+        control=control,
+        order=order,
+        bins=bins,
+        study_file=study_file,
+        design=design,
+        confidence=confidence,
+        seed=seed,
+    )
+    unknown = set(skip) - set(PARTS)
+    if unknown:
+        raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
+    prepared = prepare(data, rename or {}, settings)
+    rows: dict[str, list[dict[str, Any]]] = {"drift": [], "effects": []}
+    for contrast in track(prepared.contrasts):
+        if contrast.cell.role == "negative_control" and "drift" not in skip:
+            rows["drift"].append(estimates.drift_row(contrast, seed=seed))
+        if contrast.cell.role == "outcome" and "effects" not in skip:
+            rows["effects"] += estimates.effect_rows(contrast, confidence=confidence)
+    drift, effect = _corrected(rows["drift"]), pd.DataFrame(rows["effects"], columns=list(EFFECTS))
+    return Analysis(
+        data=_data(prepared.cells),
+        drift=drift,
+        effects=effect,
+        warnings=_remarks(prepared),
+        verdict=tuple(verdict.sentences(drift, effect, confidence)),
+        settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)},
+        versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
+    )
+
+
+def _settings(
+    *,
+    outcome: Sequence[str] = (),
+    negative_control: Sequence[str] = (),
+    confounder: Sequence[str] = (),
+    control: Sequence[str] | Mapping[str, str] = (),
+    order: Mapping[str, Sequence[str]] | None = None,
+    bins: Mapping[str, int] | None = None,
+    study_file: Sequence[str | Path] = (),
+    design: Design | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[Settings, dict[str, Any]]:
+    """Check the options, and list them as they go into `analysis.json`."""
+    roles = {"outcome": tuple(outcome), "negative_control": tuple(negative_control), "confounder": tuple(confounder)}
+    asked: tuple[tuple[str | None, str], ...] = (
+        tuple(control.items()) if isinstance(control, Mapping) else tuple((None, arm) for arm in control)
+    )
+    questions, from_files = read_study_files(study_file)
+    settings = Settings(
+        roles=roles,
+        order={name: tuple(answers) for name, answers in (order or {}).items()},
+        bins=dict(bins or {}),
+        control=from_files + asked,
+        questions=questions,
+        design=design,
+        confidence=confidence,
+        seed=seed,
+    )
+    listed = {
+        **{role: list(patterns) for role, patterns in roles.items()},
+        "control": [{"study": study, "arm": arm} for study, arm in asked],
+        "order": {name: list(answers) for name, answers in settings.order.items()},
+        "bins": dict(settings.bins),
+        "study_file": [str(path) for path in study_file],
+        "design": design,
+        "confidence": confidence,
+        "seed": seed,
+    }
+    return settings, listed
+
+
+def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **options: Any) -> Description:
+    """Validate a log and say what it holds, without any statistic.
+
+    Parameters
+    ----------
+    data, rename, **options
+        As for `analyze`, but for `confidence`, `seed`, `skip` and `track`.
+
+    Raises
+    ------
+    InputError
+        As `analyze`.
+    """
+    settings, _ = _settings(**options)
+    prepared = prepare(data, rename or {}, settings)
+    questions = {
+        (cell.study, cell.question): (
+            *(cell.study, cell.question, cell.role, cell.scale.kind),
+            *(", ".join(cell.scale.answers) or "numbers", cell.scale.source),
+        )
+        for cell in prepared.cells
+    }
+    designs = {
+        (c.cell.study, c.cell.model, c.cell.iteration, c.label): (
+            *(c.cell.study, c.cell.model, c.cell.iteration, c.label, c.design, c.n_personas),
+            *(c.control.n, c.treated.n),
+        )
+        for c in prepared.contrasts
+    }
+    return Description(
+        questions=pd.DataFrame(list(questions.values()), columns=list(QUESTIONS)),
+        contrasts=pd.DataFrame(list(designs.values()), columns=list(CONTRASTS)),
+        data=_data(prepared.cells),
+        warnings=_remarks(prepared),
+    )
+
+
+def _remarks(prepared: Prepared) -> pd.DataFrame:
+    return pd.DataFrame([asdict(note) for note in prepared.notes], columns=list(WARNINGS))
+
+
+def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Prepared:
+    """Read, count and check a log; everything that `analyze` does before the first statistic."""
+    with responses.opened(data, rename=rename) as log:
+        grouped = group(log)
+    arms, arm_notes = control_arms(grouped, settings.control)
+    binned, questions, question_notes = resolve(grouped, settings)
+    made = tuple(cells(binned, questions))
+    compared = [cell for cell in made if cell.study in arms and cell.role in ("outcome", "negative_control")]
+    found = tuple(c for cell in compared for c in contrasts(cell, arms[cell.study], settings.design))
+    if not found:
+        design = settings.design or "any"
+        raise InputError(
+            f"no contrast can be made: no question was answered by personas of a control and a treated arm in {design} "
+            "design. Check --control and --design"
+        )
+    study_arms = {study: sorted({arm for c in compared if c.study == study for arm in c.arms}) for study in arms}
+    notes = [
+        *arm_notes,
+        *question_notes,
+        *checks.duplicate_notes(grouped),
+        *checks.seed_notes(grouped),
+        *checks.cache_notes(made),
+        *checks.contrast_notes(found),
+        *checks.constant_notes(found),
+        *(note for cell in compared for note in empty_arm_notes(cell, arms[cell.study], study_arms[cell.study])),
+    ]
+    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms)
+
+
+def _name(data: LogLike) -> list[str]:
+    """Name the log as it was given; data in memory has no name."""
+    if isinstance(data, str | Path):
+        return [str(data)]
+    if isinstance(data, list | tuple):
+        return [str(path) for path in data]
+    return [f"a {type(data).__name__} in memory"]
+
+
+def _data(made: Sequence[Cell]) -> pd.DataFrame:
+    """Count personas, answers and Unknown by arm."""
+    rows = [
+        (
+            *(cell.study, cell.model, cell.iteration, arm, cell.question, cell.role),
+            int((cell.answers[:, column].sum(axis=1) > 0).sum()),
+            int(cell.answers[:, column].sum()),
+            int(cell.unknown[:, column].sum()),
+        )
+        for cell in made
+        for column, arm in enumerate(cell.arms)
+    ]
+    return pd.DataFrame(rows, columns=list(DATA))
+
+
+def _corrected(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Add Holm's and Benjamini-Hochberg p-values over the controls of each study, model, iteration and contrast."""
+    if not rows:
+        return pd.DataFrame(columns=list(DRIFT))
+    frame = pd.DataFrame(rows)
+    family = frame.groupby(["study", "model", "iteration", "contrast"], sort=False)["pvalue"]
+    for method in ("holm", "bh"):
+        name = "fdr_bh" if method == "bh" else method
+        frame[f"pvalue_{method}"] = family.transform(lambda p, name=name: multipletests(p, method=name)[1])
+    return frame[list(DRIFT)]

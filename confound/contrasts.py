@@ -1,0 +1,211 @@
+"""Which arm is compared with which, in which design, and the counts of the two sides."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from confound.cells import Cell
+from confound.counts import Grouped, IntArray
+from confound.errors import InputError
+from confound.notes import Note
+from confound.scales import FloatArray
+from confound.settings import Design
+
+CONTROL_NAMES = ("control", "baseline", "placebo", "untreated", "0")
+WITHIN_SHARE = 0.5  # with fewer personas than this in both arms, personas were assigned to arms
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One arm's part of a contrast.
+
+    Attributes
+    ----------
+    answers : ndarray of int64, shape (P, K + 1)
+        Counts by persona; the last column is Unknown.
+    totals : ndarray of float64, shape (P,)
+        Sum of the numbers behind the known answers.
+    """
+
+    answers: IntArray
+    totals: FloatArray
+
+    def rows(self, keep: npt.NDArray[np.bool_]) -> "Side":
+        """Return the personas chosen by a mask."""
+        return Side(self.answers[keep], self.totals[keep])
+
+    @property
+    def known(self) -> IntArray:
+        """Answers that are not Unknown, shape (P,)."""
+        return np.asarray(self.answers[:, :-1].sum(axis=1))
+
+    @property
+    def n(self) -> int:
+        """Answers, Unknown included."""
+        return int(self.answers.sum())
+
+    @property
+    def n_unknown(self) -> int:
+        """Answers that are Unknown."""
+        return int(self.answers[:, -1].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """The two sides of a comparison in one cell.
+
+    Attributes
+    ----------
+    cell : Cell
+        Where it was made.
+    treated_arm, control_arm : str
+        The arms' labels.
+    design : {"within", "between"}
+        Within: row i of both sides is the same persona. Between: the sides' personas differ.
+    treated, control : Side
+        The answers; every row has one or more, Unknown included.
+    left_out : int
+        Personas left out: within, those in one arm alone; between, those in both.
+    """
+
+    cell: Cell
+    treated_arm: str
+    control_arm: str
+    design: Design
+    treated: Side
+    control: Side
+    left_out: int
+
+    @property
+    def label(self) -> str:
+        """`treated - control`."""
+        return f"{self.treated_arm} - {self.control_arm}"
+
+    @property
+    def n_personas(self) -> int:
+        """Personas used."""
+        rows = len(self.treated.totals)
+        return rows if self.design == "within" else rows + len(self.control.totals)
+
+
+def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> tuple[dict[str, str], list[Note]]:
+    """Choose the control arm of each study.
+
+    Parameters
+    ----------
+    grouped : Grouped
+        The counted log.
+    wanted : sequence of (study or None, arm)
+        Arms asked for; with None, for every study that has the arm, or for one study if written STUDY=ARM.
+
+    Returns
+    -------
+    tuple of (dict, list of Note)
+        Study -> control arm, studies with one arm alone left out; what was assumed.
+
+    Raises
+    ------
+    InputError
+        Where an arm or a study asked for is not there, or no study has two arms.
+    """
+    arms = _arms(grouped)
+    wanted = [_scoped(study, arm, grouped.labels["arm"]) for study, arm in wanted]
+    _check_wanted(arms, wanted)
+    chosen: dict[str, str] = {}
+    notes: list[Note] = []
+    for study, labels in arms.items():
+        if len(labels) < 2:
+            notes.append(Note("warning", f"Only arm '{labels[0]}' is there; nothing to compare it with.", study=study))
+            continue
+        asked = [arm for scope, arm in wanted if scope in (None, study) and arm in labels]
+        chosen[study] = asked[-1] if asked else _default_control(labels)
+        if not asked:
+            message = f"Arm '{chosen[study]}' was taken as the control; --control names another."
+            notes.append(Note("note", message, study=study))
+    if not chosen:
+        only = ", ".join(sorted({label for labels in arms.values() for label in labels}))
+        raise InputError(
+            f"column 'arm' holds one arm only ({only}). A comparison needs two; check --rename, or add the other "
+            "arm's log"
+        )
+    return chosen, notes
+
+
+def _arms(grouped: Grouped) -> dict[str, list[str]]:
+    pairs = np.unique(np.stack([grouped.codes["study"], grouped.codes["arm"]]), axis=1).T.tolist()
+    arms: dict[str, list[str]] = {study: [] for study in grouped.labels["study"]}
+    for study, arm in pairs:
+        arms[grouped.labels["study"][study]].append(grouped.labels["arm"][arm])
+    return arms
+
+
+def _scoped(study: str | None, arm: str, labels: Sequence[str]) -> tuple[str | None, str]:
+    """Split STUDY=ARM, unless an arm is called just that."""
+    if study is not None or arm in labels or "=" not in arm:
+        return study, arm
+    study, _, arm = arm.partition("=")
+    return study, arm
+
+
+def _check_wanted(arms: Mapping[str, Sequence[str]], wanted: Sequence[tuple[str | None, str]]) -> None:
+    for study, arm in wanted:
+        if study is not None and study not in arms:
+            raise InputError(f"--control {study}={arm}: the log holds no such study. It holds {', '.join(arms)}")
+        held = sorted({label for s, labels in arms.items() if study in (None, s) for label in labels})
+        if arm not in held:
+            raise InputError(f"--control {arm}: the log holds no such arm. It holds {', '.join(held)}")
+
+
+def _default_control(labels: Sequence[str]) -> str:
+    by_name = {label.casefold(): label for label in labels}
+    return next((by_name[name] for name in CONTROL_NAMES if name in by_name), min(labels))
+
+
+def contrasts(cell: Cell, control: str, design: Design | None) -> Iterator[Contrast]:
+    """Compare each other arm of a cell with its control arm; a contrast without personas on both sides is left out."""
+    if control not in cell.arms:
+        return
+    column = cell.arms.index(control)
+    for other, arm in enumerate(cell.arms):
+        contrast = None if other == column else _contrast(cell, other, column, design)
+        if contrast is not None and arm != control:
+            yield contrast
+
+
+def _contrast(cell: Cell, treated: int, control: int, design: Design | None) -> Contrast | None:
+    asked = cell.answers.sum(axis=2) > 0
+    both = asked[:, treated] & asked[:, control]
+    either = asked[:, treated] | asked[:, control]
+    design = design or infer_design(int(both.sum()), int(either.sum()))
+    if design == "within":
+        rows_treated = rows_control = both
+    else:
+        rows_treated, rows_control = asked[:, treated] & ~both, asked[:, control] & ~both
+    if not rows_treated.any() or not rows_control.any():
+        return None
+    return Contrast(
+        cell=cell,
+        treated_arm=cell.arms[treated],
+        control_arm=cell.arms[control],
+        design=design,
+        treated=Side(cell.answers[rows_treated, treated], cell.totals[rows_treated, treated]),
+        control=Side(cell.answers[rows_control, control], cell.totals[rows_control, control]),
+        left_out=int(either.sum() - (rows_treated | rows_control).sum()),
+    )
+
+
+def infer_design(n_both: int, n_either: int) -> Design:
+    """Return "within" if at least half of the personas are in both arms, else "between"."""
+    return "within" if n_both and n_both >= WITHIN_SHARE * n_either else "between"
+
+
+def empty_arm_notes(cell: Cell, control: str, arms: Sequence[str]) -> list[Note]:
+    """Warn of arms in which a question of the study was never asked."""
+    missing = [arm for arm in arms if arm not in cell.arms]
+    if not missing:
+        return []
+    message = f"Not asked in arm {' and '.join(map(repr, missing))}"
+    message += "; no contrast is possible." if control in missing else "; those contrasts are left out."
+    return [Note("warning", message, study=cell.study, model=cell.model, question=cell.question)]

@@ -1,0 +1,167 @@
+"""One contrast -> its rows in the drift and effects tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from confound import effects, permutation
+from confound.contrasts import Contrast, Side
+from confound.scales import MAX_LEVELS, FloatArray, Scale
+
+
+def _place(contrast: Contrast) -> dict[str, Any]:
+    cell = contrast.cell
+    return {
+        "study": cell.study,
+        "model": cell.model,
+        "iteration": cell.iteration,
+        "contrast": contrast.label,
+        "question": cell.question,
+    }
+
+
+def _rng(place: Mapping[str, Any], seed: int) -> np.random.Generator:
+    """Return a generator of this contrast's own, so that no other contrast changes its draws."""
+    return np.random.default_rng([seed, crc32("\0".join(map(str, place.values())).encode())])
+
+
+def drift_row(contrast: Contrast, *, seed: int) -> dict[str, Any]:
+    """Measure and test the drift of one negative control; Unknown counts as an answer.
+
+    Null hypothesis: within each persona (within) or over all personas (between), answers are exchangeable between arms.
+
+    Parameters
+    ----------
+    contrast : Contrast
+        Of a negative control.
+    seed : int
+        Of tests that cannot be exact.
+    """
+    place = _place(contrast)
+    treated, control = contrast.treated, contrast.control
+    within = contrast.design == "within"
+    test = permutation.permutation_test if within else permutation.cluster_permutation_test
+    result = test(treated.answers, control.answers, rng=_rng(place, seed))
+    return {
+        **place,
+        "design": contrast.design,
+        "n_personas": contrast.n_personas,
+        "n_control": control.n,
+        "n_treated": treated.n,
+        "n_categories": int(((treated.answers.sum(axis=0) + control.answers.sum(axis=0)) > 0).sum()),
+        "unknown_control": control.n_unknown,
+        "unknown_treated": treated.n_unknown,
+        "tvd_plugin": result.statistic,
+        "tvd_null": result.null_mean,
+        "pvalue": result.pvalue,
+        "test": result.method,
+        "left_out": contrast.left_out,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Quantities:
+    """What is compared of an outcome: its mean, if it has one, then shares; each side a persona a row."""
+
+    levels: list[str]
+    treated: FloatArray
+    control: FloatArray
+
+
+def effect_rows(contrast: Contrast, *, confidence: float) -> list[dict[str, Any]]:
+    """Estimate the effect on one outcome: on its mean, and on P(Y >= level) or P(Y = level).
+
+    Unknown is left out and counted; so are personas without a known answer.
+
+    Parameters
+    ----------
+    contrast : Contrast
+        Of an outcome.
+    confidence : float
+        Of the intervals, in (0, 1).
+
+    Returns
+    -------
+    list of dict
+        None if no persona has a known answer on the side where it is needed.
+    """
+    treated, control = _known(contrast)
+    if not len(treated.totals) or not len(control.totals):
+        return []
+    scale, paired = contrast.cell.scale, contrast.design == "within"
+    made = _quantities(treated, control, scale)
+    compare = effects.paired_difference if paired else effects.welch_difference
+    result = compare(made.treated, made.control, confidence=confidence)
+    superiority, odds = np.nan, effects.OddsRatio(np.nan, np.nan, np.nan)
+    if scale.kind == "ordinal":
+        superiority = effects.superiority(_tied_shares(treated, scale), _tied_shares(control, scale))
+        if len(scale.answers) <= MAX_LEVELS:
+            odds = effects.cumulative_logit(treated.answers[:, :-1], control.answers[:, :-1], paired=paired)
+    common = {
+        "n_personas": len(treated.totals) + (0 if paired else len(control.totals)),
+        "n_control": int(control.known.sum()),
+        "n_treated": int(treated.known.sum()),
+    }
+    extra = {"design": contrast.design, "unknown_control": contrast.control.n_unknown}
+    extra["unknown_treated"] = contrast.treated.n_unknown
+    return [
+        {
+            **_place(contrast),
+            "level": level,
+            **common,
+            "mean_control": result.mean_control[q],
+            "mean_treated": result.mean_treated[q],
+            "estimate": result.estimate[q],
+            "se": result.se[q],
+            "ci_low": result.ci_low[q],
+            "ci_high": result.ci_high[q],
+            "pvalue": result.pvalue[q],
+            "prob_superiority": np.nan if level else superiority,
+            **extra,
+            "log_odds": np.nan if level else odds.estimate,
+            "log_odds_se": np.nan if level else odds.se,
+            "log_odds_pvalue": np.nan if level else odds.pvalue,
+        }
+        for q, level in enumerate(made.levels)
+    ]
+
+
+def _known(contrast: Contrast) -> tuple[Side, Side]:
+    """Keep the personas with a known answer: within, on both sides; between, on their own."""
+    has_treated, has_control = contrast.treated.known > 0, contrast.control.known > 0
+    if contrast.design == "within":
+        has_treated = has_control = has_treated & has_control
+    return contrast.treated.rows(has_treated), contrast.control.rows(has_control)
+
+
+def _quantities(treated: Side, control: Side, scale: Scale) -> _Quantities:
+    levels, columns = _levels(scale)
+    with_mean = scale.kind != "nominal"
+    sides = []
+    for side in (treated, control):
+        mean = (side.totals / side.known)[:, None]
+        shares = side.answers[:, :-1] @ columns / side.known[:, None]
+        sides.append(np.hstack([mean, shares]) if with_mean else shares)
+    return _Quantities([""] * with_mean + levels, sides[0], sides[1])
+
+
+def _levels(scale: Scale) -> tuple[list[str], FloatArray]:
+    """Return the levels reported, and for each the answers (rows) whose share it is (columns)."""
+    k = len(scale.answers)
+    if scale.kind == "nominal":
+        return list(scale.answers), np.eye(k)
+    distinct = np.unique(scale.values)
+    if k == 0 or k > MAX_LEVELS:
+        return [], np.zeros((max(k, 1), 0))
+    names = [scale.answers[int(np.argmax(scale.values == value))] for value in distinct[1:]]
+    return names, (scale.values[:, None] >= distinct[None, 1:]).astype(np.float64)
+
+
+def _tied_shares(side: Side, scale: Scale) -> FloatArray:
+    """Average the personas' shares of the distinct values, from low to high."""
+    distinct, place = np.unique(scale.values, return_inverse=True)
+    shares = (side.answers[:, :-1] / side.known[:, None]).mean(axis=0)
+    return np.bincount(place, weights=shares, minlength=len(distinct)).astype(np.float64)

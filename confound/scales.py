@@ -1,0 +1,180 @@
+"""What an answer is: its canonical text, the number behind it, and a question's scale."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from confound.errors import InputError
+
+FloatArray = npt.NDArray[np.float64]
+Kind = Literal["nominal", "ordinal", "continuous"]
+
+MAX_ANSWERS = 30  # more distinct answers than this are a measurement, not a category
+MAX_LEVELS = 11  # P(Y >= level) is reported up to a 0-10 scale; a finer scale gets its mean alone
+MISSING = frozenset({"", "nan", "<na>"})
+UNKNOWN = MISSING | {"unknown"}
+
+_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?")
+_NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
+_LABELLED = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*%?\s*(?:[.:)\]=\u2013\u2014-]\s*)?(?:$|(?=[^\W\d]|[(\"'+]))")
+_BRACKETED = re.compile(r".*[(\[]\s*([+-]?\d+(?:\.\d+)?)\s*[)\]]")
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The answers to one question, in order where they have one.
+
+    Attributes
+    ----------
+    kind : {"nominal", "ordinal", "continuous"}
+        Nominal answers have no order; ordinal ones have a number each; continuous ones are too many numbers
+        to tabulate.
+    answers : tuple of str
+        The distinct answers, K of them; from low to high if ordinal. Empty if continuous.
+    values : ndarray of float64, shape (K,)
+        The number behind each answer; NaN throughout if nominal.
+    source : str
+        Where order and numbers come from, in words.
+    """
+
+    kind: Kind
+    answers: tuple[str, ...]
+    values: FloatArray
+    source: str
+
+
+def label(text: str) -> str | None:
+    """Return the one spelling of a name (a persona, an arm, a question): no outer blanks, whole floats as integers.
+
+    Unlike `canonical` it keeps other zeros: question 1.10 is not question 1.1.
+
+    >>> [label(t) for t in ("17.0", " a ", "1.10", "nan")]
+    ['17', 'a', '1.10', None]
+    """
+    text = text.strip()
+    if text.casefold() in MISSING:
+        return None
+    return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
+
+
+def canonical(text: str | None) -> str | None:
+    """Return the one spelling of an answer: no outer blanks, numbers without needless zeros; None if Unknown.
+
+    >>> [canonical(t) for t in ("2.0", " 2 ", "2.50", "+3", "007", "Unknown", "")]
+    ['2', '2', '2.5', '3', '007', None, None]
+    """
+    text = (text or "").strip()
+    if text.casefold() in UNKNOWN:
+        return None
+    if not _NUMBER.fullmatch(text):
+        return text
+    text = text.removeprefix("+")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def number_in(answer: str) -> float | None:
+    """Return the one number that labels an answer ("3", "3 - Likely", "Likely (3)"), or None.
+
+    >>> [number_in(a) for a in ("-1.5", "4: Very likely", "Likely (3)", "18-29", "$30,000 or more", "no")]
+    [-1.5, 4.0, 3.0, None, None, None]
+    """
+    if len(_NUMBERS.findall(answer)) != 1:
+        return None
+    match = _LABELLED.match(answer) or _BRACKETED.fullmatch(answer)
+    return float(match.group(1)) if match else None
+
+
+def infer(
+    answers: Sequence[str],
+    *,
+    order: Sequence[str] | None = None,
+    values: Mapping[str, float] | None = None,
+    recorded: Mapping[str, float] | None = None,
+    question: str = "",
+) -> Scale:
+    """Find the scale of a question from the answers seen.
+
+    Parameters
+    ----------
+    answers : sequence of str
+        The distinct canonical answers, Unknown left out.
+    order : sequence of str, optional
+        The answers from low to high, as given; it decides before everything else.
+    values : mapping, optional
+        The number of each answer, beside `order`; without it they are numbered 1, 2, ...
+    recorded : mapping, optional
+        Column `value`: the one number seen with each answer.
+    question : str
+        What messages call the question.
+
+    Raises
+    ------
+    InputError
+        Where an answer is not among those of `order`.
+    """
+    if order is not None:
+        return _given(answers, order, values, question)
+    if recorded is not None and answers and all(answer in recorded for answer in answers):
+        return _numbered({answer: recorded[answer] for answer in answers}, "column value")
+    numbers = {answer: number_in(answer) for answer in answers}
+    if answers and all(number is not None for number in numbers.values()):
+        return _numbered({a: n for a, n in numbers.items() if n is not None}, "numbers in the answers")
+    return Scale("nominal", tuple(sorted(answers)), np.full(len(answers), np.nan), "")
+
+
+def _given(answers: Sequence[str], order: Sequence[str], values: Mapping[str, float] | None, question: str) -> Scale:
+    known = [label for label in (canonical(text) for text in order) if label is not None]
+    if len(set(known)) < len(known):
+        raise InputError(f"the order given for '{question}' names an answer twice: {', '.join(known)}")
+    strange = sorted(set(answers) - set(known))
+    if strange:
+        raise InputError(
+            f"the order given for '{question}' ({', '.join(known)}) lacks answers that the log holds: "
+            f"{', '.join(map(repr, strange[:5]))}. Name every answer, from low to high"
+        )
+    numbers = [float(place + 1) for place in range(len(known))] if values is None else [values[a] for a in known]
+    return Scale("ordinal", tuple(known), np.asarray(numbers), "order given" if values is None else "study file")
+
+
+def _numbered(numbers: Mapping[str, float], source: str) -> Scale:
+    if len(numbers) > MAX_ANSWERS:
+        return Scale("continuous", (), np.empty(0), source)
+    ordered = sorted(numbers, key=lambda answer: (numbers[answer], answer))
+    return Scale("ordinal", tuple(ordered), np.asarray([numbers[answer] for answer in ordered]), source)
+
+
+def quantile_bins(answers: Sequence[str], weights: npt.NDArray[np.int64], *, bins: int, question: str) -> list[str]:
+    """Name the quantile bin of each numeric answer; equal answers stay together.
+
+    Parameters
+    ----------
+    answers : sequence of str
+        Distinct canonical answers, each of them labelled by a number.
+    weights : ndarray of int64
+        How often each was given.
+    bins : int
+        How many bins to aim at; ties can leave fewer.
+    question : str
+        What messages call the question.
+
+    Returns
+    -------
+    list of str
+        "low to high" of the answer's bin, in the order of `answers`.
+    """
+    numbers = [number_in(answer) for answer in answers]
+    strange = [answer for answer, number in zip(answers, numbers, strict=True) if number is None]
+    if strange:
+        raise InputError(f"--bin {question}: answers without a number cannot be binned, such as {strange[0]!r}")
+    values = np.asarray([number for number in numbers if number is not None])
+    rank = np.argsort(values, kind="stable")
+    middle = np.cumsum(weights[rank]) - weights[rank] / 2
+    place = np.empty(len(values), dtype=np.int64)
+    place[rank] = np.floor(bins * middle / weights.sum()).astype(np.int64)
+    names = {b: f"{values[place == b].min():g} to {values[place == b].max():g}" for b in set(place.tolist())}
+    return [names[b] for b in place.tolist()]

@@ -1,0 +1,175 @@
+"""What the analyst asked for: the options of `analyze`, checked before anything is read."""
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+from confound.errors import InputError
+from confound.responses import ROLES
+from confound.scales import canonical
+
+Design = Literal["within", "between"]
+MAX_BINS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSpec:
+    """What a study file says of a question.
+
+    Attributes
+    ----------
+    role : str or None
+        One of `confound.responses.ROLES`.
+    order : tuple of str or None
+        The answers from low to high; None if they have no order.
+    values : dict or None
+        The number behind each answer of `order`.
+    """
+
+    role: str | None = None
+    order: tuple[str, ...] | None = None
+    values: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of an analysis; see `confound.analyze` for each.
+
+    Attributes
+    ----------
+    roles : dict
+        Role -> patterns of question names.
+    order : dict
+        Pattern of question names -> answers from low to high.
+    bins : dict
+        Question -> number of quantile bins.
+    control : tuple of (study or None, arm)
+        The control arms asked for.
+    questions : dict
+        Question -> what the study files say of it.
+    design : {"within", "between"} or None
+        None: inferred for each contrast.
+    confidence : float
+        In (0, 1).
+    seed : int
+        Of the Monte Carlo tests.
+    """
+
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    order: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bins: Mapping[str, int] = field(default_factory=dict)
+    control: tuple[tuple[str | None, str], ...] = ()
+    questions: Mapping[str, QuestionSpec] = field(default_factory=dict)
+    design: Design | None = None
+    confidence: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.confidence < 1:
+            raise InputError(f"confidence must lie between 0 and 1, such as 0.95, but got {self.confidence}")
+        if self.seed < 0:
+            raise InputError(f"the seed must not be negative, but got {self.seed}")
+        if self.design is not None and self.design not in get_args(Design):
+            raise InputError(f"design must be one of {', '.join(get_args(Design))}, but got {self.design!r}")
+        for question, count in self.bins.items():
+            if not 2 <= count <= MAX_BINS:
+                raise InputError(f"--bin {question}: from 2 to {MAX_BINS} bins are possible, but got {count}")
+
+    def role(self, question: str) -> str | None:
+        """Return the role that an option, else a study file, gives a question; None if neither does."""
+        for role, patterns in self.roles.items():
+            if any(fnmatch.fnmatchcase(question, pattern) for pattern in patterns):
+                return role
+        return self.questions[question].role if question in self.questions else None
+
+    def order_of(self, question: str) -> tuple[tuple[str, ...] | None, Mapping[str, float] | None]:
+        """Return the order that an option, else a study file, gives a question's answers, and their values."""
+        for pattern, order in self.order.items():
+            if fnmatch.fnmatchcase(question, pattern):
+                return order, None
+        spec = self.questions.get(question, QuestionSpec())
+        return spec.order, spec.values
+
+    def check_questions(self, questions: Sequence[str]) -> None:
+        """Refuse an option that names a question that the log does not hold."""
+        options = [("--" + role.replace("_", "-"), p) for role, patterns in self.roles.items() for p in patterns]
+        options += [("--order", pattern) for pattern in self.order] + [("--bin", question) for question in self.bins]
+        for option, pattern in options:
+            if not fnmatch.filter(questions, pattern) and pattern not in questions:
+                raise InputError(
+                    f"{option} {pattern}: the log holds no such question. It holds {', '.join(questions[:20])}"
+                    f"{', ...' if len(questions) > 20 else ''}"
+                )
+
+
+def read_study_files(
+    paths: Sequence[str | Path],
+) -> tuple[dict[str, QuestionSpec], tuple[tuple[str | None, str], ...]]:
+    """Read what study files say of questions and of the control arm.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        YAML files. Of each, `questions` (a list of mappings with `id`, `role`, `options`, `values`, `ordered`), `study` and
+        `control` are used here; the rest belongs to the simulator.
+
+    Returns
+    -------
+    tuple of (dict, tuple)
+        Question -> `QuestionSpec`; control arms as in `Settings.control`.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read, is no such mapping, or two files disagree on a question.
+    """
+    questions: dict[str, QuestionSpec] = {}
+    control: list[tuple[str | None, str]] = []
+    for path in paths:
+        content = _yaml(Path(path))
+        if "control" in content:
+            control.append((str(content["study"]) if "study" in content else None, str(content["control"])))
+        for name, question in _questions(Path(path), content).items():
+            if questions.setdefault(name, question) != question:
+                raise InputError(f"{path}: question '{name}' differs from another study file's")
+    return questions, tuple(control)
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: a study file is a mapping with a list `questions`")
+    return content
+
+
+def _questions(path: Path, content: Mapping[str, Any]) -> dict[str, QuestionSpec]:
+    listed = content.get("questions", [])
+    if not isinstance(listed, list) or not all(isinstance(q, dict) and "id" in q for q in listed):
+        raise InputError(f"{path}: `questions` is a list of mappings, each with an `id`")
+    return {str(q["id"]): _question(path, q) for q in listed}
+
+
+def _question(path: Path, spec: Mapping[str, Any]) -> QuestionSpec:
+    where = f"{path}: question '{spec['id']}'"
+    role = spec.get("role")
+    if role is not None and role not in ROLES:
+        raise InputError(f"{where}: unknown role {role!r}. Known are {', '.join(ROLES)}")
+    options, values = spec.get("options"), spec.get("values")
+    if options is None or spec.get("ordered", values is not None) is False:
+        return QuestionSpec(role=role)
+    if not isinstance(options, list):
+        raise InputError(f"{where}: `options` is a list of answers, from low to high")
+    order = tuple(str(option) for option in options)
+    if values is None:
+        return QuestionSpec(role=role, order=order)
+    if not isinstance(values, list) or len(values) != len(order) or not all(isinstance(v, int | float) for v in values):
+        raise InputError(f"{where}: `values` is a list of numbers, one for each of its {len(order)} options")
+    numbers = {canonical(option) or option: float(value) for option, value in zip(order, values, strict=True)}
+    return QuestionSpec(role=role, order=order, values=numbers)

@@ -1,0 +1,62 @@
+"""An analysis as it is read on a terminal: the verdict, then the tables."""
+
+import textwrap
+from collections.abc import Sequence
+
+import pandas as pd
+
+from confound.result import Analysis, Description
+from confound.tables import printable, to_terminal
+
+WIDTH = 100
+ROWS = 20
+_PLACE = ["study", "model", "iteration", "contrast", "question"]
+_DRIFT = [*_PLACE, "design", "n_personas", "tvd_plugin", "tvd_null", "pvalue", "pvalue_holm"]
+_EFFECTS = [*_PLACE, "level", "n_personas", "mean_control", "mean_treated", "estimate", "ci_low", "ci_high", "pvalue"]
+
+
+def text(analysis: Analysis) -> str:
+    """Return the summary of an analysis: verdict, drift, effects, remarks on the data."""
+    parts = ["VERDICT", *(wrapped(sentence) for sentence in analysis.verdict)]
+    if len(analysis.drift):
+        parts.append(_table("DRIFT of the negative controls", analysis.drift, _DRIFT))
+    if len(analysis.effects):
+        means = analysis.effects["level"] == ""
+        nominal = ~analysis.effects["question"].isin(analysis.effects.loc[means, "question"])
+        parts.append(_table("EFFECTS (treated - control)", analysis.effects[means | nominal], _EFFECTS))
+    return "\n".join([*parts, *remarks(analysis.warnings)])
+
+
+def description(found: Description) -> str:
+    """Return what `confound check` prints."""
+    answers, unknown = found.data["n_answers"].sum(), found.data["n_unknown"].sum()
+    held = f"{answers:,} answers, {unknown:,} of them Unknown. The log can be analysed."
+    questions, contrasts = found.questions.copy(), found.contrasts
+    questions["answers"] = [textwrap.shorten(answers, 60, placeholder=" ...") for answers in questions["answers"]]
+    parts = [held, f"\nQUESTIONS\n{to_terminal(questions)}", f"\nCONTRASTS\n{to_terminal(contrasts)}"]
+    return "\n".join([*parts, *remarks(found.warnings)])
+
+
+def _table(title: str, frame: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Show the surest rows; a column that holds one value throughout moves to the title."""
+    shown = frame.sort_values(["iteration", "pvalue"], kind="stable").head(ROWS)
+    fixed = {c: frame[c].iloc[0] for c in columns if c in (*_PLACE, "design") and frame[c].nunique() == 1}
+    table = to_terminal(shown[[c for c in columns if c not in fixed and not (c == "level" and not frame[c].any())]])
+    where = ", ".join(f"{name} {printable(str(value))}" for name, value in fixed.items())
+    more = f"\n({len(frame) - ROWS:,} more rows in the saved table)" if len(frame) > ROWS else ""
+    return f"\n{title}{': ' if where else ''}{where}\n{table}{more}"
+
+
+def remarks(warnings: pd.DataFrame) -> list[str]:
+    """Return one wrapped paragraph a remark, warnings first."""
+    ordered = warnings.sort_values("level", ascending=False, kind="stable")
+    lines = []
+    for row in ordered.itertuples():
+        where = " / ".join(printable(str(part)) for part in (row.study, row.model, row.question) if part)
+        lines.append(wrapped(f"{row.level}: {where + ': ' if where else ''}{printable(str(row.message))}"))
+    return ["\nABOUT THE DATA", *lines] if lines else []
+
+
+def wrapped(sentence: str) -> str:
+    """Break a sentence into lines, the later ones indented."""
+    return textwrap.fill(sentence, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,106 @@
+"""Tidy frames -> text: CSV, Markdown, HTML, records. Labels come from models and are hostile until escaped."""
+
+import re
+from html import escape
+from typing import Any
+
+import pandas as pd
+from tabulate import tabulate
+
+DIGITS = 10  # of a number written for machines: more would differ from one machine to the next
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\w.%]*$)")
+_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#~$"})
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """Write a frame as CSV; a text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    safe = frame.copy()
+    for column in _text_columns(frame):
+        safe[column] = [_harmless(text) for text in frame[column]]
+    return safe.to_csv(index=False, float_format=f"%.{DIGITS}g", lineterminator="\n")
+
+
+def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return plain rows for JSON; a missing number is None."""
+    return [{name: _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def to_markdown(frame: pd.DataFrame) -> str:
+    """Write a frame as a Markdown table for reading: rounded, with p-values never as zero."""
+    shown = readable(frame)
+    for column in _text_columns(frame):
+        shown[column] = [" ".join(str(text).split()).translate(_MARKDOWN) for text in frame[column]]
+    return tabulate(shown.to_dict("list"), headers="keys", tablefmt="pipe", showindex=False, disable_numparse=True) + "\n"
+
+
+def to_terminal(frame: pd.DataFrame) -> str:
+    """Write a frame as plain text; control characters in labels are shown, not obeyed."""
+    shown = readable(frame)
+    for column in _text_columns(frame):
+        shown[column] = [printable(str(text)) for text in frame[column]]
+    numeric = ["left" if name in _text_columns(frame) else "right" for name in frame.columns]
+    return tabulate(
+        shown.to_dict("list"), headers="keys", tablefmt="simple", showindex=False, disable_numparse=True, colalign=numeric)
+
+
+def to_html(frame: pd.DataFrame, *, rows: int = 30) -> str:
+    """Write the first rows of a frame as an HTML table."""
+    shown = readable(frame).head(rows)
+    table: str = shown.map(lambda text: escape(str(text))).to_html(index=False, border=0, escape=False)
+    more = f"<p>{len(frame) - rows:,} more rows</p>" if len(frame) > rows else ""
+    return table + more
+
+
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn the numbers of a frame into rounded text."""
+    shown = pd.DataFrame(index=frame.index)
+    for name in frame.columns:
+        write = format_p if "pvalue" in name else _rounded
+        shown[name] = [text if isinstance(text, str) else write(text) for text in frame[name]]
+    return shown
+
+
+def format_p(p: float) -> str:
+    """Write a p-value with two significant digits; one too small to matter as an upper bound.
+
+    >>> [format_p(p) for p in (0.04321, 7.3e-05, 1e-12, 1.0, float("nan"))]
+    ['0.043', '0.000073', '<0.000001', '1', '']
+    """
+    if pd.isna(p):
+        return ""
+    if p < 1e-6:
+        return "<0.000001"
+    return f"{p:.{max(2, 1 - _exponent(p))}f}" if p < 0.995 else "1"
+
+
+def _exponent(p: float) -> int:
+    return int(f"{p:.1e}".split("e")[1])
+
+
+def _rounded(value: float) -> str:
+    if pd.isna(value):
+        return ""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value)}"
+    return f"{value:.3f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.3g}"
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would obey: control, bidirectional and other unprintable characters."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _harmless(text: Any) -> Any:
+    return f"'{text}" if isinstance(text, str) and _FORMULA.match(text) else text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return None
+    return int(value) if float(value).is_integer() and not isinstance(value, float) else float(f"{value:.{DIGITS}g}")
+
+
+def _text_columns(frame: pd.DataFrame) -> list[str]:
+    return [name for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])]
