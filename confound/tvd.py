@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-__all__ = ["checked_counts", "null_mean", "plugin", "stratum_distances"]
+__all__ = ["checked_arm", "checked_counts", "null_mean", "plugin", "stratum_distances"]
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -28,7 +28,7 @@ def checked_counts(treated: ArrayLike, control: ArrayLike) -> tuple[IntArray, In
         If the shapes differ or are not two-dimensional, a count is negative or no integer, or a stratum has
         no answer in an arm; the message names the argument and the first bad stratum.
     """
-    arms = _checked_arm(treated, "treated"), _checked_arm(control, "control")
+    arms = checked_arm(treated, "treated"), checked_arm(control, "control")
     if arms[0].shape != arms[1].shape:
         raise ValueError(
             f"treated and control must have one shape but got {arms[0].shape} and {arms[1].shape}: "
@@ -37,21 +37,42 @@ def checked_counts(treated: ArrayLike, control: ArrayLike) -> tuple[IntArray, In
     return arms
 
 
-def _checked_arm(counts: ArrayLike, name: str) -> IntArray:
+def checked_arm(counts: ArrayLike, name: str, *, unit: str = "stratum") -> IntArray:
+    """Return one arm's counts as an integer array, or refuse them.
+
+    Parameters
+    ----------
+    counts : array_like of int, shape (rows, answers)
+        How often each answer was given in each row.
+    name : str
+        What the caller names the counts, for the message.
+    unit : str, default "stratum"
+        What a row is, for the message.
+
+    Returns
+    -------
+    ndarray of int64, shape (rows, answers)
+
+    Raises
+    ------
+    ValueError
+        If the counts are not two-dimensional, hold no row, a negative count or no integers, or a row has no
+        answer.
+    """
     array = np.asarray(counts)
     if array.ndim != 2:
-        raise ValueError(f"{name} must have shape (strata, answers) but got {array.shape}")
+        raise ValueError(f"{name} must have two dimensions ({unit}, answer) but got shape {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"{name} must hold integer counts but got dtype {array.dtype}")
     if array.shape[0] == 0:
-        raise ValueError(f"{name} must hold at least one stratum")
+        raise ValueError(f"{name} must hold at least one {unit}")
     array = array.astype(np.int64)
     for bad, complaint in (
         ((array < 0).any(axis=1), "a negative count"),
         (array.sum(axis=1) == 0, "no answers"),
     ):
         if bad.any():
-            raise ValueError(f"{name}: stratum {int(bad.argmax())} has {complaint}")
+            raise ValueError(f"{name}: {unit} {int(bad.argmax())} has {complaint}")
     return array
 
 

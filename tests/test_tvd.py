@@ -117,7 +117,7 @@ def test_arms_without_a_common_answer_are_at_distance_one():
         ([[1, 2], [1, 1]], [[0, 0], [0, 0]], "control: stratum 0 has no answers"),
         ([[1, -2], [1, 1]], [[1, 2], [1, 1]], "treated: stratum 0 has a negative count"),
         ([[1, 2]], [[1, 2, 3]], r"treated and control must have one shape but got \(1, 2\) and \(1, 3\)"),
-        ([1, 2], [1, 2], r"treated must have shape \(strata, answers\) but got \(2,\)"),
+        ([1, 2], [1, 2], r"treated must have two dimensions \(stratum, answer\) but got shape \(2,\)"),
         ([[1.0, 2.0]], [[1, 2]], "treated must hold integer counts but got dtype float64"),
         (np.zeros((0, 2), int), np.zeros((0, 2), int), "treated must hold at least one stratum"),
     ],
