@@ -301,8 +301,7 @@ def _tail_bounds(strata: Counter[_Stratum], observed: Fraction) -> tuple[float, 
         return 1.0, 1.0
     laws = {stratum: _stratum_law(stratum) for stratum in strata}
     largest = sum(
-        Fraction(int(np.flatnonzero(law)[-1]), stratum.lattice) * strata[stratum]
-        for stratum, law in laws.items()
+        Fraction(int(np.flatnonzero(law)[-1]), stratum.lattice) * strata[stratum] for stratum, law in laws.items()
     )
     if observed > largest:  # the chance is below what a float can hold
         return 0.0, 0.0
@@ -451,9 +450,7 @@ def _on_grid(law: _Law, lattice: int, grid: int, slope: float) -> _Law:
 # Monte Carlo.
 
 
-def _monte_carlo_tail(
-    treated: IntArray, control: IntArray, rng: np.random.Generator, n_resamples: int
-) -> float:
+def _monte_carlo_tail(treated: IntArray, control: IntArray, rng: np.random.Generator, n_resamples: int) -> float:
     distances, lattices = _lattice_distances(treated, control)
     common = math.lcm(*lattices.tolist())
     # Ties are compared as integers; those too long for 64 bits, as Python's own.
@@ -509,8 +506,7 @@ def cluster_permutation_test(
     control = tvd.checked_arm(control, "control", unit="persona")
     if treated.shape[1] != control.shape[1]:
         raise ValueError(
-            "treated and control must have one number of answers "
-            f"but got {treated.shape[1]} and {control.shape[1]}"
+            f"treated and control must have one number of answers but got {treated.shape[1]} and {control.shape[1]}"
         )
     _check_resamples(n_resamples)
     counts = np.concatenate([treated, control])

@@ -114,8 +114,8 @@ def read_study_files(
     Parameters
     ----------
     paths : sequence of path
-        YAML files. Of each, `questions` (a list of mappings with `id`, `role`, `options`, `values`, `ordered`), `study` and
-        `control` are used here; the rest belongs to the simulator.
+        YAML files. Of each, `questions` (a list of mappings with `id`, `role`, `options`, `values`, `ordered`), `study`
+        and `control` are used here; the rest belongs to the simulator.
 
     Returns
     -------

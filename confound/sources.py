@@ -357,7 +357,8 @@ def expand(path: str | PathLike[str]) -> list[Path]:
             raise InputError(f"{path}: unknown format. Known are {', '.join(FORMATS)}, each also with .gz for text")
         return [path]
     if glob.has_magic(str(path)):
-        files = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if _is_log(Path(p))]
+        files = [Path(p) for p in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 -- absolute patterns
+        files = [file for file in files if _is_log(file)]
         if not files:
             raise InputError(f"{path}: no file of a known format matches ({', '.join(FORMATS)})")
         return files
@@ -418,7 +419,6 @@ def _refuse_duplicates(name: str, columns: Sequence[str]) -> None:
 
 def _arrow(frame: "pd.DataFrame", wanted: Sequence[str]) -> "pa.Table":
     """Hand the needed columns of a data frame to Arrow; a column of mixed Python objects becomes text."""
-    import pandas as pd
     import pyarrow as pa
 
     columns: Mapping[str, pd.Series[Any]] = {str(name): frame[name] for name in frame.columns if name in wanted}

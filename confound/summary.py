@@ -40,7 +40,7 @@ def description(found: Description) -> str:
 def _table(title: str, frame: pd.DataFrame, columns: Sequence[str]) -> str:
     """Show the surest rows; a column that holds one value throughout moves to the title."""
     shown = frame.sort_values(["iteration", "pvalue"], kind="stable").head(ROWS)
-    fixed = {c: frame[c].iloc[0] for c in columns if c in (*_PLACE, "design") and frame[c].nunique() == 1}
+    fixed = {c: frame[c].iloc[0] for c in columns if c in (*_PLACE, "design") and len(frame[c].unique()) == 1}
     table = to_terminal(shown[[c for c in columns if c not in fixed and not (c == "level" and not frame[c].any())]])
     where = ", ".join(f"{name} {printable(str(value))}" for name, value in fixed.items())
     more = f"\n({len(frame) - ROWS:,} more rows in the saved table)" if len(frame) > ROWS else ""

@@ -22,7 +22,7 @@ def to_csv(frame: pd.DataFrame) -> str:
 
 def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return plain rows for JSON; a missing number is None."""
-    return [{name: _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def to_markdown(frame: pd.DataFrame) -> str:
@@ -30,7 +30,9 @@ def to_markdown(frame: pd.DataFrame) -> str:
     shown = readable(frame)
     for column in _text_columns(frame):
         shown[column] = [" ".join(str(text).split()).translate(_MARKDOWN) for text in frame[column]]
-    return tabulate(shown.to_dict("list"), headers="keys", tablefmt="pipe", showindex=False, disable_numparse=True) + "\n"
+    return (
+        tabulate(shown.to_dict("list"), headers="keys", tablefmt="pipe", showindex=False, disable_numparse=True) + "\n"
+    )
 
 
 def to_terminal(frame: pd.DataFrame) -> str:
@@ -40,7 +42,13 @@ def to_terminal(frame: pd.DataFrame) -> str:
         shown[column] = [printable(str(text)) for text in frame[column]]
     numeric = ["left" if name in _text_columns(frame) else "right" for name in frame.columns]
     return tabulate(
-        shown.to_dict("list"), headers="keys", tablefmt="simple", showindex=False, disable_numparse=True, colalign=numeric)
+        shown.to_dict("list"),
+        headers="keys",
+        tablefmt="simple",
+        showindex=False,
+        disable_numparse=True,
+        colalign=numeric,
+    )
 
 
 def to_html(frame: pd.DataFrame, *, rows: int = 30) -> str:

@@ -161,9 +161,7 @@ def null_mean(treated: ArrayLike, control: ArrayLike) -> float:
 
 
 def _log_hypergeometric(a: IntArray, margin: IntArray, n1: IntArray, n0: IntArray) -> FloatArray:
-    return np.asarray(
-        _log_choose(n1, a) + _log_choose(n0, margin - a) - _log_choose(n1 + n0, margin), dtype=np.float64
-    )
+    return np.asarray(_log_choose(n1, a) + _log_choose(n0, margin - a) - _log_choose(n1 + n0, margin), dtype=np.float64)
 
 
 def _log_choose(n: IntArray, k: IntArray) -> FloatArray:

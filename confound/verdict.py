@@ -15,8 +15,8 @@ SHOWN = 6  # controls or effects named in a sentence; the tables hold the rest
 def sentences(drift: pd.DataFrame, effects: pd.DataFrame, confidence: float) -> Iterator[str]:
     """Say for each model whether its users drift, which controls show it, the effect, and what that means.
 
-    The controls of a model at an iteration, over all its studies and contrasts, are one family: a control counts as drifting
-    if it stands after Holm's correction over the family at level .05 (Holm 1979).
+    The controls of a model at an iteration, over all its studies and contrasts, are one family: a control counts as
+    drifting if it stands after Holm's correction over the family at level .05 (Holm 1979).
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ def _drift_finding(rows: pd.DataFrame, when: str) -> str:
     if surest.empty:
         return f"no drift beyond chance{when}. {counted}; none stands after Holm's correction over the {len(rows)}."
     rest = below.drop(surest.index).sort_values("pvalue", kind="stable")
-    text = f"the users drift{when}. {counted}; {len(surest)} stand{'s' if len(surest) == 1 else ''} after Holm's correction "
-    text += f"over the {len(rows)}: {_named(surest)}."
+    text = f"the users drift{when}. {counted}; {len(surest)} stand{'s' if len(surest) == 1 else ''} after Holm's "
+    text += f"correction over the {len(rows)}: {_named(surest)}."
     return text if rest.empty else f"{text} Below .05 before correction only: {_named(rest)}."
 
 
 def _named(rows: pd.DataFrame) -> str:
-    several = rows["study"].nunique() > 1 or rows["contrast"].nunique() > 1
+    several = len(rows[["study", "contrast"]].drop_duplicates()) > 1
     named = [_control(row, several=several) for row in rows.head(SHOWN).to_dict("records")]
     return "; ".join(named) + (f"; and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
 
@@ -94,14 +94,14 @@ def _effects(model: str, effects: pd.DataFrame, confidence: float) -> Iterator[s
     # A mean says most where there is one; a nominal outcome has only the shares of its answers.
     with_mean = last[last["level"] == ""]["question"]
     rows = last[(last["level"] == "") | ~last["question"].isin(with_mean)]
-    when = f" at iteration {rows['iteration'].iloc[0]}" if effects["iteration"].nunique() > 1 else ""
+    when = f" at iteration {rows['iteration'].iloc[0]}" if len(effects["iteration"].unique()) > 1 else ""
     sure = int((rows["pvalue"] < LEVEL).sum())
     if len(rows) > SHOWN:
         text = f"{sure} of {len(rows)} observed effects{when} have p < .05, uncorrected; the surest: "
     else:
         text = f"observed effect{when}: "
     surest = rows.sort_values("pvalue", kind="stable").head(SHOWN if len(rows) <= SHOWN else 3)
-    several = rows["study"].nunique() > 1
+    several = len(rows["study"].unique()) > 1
     named = [_effect(row, confidence, several=several) for row in surest.to_dict("records")]
     yield f"{printable(model)}: {text}{'; '.join(named)}."
 

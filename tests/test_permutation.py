@@ -37,11 +37,7 @@ def enumerated_pvalue(treated: np.ndarray, control: np.ndarray) -> Fraction:
     )
     laws = [relabelled_distances(t, c).items() for t, c in zip(treated, control, strict=True)]
     return sum(
-        (
-            math.prod(chance for _, chance in cell)
-            for cell in product(*laws)
-            if sum(d for d, _ in cell) >= observed
-        ),
+        (math.prod(chance for _, chance in cell) for cell in product(*laws) if sum(d for d, _ in cell) >= observed),
         Fraction(0),
     )
 
@@ -216,9 +212,7 @@ def test_ragged_strata_are_bounded_closely_without_being_asked():
 PRIME_SIZES = [(97, 89), (83, 79), (73, 71), (67, 61), (59, 53), (47, 43)]
 
 
-@pytest.mark.parametrize(
-    "sizes", [[(20, 20)] * 5, [(20, 19), (12, 9)], PRIME_SIZES], ids=["64", "mixed", "long"]
-)
+@pytest.mark.parametrize("sizes", [[(20, 20)] * 5, [(20, 19), (12, 9)], PRIME_SIZES], ids=["64", "mixed", "long"])
 def test_monte_carlo_agrees_with_the_exact_pvalue(sizes, monkeypatch):
     """Drawn relabellings estimate the exact p-value, also where ties need integers beyond 64 bits."""
     treated, control = simulated_arms(np.random.default_rng(11), sizes, 4, drift=0.1)
@@ -296,9 +290,7 @@ def test_type_one_error_stays_at_the_level(sizes):
     """Without drift, p falls at or below each level no more often than the level, within simulation error."""
     rng = np.random.default_rng(20260605)
     n_simulated = 4000
-    pvalues = np.array(
-        [permutation_test(*simulated_arms(rng, sizes, 4), rng=rng).pvalue for _ in range(n_simulated)]
-    )
+    pvalues = np.array([permutation_test(*simulated_arms(rng, sizes, 4), rng=rng).pvalue for _ in range(n_simulated)])
     for level in (0.01, 0.05, 0.1, 0.25, 0.5):
         error = math.sqrt(level * (1 - level) / n_simulated)
         assert (pvalues <= level).mean() <= level + 3 * error
@@ -312,10 +304,7 @@ def enumerated_cluster_pvalue(treated: np.ndarray, control: np.ndarray) -> tuple
 
     def distance(chosen: tuple[int, ...]) -> Fraction:
         arms = [[i for i in range(n) if i in chosen], [i for i in range(n) if i not in chosen]]
-        means = [
-            [sum(column) / len(arm) for column in zip(*(personas[i] for i in arm), strict=True)]
-            for arm in arms
-        ]
+        means = [[sum(column) / len(arm) for column in zip(*(personas[i] for i in arm), strict=True)] for arm in arms]
         return sum((abs(p - q) for p, q in zip(*means, strict=True)), Fraction(0)) / 2
 
     drawn = [distance(chosen) for chosen in combinations(range(n), n1)]

@@ -25,9 +25,7 @@ def relabelled_distances(treated: np.ndarray, control: np.ndarray) -> dict[Fract
     for chosen in combinations(range(n1 + n0), n1):
         a = np.bincount(answers[list(chosen)], minlength=treated.size)
         b = treated + control - a
-        distance = (
-            sum(abs(Fraction(int(x), n1) - Fraction(int(y), n0)) for x, y in zip(a, b, strict=True)) / 2
-        )
+        distance = sum(abs(Fraction(int(x), n1) - Fraction(int(y), n0)) for x, y in zip(a, b, strict=True)) / 2
         law[Fraction(distance)] = law.get(Fraction(distance), Fraction(0)) + 1
         n_labellings += 1
     return {distance: count / n_labellings for distance, count in law.items()}
@@ -40,9 +38,7 @@ def arm_pairs(draw: st.DrawFn, max_strata: int = 3, max_answers: int = 4) -> tup
     n_answers = draw(st.integers(1, max_answers))
     arm = st.lists(st.integers(0, n_answers - 1), min_size=1, max_size=4)
     arms = [[draw(arm) for _ in range(n_strata)] for _ in range(2)]
-    treated, control = (
-        np.array([np.bincount(answers, minlength=n_answers) for answers in strata]) for strata in arms
-    )
+    treated, control = (np.array([np.bincount(answers, minlength=n_answers) for answers in strata]) for strata in arms)
     return treated, control
 
 
@@ -55,9 +51,7 @@ def test_null_mean_is_the_mean_over_all_relabellings(arms):
         sum(distance * chance for distance, chance in relabelled_distances(a, b).items())
         for a, b in zip(treated, control, strict=True)
     ]
-    assert tvd.null_mean(treated, control) == pytest.approx(
-        float(sum(means) / len(means)), rel=1e-12, abs=1e-15
-    )
+    assert tvd.null_mean(treated, control) == pytest.approx(float(sum(means) / len(means)), rel=1e-12, abs=1e-15)
 
 
 @given(arm_pairs())
@@ -65,11 +59,7 @@ def test_plugin_is_the_mean_of_stratum_distances_in_rationals(arms):
     """The plug-in agrees with the definition worked out in exact fractions."""
     treated, control = arms
     expected = [
-        sum(
-            abs(Fraction(int(x), int(a.sum())) - Fraction(int(y), int(b.sum())))
-            for x, y in zip(a, b, strict=True)
-        )
-        / 2
+        sum(abs(Fraction(int(x), int(a.sum())) - Fraction(int(y), int(b.sum()))) for x, y in zip(a, b, strict=True)) / 2
         for a, b in zip(treated, control, strict=True)
     ]
     assert tvd.stratum_distances(treated, control) == pytest.approx([float(d) for d in expected], abs=1e-15)
