@@ -87,7 +87,8 @@ def _headline(drifts: bool | None, iterations: list[int], *, has_effects: bool) 
     if drifts is None:
         return (
             "drift was not measured. Without a negative control nothing here tells whether the arms hold the same "
-            "people, and an observed effect may be selection bias: ask each persona facts that the treatment cannot change."
+            "people, and an observed effect may be selection bias: ask each persona facts that the "
+            "treatment cannot change."
         )
     if not drifts:
         return (

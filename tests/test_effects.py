@@ -74,7 +74,7 @@ def test_swapping_arms_flips_the_sign(values: np.ndarray) -> None:
 
 
 def test_nothing_varies() -> None:
-    """Without variation the error is exactly 0: no difference has p = 1, a difference p = 0, a single persona neither."""
+    """Without variation the error is exactly 0: no difference has p = 1, a difference p = 0, one persona neither."""
     same, other = np.full((3, 1), 0.1), np.full((3, 1), 0.4)
     for compare in (effects.paired_difference, effects.welch_difference):
         assert compare(same, same).pvalue[0] == 1
@@ -94,9 +94,9 @@ def test_superiority_known_values() -> None:
 def test_superiority_counts_pairs(counts: np.ndarray) -> None:
     """It equals the share of pairs that the treated answer wins, by counting every pair."""
     counts = counts + np.eye(2, 4, dtype=np.int64)
-    wins = sum(
-        counts[0, i] * counts[1, j] * ((i > j) + 0.5 * (i == j)) for i in range(4) for j in range(4)
-    ) / (counts[0].sum() * counts[1].sum())
+    wins = sum(counts[0, i] * counts[1, j] * ((i > j) + 0.5 * (i == j)) for i in range(4) for j in range(4)) / (
+        counts[0].sum() * counts[1].sum()
+    )
     shares = counts / counts.sum(axis=1, keepdims=True)
     assert effects.superiority(shares[0], shares[1]) == pytest.approx(wins)
 

@@ -63,7 +63,7 @@ def test_continuous_outcome_has_a_mean_alone() -> None:
 
 def test_many_levels_have_a_mean_alone() -> None:
     """A scale of more than 11 points is reported by its mean and its probability of superiority."""
-    table = outcome(list(range(15)), list(range(1, 15)) + [14])
+    table = outcome(list(range(15)), [*range(1, 15), 14])
     assert list(table.index) == [""]
     assert table.loc["", "prob_superiority"] > 0.5
 
@@ -93,7 +93,7 @@ def test_recorded_values_of_each_answer() -> None:
 
 
 def test_drift_row_is_the_permutation_test_of_the_counts() -> None:
-    """Within subjects, distance, null mean and p-value are those of the counts persona by persona, Unknown an answer."""
+    """Within subjects, distance, null mean and p-value are those of the personas' counts, Unknown an answer."""
     rng = np.random.default_rng(5)
     rows = pd.DataFrame(
         [
@@ -104,9 +104,7 @@ def test_drift_row_is_the_permutation_test_of_the_counts() -> None:
         ]
     )
     row = confound.analyze(rows, negative_control=["q"]).drift.iloc[0]
-    counts = (
-        rows.fillna({"response": "?"}).groupby(["arm", "persona", "response"]).size().unstack(fill_value=0)
-    )
+    counts = rows.fillna({"response": "?"}).groupby(["arm", "persona", "response"]).size().unstack(fill_value=0)
     expected = permutation.permutation_test(
         counts.loc["treated"].to_numpy(), counts.loc["control"].to_numpy(), rng=np.random.default_rng(0)
     )
