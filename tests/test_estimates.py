@@ -104,7 +104,7 @@ def test_drift_row_is_the_permutation_test_of_the_counts() -> None:
         ]
     )
     row = confound.analyze(rows, negative_control=["q"]).drift.iloc[0]
-    counts = rows.fillna({"response": "?"}).groupby(["arm", "persona", "response"]).size().unstack(fill_value=0)
+    counts = pd.crosstab([rows["arm"], rows["persona"]], rows["response"].fillna("?"))
     expected = permutation.permutation_test(
         counts.loc["treated"].to_numpy(), counts.loc["control"].to_numpy(), rng=np.random.default_rng(0)
     )
