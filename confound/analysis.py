@@ -131,7 +131,7 @@ def analyze(
         drift=drift,
         effects=effect,
         warnings=_remarks(prepared),
-        verdict=tuple(verdict.sentences(drift, effect, confidence)),
+        verdict=verdict.findings(drift, effect, confidence),
         settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)},
         versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
     )

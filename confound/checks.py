@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,59 +19,76 @@ UNKNOWN_GAP = 0.02  # a significant difference below two points cannot move a di
 SHOWN = 3
 
 
-def duplicate_notes(grouped: Grouped) -> list[Note]:
-    """Warn where one persona, arm and question has more answers than its trial numbers can tell apart.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Each combination of persona, arm and question that was asked, with the range of a column of whole numbers.
 
-    With n answers numbered from `low` to `high`, n > high - low + 1 proves that a number stands there twice.
+    All arrays have shape (combinations,); `first` is the first grouped row of each; the range is empty (low > high)
+    where the column holds no number.
     """
-    keys = ("study", "model", "iteration", "persona", "arm", "question")
+
+    first: IntArray
+    n: IntArray
+    n_numbered: IntArray
+    low: IntArray
+    high: IntArray
+
+
+def _asked(grouped: Grouped, column: str) -> _Asked:
+    """Gather the answers to what was asked, whatever was answered."""
     combined = np.zeros(len(grouped.n), dtype=np.int64)
-    for key in keys:
+    for key in ("study", "model", "iteration", "persona", "arm", "question"):
         combined = combined * len(grouped.labels[key]) + grouped.codes[key]
     _, first, place = np.unique(combined, return_index=True, return_inverse=True)
-    n, trial_n = _sums(place, grouped.n), _sums(place, grouped.trial_n)
+    numbered = getattr(grouped, f"{column}_n")
     low, high = np.full(len(first), np.iinfo(np.int64).max), np.full(len(first), np.iinfo(np.int64).min)
-    numbered = grouped.trial_n > 0
-    np.minimum.at(low, place[numbered], grouped.trial_low[numbered])
-    np.maximum.at(high, place[numbered], grouped.trial_high[numbered])
-    doubled = np.flatnonzero((trial_n == n) & (n > np.maximum(high - low, 0) + 1))
-    if not len(doubled):
-        return []
-    examples = [
-        " / ".join(
-            f"{key} {grouped.labels[key][grouped.codes[key][first[i]]]}" for key in ("persona", "arm", "question")
-        )
-        for i in doubled[:SHOWN]
-    ]
-    return [
-        Note(
-            "warning",
-            f"Answers repeat a trial number in {len(doubled):,} of {len(first):,} combinations of persona, arm and "
-            f"question, such as {examples[0]}: the log may hold rows twice, which makes every test too sure.",
-        )
-    ]
+    np.minimum.at(low, place[numbered > 0], getattr(grouped, f"{column}_low")[numbered > 0])
+    np.maximum.at(high, place[numbered > 0], getattr(grouped, f"{column}_high")[numbered > 0])
+    return _Asked(first, _sums(place, grouped.n), _sums(place, numbered), low, high)
 
 
 def _sums(place: IntArray, values: IntArray) -> IntArray:
     return np.bincount(place, weights=values).astype(np.int64)
 
 
+def duplicate_notes(grouped: Grouped) -> list[Note]:
+    """Warn where one persona, arm and question has more answers than its trial numbers can tell apart.
+
+    With n answers numbered from `low` to `high`, n > high - low + 1 proves that a number stands there twice.
+    """
+    asked = _asked(grouped, "trial")
+    numbered = np.flatnonzero(asked.n_numbered == asked.n)
+    doubled = numbered[asked.n[numbered] > asked.high[numbered] - asked.low[numbered] + 1]
+    if not len(doubled):
+        return []
+    row = asked.first[doubled[0]]
+    example = " / ".join(
+        f"{key} {grouped.labels[key][grouped.codes[key][row]]}" for key in ("persona", "arm", "question")
+    )
+    message = (
+        f"Answers repeat a trial number in {len(doubled):,} of {len(asked.n):,} combinations of persona, arm and "
+        f"question, such as {example}: the log may hold rows twice, which makes every test too sure."
+    )
+    return [Note("warning", message)]
+
+
 def seed_notes(grouped: Grouped) -> list[Note]:
-    """Warn where all conversations of a study and model used the same seeds, which gives them the same noise."""
+    """Warn where every persona and arm of a study and model was given the same seeds, and so the same noise."""
+    asked = _asked(grouped, "seed")
+    group = grouped.codes["study"][asked.first] * len(grouped.labels["model"]) + grouped.codes["model"][asked.first]
     notes = []
-    for study in np.unique(grouped.codes["study"]):
-        for model in np.unique(grouped.codes["model"][grouped.codes["study"] == study]):
-            rows = (grouped.codes["study"] == study) & (grouped.codes["model"] == model)
-            seeds = grouped.seeds[rows]
-            conversations = np.unique(np.stack([grouped.codes["persona"][rows], grouped.codes["arm"][rows]]), axis=1)
-            if all(seed is not None for seed in seeds) and len(set(seeds)) == 1 and conversations.shape[1] > 2:
-                message = (
-                    "Every persona and arm used the same seed or seeds. An engine given one seed for all gives all the "
-                    "same noise; answers are then not independent, and no test here holds."
-                )
-                notes.append(
-                    Note("warning", message, study=grouped.labels["study"][study], model=grouped.labels["model"][model])
-                )
+    for code in np.unique(group):
+        rows = group == code
+        seeds = np.stack([asked.low[rows], asked.high[rows]])
+        if rows.sum() > 2 and (asked.n_numbered == asked.n)[rows].all() and (seeds == seeds[:, :1]).all():
+            study, model = divmod(int(code), len(grouped.labels["model"]))
+            message = (
+                "Every persona, arm and question was given the same seed or seeds. An engine gives equal seeds equal "
+                "noise, so that answers may not be independent, which every test here assumes."
+            )
+            notes.append(
+                Note("warning", message, study=grouped.labels["study"][study], model=grouped.labels["model"][model])
+            )
     return notes
 
 

@@ -103,13 +103,13 @@ def _track(items: Sequence[T]) -> Iterator[T]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="confound")
 def main() -> None:
-    r"""Say whether the effect of an experiment on simulated users can be read as causal.
+    """Say whether the effect of an experiment on simulated users can be read as causal.
 
     \b
     Example:
       confound simulate example --out run
       confound analyze run --out report
-    """
+    """  # noqa: D301 -- click reads the escape
 
 
 @main.command()
@@ -122,7 +122,7 @@ def main() -> None:
 @click.option("--skip", multiple=True, type=click.Choice(["drift", "effects"]), help="Leave a part out.")
 @_errors_told
 def analyze(out: Path, **given: Any) -> None:
-    r"""Measure user drift and effects in LOG..., and say what they mean.
+    """Measure user drift and effects in LOG..., and say what they mean.
 
     LOG is a file, folder or glob: parquet, CSV, TSV, JSON lines or Arrow. One row an answer, with the columns persona,
     arm, question, response; study, model, iteration, trial, role, value where there are any.
@@ -130,10 +130,10 @@ def analyze(out: Path, **given: Any) -> None:
     \b
     Examples:
       confound analyze results.parquet --out report
-      confound analyze log.csv --rename user_id=persona --rename condition=arm \
+      confound analyze log.csv --rename user_id=persona --rename condition=arm \\
           --outcome 'likely_*' --negative-control party --negative-control race
       confound analyze tax.parquet --control 25pct --order change=down,same,up
-    """
+    """  # noqa: D301 -- click reads the escape
     from confound import analysis, summary
     from confound.result import check_target
 
@@ -150,12 +150,12 @@ def analyze(out: Path, **given: Any) -> None:
 @_log_options
 @_errors_told
 def check(**given: Any) -> None:
-    r"""Validate and describe LOG... without any statistics.
+    """Validate and describe LOG... without any statistics.
 
     \b
     Example:
       confound check results.parquet --outcome 'likely_*'
-    """
+    """  # noqa: D301 -- click reads the escape
     from confound import analysis, summary
 
     click.echo(summary.description(analysis.describe(**_library_options(given))))
@@ -169,7 +169,7 @@ def check(**given: Any) -> None:
 @click.option("--seed", default=0, show_default=True, help="Of all random draws.")
 @_errors_told
 def simulate(study: str, out: Path, personas: int, trials: int, seed: int) -> None:  # noqa: ARG001 -- one study so far
-    r"""Simulate STUDY and write its response table to a folder.
+    """Simulate STUDY and write its response table to a folder.
 
     `example` needs no language model: users with a latent class, drift and answers of known probability. The truth is
     written beside the log.
@@ -178,7 +178,7 @@ def simulate(study: str, out: Path, personas: int, trials: int, seed: int) -> No
     Example:
       confound simulate example --out run
       confound analyze run --out report
-    """
+    """  # noqa: D301 -- click reads the escape
     from simulate.example import write_example
 
     write_example(out, personas=personas, trials=trials, seed=seed)

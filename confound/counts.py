@@ -5,7 +5,7 @@ question, role, answer) with its count, as integer codes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,8 +44,8 @@ class Grouped:
         Of column `value`; NaN where it holds none.
     trial_n, trial_low, trial_high : ndarray of int64, shape (rows,)
         Answers with a whole number in column `trial`, and the range of these numbers.
-    seeds : ndarray of object, shape (rows,)
-        Lowest and highest entry of column `seed`, joined; None where it holds none.
+    seed_n, seed_low, seed_high : ndarray of int64, shape (rows,)
+        The same of column `seed`.
     """
 
     labels: Mapping[str, tuple[str, ...]]
@@ -58,7 +58,9 @@ class Grouped:
     trial_n: IntArray
     trial_low: IntArray
     trial_high: IntArray
-    seeds: npt.NDArray[np.object_]
+    seed_n: IntArray
+    seed_low: IntArray
+    seed_high: IntArray
 
     def rows(self, keep: npt.NDArray[np.bool_] | IntArray) -> "Grouped":
         """Return the rows chosen by a mask or by their places; labels stay."""
@@ -70,23 +72,12 @@ class Grouped:
         return None if code == UNKNOWN else self.labels[key][code]
 
 
-_MEASURES = (
-    "n",
-    "value_n",
-    "value_sum",
-    "value_low",
-    "value_high",
-    "trial_n",
-    "trial_low",
-    "trial_high",
-    "seeds",
-)
+_MEASURES = tuple(f.name for f in fields(Grouped) if f.name not in ("labels", "codes"))
 
 
 def expression(responses: Responses) -> "ir.Table":
     """Return the one query that counts a log, in Ibis, for whatever engine holds it."""
     table = responses.table
-    trial = table["trial"].try_cast("float64").round().try_cast("int64")
     measures = {
         "n": table.count(),
         "value_n": table["value"].count(),
@@ -95,10 +86,10 @@ def expression(responses: Responses) -> "ir.Table":
     if "value" in responses.columns:
         value = table["value"]
         measures |= {"value_sum": value.sum(), "value_low": value.min(), "value_high": value.max()}
-    if "trial" in responses.columns:
-        measures |= {"trial_n": trial.count(), "trial_low": trial.min(), "trial_high": trial.max()}
-    if "seed" in responses.columns:
-        measures |= {"seed_low": table["seed"].min(), "seed_high": table["seed"].max()}
+    for name in {"trial", "seed"} & responses.columns:
+        # By way of float64: pandas writes whole numbers beside missing ones as floats.
+        whole = table[name].try_cast("float64").try_cast("int64")
+        measures |= {f"{name}_n": whole.count(), f"{name}_low": whole.min(), f"{name}_high": whole.max()}
     return table.group_by(list(KEYS)).aggregate(**measures)
 
 
@@ -128,7 +119,9 @@ def group(responses: Responses) -> Grouped:
         trial_n=_integers(table, "trial_n"),
         trial_low=_integers(table, "trial_low"),
         trial_high=_integers(table, "trial_high"),
-        seeds=_seeds(table),
+        seed_n=_integers(table, "seed_n"),
+        seed_low=_integers(table, "seed_low"),
+        seed_high=_integers(table, "seed_high"),
     )
 
 
@@ -198,10 +191,3 @@ def _floats(table: "pa.Table", name: str) -> FloatArray:
     if name not in table.column_names:
         return np.full(table.num_rows, np.nan)
     return np.asarray(table.column(name).to_numpy(), dtype=np.float64)
-
-
-def _seeds(table: "pa.Table") -> npt.NDArray[np.object_]:
-    if "seed_low" not in table.column_names:
-        return np.full(table.num_rows, None, dtype=object)
-    pairs = zip(table.column("seed_low").to_pylist(), table.column("seed_high").to_pylist(), strict=True)
-    return np.asarray([None if low is None else f"{low} {high}" for low, high in pairs], dtype=object)

@@ -60,7 +60,7 @@ def paired_difference(treated: FloatArray, control: FloatArray, *, confidence: f
 
     The estimand is the mean over personas of the difference between the persona's two means; every persona weighs the
     same. Null hypothesis: it is 0. The persona is the unit. With equal trials throughout this equals the regression of
-    the answer on the arm with persona fixed effects and CR1 standard errors.
+    the answer on the arm with persona fixed effects and errors clustered by persona (with the factor P / (P - 1)).
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pandas as pd
 
 from confound import tables
 from confound.errors import InputError
+from confound.verdict import Finding
 
 DATA = ("study", "model", "iteration", "arm", "question", "role", "n_personas", "n_answers", "n_unknown")
 _PLACE = ("study", "model", "iteration", "contrast", "question")
@@ -48,8 +49,8 @@ class Analysis:
         A row an outcome, contrast and level.
     warnings : pandas.DataFrame
         Remarks on the data: column `level` is note or warning.
-    verdict : tuple of str
-        The findings in words, most important first.
+    verdict : tuple of Finding
+        What was found for each model, in words.
     settings : dict
         The options as given.
     versions : dict
@@ -60,7 +61,7 @@ class Analysis:
     drift: pd.DataFrame
     effects: pd.DataFrame
     warnings: pd.DataFrame
-    verdict: tuple[str, ...]
+    verdict: tuple[Finding, ...]
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
 
@@ -100,7 +101,7 @@ class Analysis:
             (folder / "tables" / f"{name}.csv").write_text(tables.to_csv(frame), encoding="utf-8")
             (folder / "tables" / f"{name}.md").write_text(tables.to_markdown(frame), encoding="utf-8")
         content = {
-            "verdict": list(self.verdict),
+            "verdict": [asdict(finding) for finding in self.verdict],
             "settings": dict(self.settings),
             "versions": dict(self.versions),
             **{name: tables.to_records(frame) for name, frame in self.frames.items()},
@@ -110,7 +111,7 @@ class Analysis:
 
     def _repr_html_(self) -> str:
         """Show the verdict and the tables in a notebook."""
-        words = [f"<p>{escape(sentence)}</p>" for sentence in self.verdict]
+        words = [_finding_html(finding) for finding in self.verdict]
         frames = {name: frame for name, frame in self.frames.items() if name != "data" and len(frame)}
         shown = [f"<h4>{name.capitalize()}</h4>{tables.to_html(frame)}" for name, frame in frames.items()]
         return "\n".join([*words, *shown])
@@ -149,6 +150,11 @@ def check_target(folder: Path) -> None:
             f"{folder}: holds {(foreign or sorted(held))[0]!r}, which no analysis wrote; nothing was changed. "
             "Name a new folder, or empty this one"
         )
+
+
+def _finding_html(finding: Finding) -> str:
+    points = "".join(f"<li>{escape(point)}</li>" for point in finding.points)
+    return f"<p><strong>{escape(finding.model)}</strong>: {escape(finding.headline)}</p><ul>{points}</ul>"
 
 
 def _swap(aside: Path, folder: Path) -> None:

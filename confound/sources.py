@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
+from uuid import uuid4
 
 from confound.errors import InputError
 
@@ -186,7 +187,7 @@ class _Opener:
     def _registered(self, name: str, data: Any, columns: tuple[str, ...]) -> Source:
         """Scan an Arrow table or data set in place."""
         _refuse_duplicates(name, columns)
-        view = f"arrow_{len(self.connection.list_tables())}"
+        view = f"arrow_{uuid4().hex}"
         with engine_errors(name):
             self.connection.con.register(view, data)
             source = _numbered(name, self.connection.table(view))

@@ -7,6 +7,7 @@ import pandas as pd
 
 from confound.result import Analysis, Description
 from confound.tables import printable, to_terminal
+from confound.verdict import main_rows
 
 WIDTH = 100
 ROWS = 20
@@ -17,13 +18,14 @@ _EFFECTS = [*_PLACE, "level", "n_personas", "mean_control", "mean_treated", "est
 
 def text(analysis: Analysis) -> str:
     """Return the summary of an analysis: verdict, drift, effects, remarks on the data."""
-    parts = ["VERDICT", *(wrapped(sentence) for sentence in analysis.verdict)]
+    parts = ["VERDICT"]
+    for finding in analysis.verdict:
+        parts.append(wrapped(f"{printable(finding.model)}: {finding.headline}"))
+        parts += [wrapped(f"- {point}", indent="  ") for point in finding.points]
     if len(analysis.drift):
         parts.append(_table("DRIFT of the negative controls", analysis.drift, _DRIFT))
     if len(analysis.effects):
-        means = analysis.effects["level"] == ""
-        nominal = ~analysis.effects["question"].isin(analysis.effects.loc[means, "question"])
-        parts.append(_table("EFFECTS (treated - control)", analysis.effects[means | nominal], _EFFECTS))
+        parts.append(_table("EFFECTS (treated - control)", main_rows(analysis.effects), _EFFECTS))
     return "\n".join([*parts, *remarks(analysis.warnings)])
 
 
@@ -57,6 +59,13 @@ def remarks(warnings: pd.DataFrame) -> list[str]:
     return ["\nABOUT THE DATA", *lines] if lines else []
 
 
-def wrapped(sentence: str) -> str:
+def wrapped(sentence: str, *, indent: str = "") -> str:
     """Break a sentence into lines, the later ones indented."""
-    return textwrap.fill(sentence, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(
+        sentence,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,6 +1,7 @@
-"""The findings in words. Every number in a sentence stands in a table, but the corrections over a whole model."""
+"""The findings in words. Every number in a sentence stands in a table, but for corrections over a whole model."""
 
 from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -10,9 +11,31 @@ from confound.tables import format_p, printable
 
 LEVEL = 0.05
 SHOWN = 6  # controls or effects named in a sentence; the tables hold the rest
+SUREST = 3  # effects named where there are more than SHOWN
 
 
-def sentences(drift: pd.DataFrame, effects: pd.DataFrame, confidence: float) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found for one model.
+
+    Attributes
+    ----------
+    model : str
+    drifts : bool or None
+        Whether its users drift, at the last iteration; None without a negative control.
+    headline : str
+        The finding and what it means, in two sentences.
+    points : tuple of str
+        What it rests on.
+    """
+
+    model: str
+    drifts: bool | None
+    headline: str
+    points: tuple[str, ...]
+
+
+def findings(drift: pd.DataFrame, effects: pd.DataFrame, confidence: float) -> tuple[Finding, ...]:
     """Say for each model whether its users drift, which controls show it, the effect, and what that means.
 
     The controls of a model at an iteration, over all its studies and contrasts, are one family: a control counts as
@@ -24,13 +47,31 @@ def sentences(drift: pd.DataFrame, effects: pd.DataFrame, confidence: float) -> 
         As in `confound.result.Analysis`.
     confidence : float
         Of the intervals in `effects`.
+
+    Returns
+    -------
+    tuple of Finding
+        Models whose users drift come first.
     """
-    models = list(dict.fromkeys([*drift["model"], *effects["model"]]))
-    for model in models:
-        own = drift[drift["model"] == model]
-        yield from _drift(model, own)
-        yield from _effects(model, effects[effects["model"] == model], confidence)
-        yield _meaning(model, own, bool((effects["model"] == model).any()))
+    models = dict.fromkeys([*drift["model"], *effects["model"]])
+    made = [
+        _finding(model, drift[drift["model"] == model], effects[effects["model"] == model], confidence)
+        for model in models
+    ]
+    return tuple(sorted(made, key=lambda finding: finding.drifts is not True))
+
+
+def _finding(model: str, drift: pd.DataFrame, effects: pd.DataFrame, confidence: float) -> Finding:
+    iterations = sorted({int(drift["iteration"].min()), int(drift["iteration"].max())}) if len(drift) else []
+    points: list[str] = []
+    drifts = None
+    for iteration in iterations:
+        rows = drift[drift["iteration"] == iteration]
+        surest = standing(rows)
+        drifts = bool(len(surest))
+        points += _drift_points(rows, surest, f"At iteration {iteration}, " if len(iterations) > 1 else "")
+    points += _effect_points(effects, confidence)
+    return Finding(model, drifts, _headline(drifts, iterations, has_effects=bool(len(effects))), tuple(points))
 
 
 def standing(drift: pd.DataFrame) -> pd.DataFrame:
@@ -41,33 +82,34 @@ def standing(drift: pd.DataFrame) -> pd.DataFrame:
     return kept.sort_values(["pvalue", "tvd_plugin"], ascending=[True, False], kind="stable")
 
 
-def _iterations(drift: pd.DataFrame) -> list[int]:
-    """Return the first iteration, and the last if there are more."""
-    return sorted({int(drift["iteration"].min()), int(drift["iteration"].max())}) if len(drift) else []
+def _headline(drifts: bool | None, iterations: list[int], *, has_effects: bool) -> str:
+    when = f" at iteration {iterations[-1]}, the last" if len(iterations) > 1 else ""
+    if drifts is None:
+        return (
+            "drift was not measured. Without a negative control nothing here tells whether the arms hold the same "
+            "people, and an observed effect may be selection bias: ask each persona facts that the "
+            "treatment cannot change."
+        )
+    if not drifts:
+        return (
+            f"no drift beyond chance{when}. These controls give no reason against reading the effect as causal; a "
+            "drift too small for this many personas and answers, or in traits not asked about, would not show."
+        )
+    what = "an observed effect mixes what the treatment does with whom it is done to, and is not causal as it stands"
+    return f"the users drift{when}. The arms hold different people" + (f", so {what}." if has_effects else ".")
 
 
-def _drift(model: str, drift: pd.DataFrame) -> Iterator[str]:
-    iterations = _iterations(drift)
-    if not iterations:
-        yield f"{printable(model)}: drift was not measured: the log has no negative control that both arms answered."
-    for iteration in iterations:
-        rows = drift[drift["iteration"] == iteration]
-        when = f" at iteration {iteration}" if len(iterations) > 1 else ""
-        yield f"{printable(model)}: {_drift_finding(rows, when)}"
-
-
-def _drift_finding(rows: pd.DataFrame, when: str) -> str:
-    surest, below = standing(rows), rows[rows["pvalue"] < LEVEL]
-    counted = (
-        f"{len(below)} of {len(rows)} negative-control tests have p < .05, where chance gives "
-        f"{LEVEL * len(rows):.2g} on average"
-    )
+def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str) -> Iterator[str]:
+    below = rows[rows["pvalue"] < LEVEL]
+    chance = f"{LEVEL * len(rows):.2g}"
+    counted = f"{when}{len(below)} of {len(rows)} negative-control tests have p < .05, where chance gives {chance}; "
     if surest.empty:
-        return f"no drift beyond chance{when}. {counted}; none stands after Holm's correction over the {len(rows)}."
+        yield f"{counted}none stands after Holm's correction over the {len(rows)}."
+    else:
+        yield f"{counted}{len(surest)} stand after Holm's correction over the {len(rows)}: {_named(surest)}."
     rest = below.drop(surest.index).sort_values("pvalue", kind="stable")
-    text = f"the users drift{when}. {counted}; {len(surest)} stand{'s' if len(surest) == 1 else ''} after Holm's "
-    text += f"correction over the {len(rows)}: {_named(surest)}."
-    return text if rest.empty else f"{text} Below .05 before correction only: {_named(rest)}."
+    if len(rest):
+        yield f"{when}below .05 before correction only: {_named(rest)}."
 
 
 def _named(rows: pd.DataFrame) -> str:
@@ -87,23 +129,26 @@ def _p(pvalue: float) -> str:
     return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
 
 
-def _effects(model: str, effects: pd.DataFrame, confidence: float) -> Iterator[str]:
+def main_rows(effects: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that say most: an outcome's mean, or the shares of its answers where it has none."""
+    with_mean = effects.loc[effects["level"] == "", "question"]
+    return effects[(effects["level"] == "") | ~effects["question"].isin(with_mean)]
+
+
+def _effect_points(effects: pd.DataFrame, confidence: float) -> Iterator[str]:
     if effects.empty:
         return
-    last = effects[effects["iteration"] == effects["iteration"].max()]
-    # A mean says most where there is one; a nominal outcome has only the shares of its answers.
-    with_mean = last[last["level"] == ""]["question"]
-    rows = last[(last["level"] == "") | ~last["question"].isin(with_mean)]
-    when = f" at iteration {rows['iteration'].iloc[0]}" if len(effects["iteration"].unique()) > 1 else ""
-    sure = int((rows["pvalue"] < LEVEL).sum())
-    if len(rows) > SHOWN:
-        text = f"{sure} of {len(rows)} observed effects{when} have p < .05, uncorrected; the surest: "
-    else:
-        text = f"observed effect{when}: "
-    surest = rows.sort_values("pvalue", kind="stable").head(SHOWN if len(rows) <= SHOWN else 3)
+    last = int(effects["iteration"].max())
+    rows = main_rows(effects[effects["iteration"] == last]).sort_values("pvalue", kind="stable")
+    when = f"At iteration {last}, " if len(effects["iteration"].unique()) > 1 else ""
     several = len(rows["study"].unique()) > 1
-    named = [_effect(row, confidence, several=several) for row in surest.to_dict("records")]
-    yield f"{printable(model)}: {text}{'; '.join(named)}."
+    few = len(rows) <= SHOWN
+    named = "; ".join(
+        _effect(row, confidence, several=several) for row in rows.head(SHOWN if few else SUREST).to_dict("records")
+    )
+    sure = int((rows["pvalue"] < LEVEL).sum())
+    many = f"{sure} of {len(rows)} observed effects have p < .05, uncorrected; the surest are"
+    yield f"{when}{'observed effect' if few else many}: {named}."
 
 
 def _effect(row: Mapping[Hashable, Any], confidence: float, *, several: bool) -> str:
@@ -113,26 +158,3 @@ def _effect(row: Mapping[Hashable, Any], confidence: float, *, several: bool) ->
     if pd.isna(row["pvalue"]):
         interval = "too few personas for an interval"
     return f"{what}{where}, {printable(row['contrast'])}: {row['estimate']:+.3f} ({interval})"
-
-
-def _meaning(model: str, drift: pd.DataFrame, has_effects: bool) -> str:
-    iterations = _iterations(drift)
-    if not iterations:
-        text = "without a negative control nothing here tells whether the arms hold the same people; an observed effect may "
-        text += "be selection bias. Ask each persona facts that the treatment cannot change."
-    elif len(standing(drift[drift["iteration"] == iterations[-1]])):
-        text = "the arms hold different people"
-        text += (
-            ", so the observed effects mix what the treatment does with whom it is done to: not causal as they stand."
-        )
-        text = (
-            text
-            if has_effects
-            else "the arms hold different people, so a comparison of them is not causal as it stands."
-        )
-    else:
-        text = (
-            "these controls give no reason against reading the effects as causal, but a drift too small for this many "
-        )
-        text += "personas and answers, or in traits not asked about, would not show."
-    return f"{printable(model)}: {text}"

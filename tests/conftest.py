@@ -1,0 +1,30 @@
+"""A small response table to start from."""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import pytest
+
+LogFrame = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture
+def log_frame() -> LogFrame:
+    """Return a maker of small logs: every persona in both arms, answers in turn from the lists given by arm."""
+
+    def make(
+        answers: dict[str, Sequence[object]],
+        *,
+        personas: int = 4,
+        question: str = "party",
+        role: str = "negative_control",
+    ) -> pd.DataFrame:
+        rows = [
+            {"persona": f"p{p}", "arm": arm, "trial": t, "question": question, "role": role, "response": answer}
+            for p in range(personas)
+            for arm, given in answers.items()
+            for t, answer in enumerate(given)
+        ]
+        return pd.DataFrame(rows)
+
+    return make

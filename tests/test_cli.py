@@ -1,0 +1,99 @@
+"""The commands, as a user runs them."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from confound.cli import main
+
+
+def run(*arguments: object) -> Result:
+    """Run a command."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def log(tmp_path: Path, log_frame) -> Path:  # type: ignore[no-untyped-def]
+    """Write a small CSV log under names of its own."""
+    control = log_frame({"old": "xxyy", "new": "xyyy"})
+    outcome = log_frame({"old": ["no", "yes", "no"], "new": ["yes", "yes", "maybe"]}, question="buys", role="outcome")
+    path = tmp_path / "log.csv"
+    pd.concat([control, outcome]).drop(columns="role").rename(columns={"arm": "condition"}).to_csv(path, index=False)
+    return path
+
+
+def test_analyze_end_to_end(log: Path, tmp_path: Path) -> None:
+    """Options map the log, the verdict comes first, the tables are saved, and the exit code is 0."""
+    options = ["--rename", "condition=arm", "--outcome", "b*", "--negative-control", "party", "--control", "old"]
+    done = run("analyze", log, *options, "--order", "buys=no,maybe,yes", "--out", tmp_path / "out", "--seed", 3)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("VERDICT\nmodel: ")
+    assert "new - old" in done.stdout
+    assert "(seed 3)" in done.stdout
+    effects = pd.read_csv(tmp_path / "out" / "tables" / "effects.csv")
+    assert effects["level"].fillna("").tolist() == ["", "maybe", "yes"]
+    assert done.stderr == ""
+
+
+def test_skip_leaves_a_part_out(log: Path, tmp_path: Path) -> None:
+    """--skip effects writes an empty effects table and no effect in the verdict."""
+    options = ["--rename", "condition=arm", "--outcome", "buys", "--negative-control", "party", "--skip", "effects"]
+    done = run("analyze", log, *options, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert "EFFECTS" not in done.stdout
+    assert pd.read_csv(tmp_path / "out" / "tables" / "effects.csv").empty
+
+
+def test_check_describes_and_writes_nothing(log: Path, tmp_path: Path) -> None:
+    """`check` says what the log holds."""
+    done = run("check", log, "--rename", "condition=arm", "--outcome", "buys", "--negative-control", "party")
+    assert done.exit_code == 0, done.output
+    assert "56 answers, 0 of them Unknown. The log can be analysed." in done.stdout
+    assert "nominal  maybe, no, yes" in done.stdout
+    assert [p.name for p in tmp_path.iterdir()] == ["log.csv"]
+
+
+def test_bad_input_is_one_message(log: Path, tmp_path: Path) -> None:
+    """A log that cannot be read as it is gives exit code 2, one message with the mend, and no folder."""
+    done = run("analyze", log, "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert done.stderr == (
+        f"Error: {log}: column 'arm' is missing; found persona, condition, trial, question, response. "
+        "Rename one with --rename condition=arm\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_folder_is_checked_before_the_work(tmp_path: Path) -> None:
+    """A folder of others is refused before anything is read."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.docx").write_text("mine")
+    done = run("analyze", "no-such-log.csv", "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "thesis.docx" in done.stderr
+
+
+@pytest.mark.parametrize("option", [["--rename", "arm"], ["--bin", "q=width:3"], ["--order", "q"]])
+def test_malformed_options_are_refused(log: Path, option: list[str]) -> None:
+    """An option of the wrong form says the right one."""
+    done = run("check", log, *option)
+    assert done.exit_code == 2
+    assert "Traceback" not in done.output
+
+
+def test_simulated_example_is_analysed(tmp_path: Path) -> None:
+    """`simulate example` writes a folder that `analyze` takes as it is."""
+    assert run("simulate", "example", "--out", tmp_path / "run", "--personas", 20, "--trials", 6).exit_code == 0
+    done = run("analyze", tmp_path / "run", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert "likely_to_read" in done.stdout
+
+
+@pytest.mark.parametrize("command", [[], ["analyze"], ["check"], ["simulate"]])
+def test_help_has_an_example(command: list[str]) -> None:
+    """Every help text shows a line to copy."""
+    done = run(*command, "--help")
+    assert done.exit_code == 0
+    assert "\n    confound " in done.stdout or "\n    confound" in done.stdout

@@ -1,0 +1,104 @@
+"""Saving: whole or not at all, never over what is not ours, and the same bytes for the same seed."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import confound
+from confound.errors import InputError
+from confound.result import DATA, DRIFT, EFFECTS
+
+
+@pytest.fixture
+def result(log_frame) -> confound.Analysis:  # type: ignore[no-untyped-def]
+    """Analyse a log of one control and one outcome."""
+    control = log_frame({"control": "xxyy", "treated": "xyyy"})
+    outcome = log_frame({"control": [1, 2, 2, None], "treated": [2, 3, 3, 1]}, question="rating", role="outcome")
+    return confound.analyze(pd.concat([control, outcome]))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return every file of a folder."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
+    """The folder holds the contract's files with the contract's columns, and JSON without NaN."""
+    folder = result.save(tmp_path / "out")
+    names = {f"tables/{name}.{kind}" for name in ("data", "drift", "effects", "warnings") for kind in ("csv", "md")}
+    assert set(files(folder)) == {"analysis.json", *names}
+    for name, columns in {"data": DATA, "drift": DRIFT, "effects": EFFECTS}.items():
+        assert tuple(pd.read_csv(folder / "tables" / f"{name}.csv").columns) == columns
+    content = json.loads((folder / "analysis.json").read_text())
+    assert content["settings"]["seed"] == 0
+    assert content["versions"]["confound"] == confound.__version__
+    assert len(content["effects"]) == len(result.effects)
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Rows in another order change no byte, and neither does a second run; Monte Carlo tests included."""
+    rows = [
+        {"persona": f"{arm}{p}", "arm": arm, "question": "q", "role": "negative_control", "response": "xyz"[p * t % 3]}
+        for arm in ("control", "treated")
+        for p in range(5)
+        for t in range(4)
+    ]
+    frame = pd.DataFrame(rows)
+    first = confound.analyze(frame, seed=4).save(tmp_path / "a")
+    second = confound.analyze(frame.sample(frac=1, random_state=1), seed=4).save(tmp_path / "b")
+    assert (pd.read_csv(first / "tables" / "drift.csv")["test"] == "monte carlo").all()
+    assert files(first) == files(second)
+
+
+def test_an_earlier_analysis_is_replaced(result: confound.Analysis, tmp_path: Path) -> None:
+    """Saving again renews the folder and leaves nothing beside it."""
+    result.save(tmp_path / "out")
+    (tmp_path / "out" / "analysis.json").write_text("old")
+    result.save(tmp_path / "out")
+    assert (tmp_path / "out" / "analysis.json").read_text() != "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("name", ["thesis.docx", "tables/../mine"])
+def test_a_folder_of_others_is_left_alone(result: confound.Analysis, tmp_path: Path, name: str) -> None:
+    """A folder that holds anything else is refused and untouched."""
+    out = tmp_path / "out"
+    (out / "tables").mkdir(parents=True)
+    (out / name).write_text("mine")
+    with pytest.raises(InputError, match="nothing was changed"):
+        result.save(out)
+    assert (out / name).read_text() == "mine"
+
+
+def test_a_failed_write_leaves_the_earlier_analysis(
+    result: confound.Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk while writing is one clear error; the old folder stands, no part of the new one does."""
+    out = result.save(tmp_path / "out")
+    before = files(out)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("confound.result.json.dumps", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        result.save(out)
+    assert files(out) == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_file_in_the_way_is_refused(result: confound.Analysis, tmp_path: Path) -> None:
+    """A file where the folder should be is an error, not lost."""
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(InputError, match="is a file"):
+        result.save(tmp_path / "out")
+
+
+def test_notebook_view_escapes(log_frame) -> None:  # type: ignore[no-untyped-def]
+    """A question called like markup is shown as text."""
+    frame = log_frame({"control": "xxyy", "treated": "xyyy"}, question="<script>x</script>")
+    html = confound.analyze(frame)._repr_html_()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
