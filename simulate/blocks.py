@@ -95,20 +95,23 @@ class Block:
         """How many answers there are."""
         return int((self.codes != NOT_ASKED).sum())
 
-    def fill(self, cell: Cell) -> None:
-        """Take in answers.
+    def check(self, cell: Cell) -> None:
+        """Refuse answers that do not belong here.
 
         Raises
         ------
         ConfoundError
-            When a cell does not belong here, or an answer is there already.
+            When arm, question, trials or codes do not fit, or an answer is there already.
         """
         arm, question = self._place(cell)
         rows = np.array(cell.trials, np.int64) - 1
-        row = self.codes[arm, :, question]
-        if (row[rows] != NOT_ASKED).any() or len(set(cell.trials)) < len(cell.trials):
+        if (self.codes[arm, rows, question] != NOT_ASKED).any() or len(set(cell.trials)) < len(cell.trials):
             raise ConfoundError(f"question {cell.question} of persona {self.profile.persona.id} is answered twice")
-        row[rows] = cell.codes
+
+    def fill(self, cell: Cell) -> None:
+        """Take in answers that `check` has passed."""
+        arm, question = self.arms.index(cell.arm), self._places[cell.question]
+        self.codes[arm, np.array(cell.trials, np.int64) - 1, question] = cell.codes
         self.reasons |= {(arm, trial - 1, question): reason for trial, reason in cell.reasons.items()}
         self.texts |= {(arm, trial - 1, question): text for trial, text in cell.texts.items()}
 

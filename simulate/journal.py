@@ -47,6 +47,7 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             new = not self.path.exists()
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        self._whole = True
         try:
             self._lock()
             if new:
@@ -106,11 +107,16 @@ class Journal:
         ConfoundError
             When they cannot be written; none of them counts then.
         """
+        if not self._whole:
+            # What came after an unfinished line would make it damage in the middle.
+            raise ConfoundError(f"{self.path}: the last line was not finished; --resume continues before it")
         data = memoryview(b"".join(_line(record) for record in records))
+        self._whole = False
         with _told(self.path, "written"):
             while data:
                 data = data[os.write(self._file, data) :]
             os.fsync(self._file)
+        self._whole = True
 
 
 def sync_folder(folder: Path) -> None:
