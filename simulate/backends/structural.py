@@ -101,7 +101,7 @@ class Structure:
     questions : tuple of Question
         What every conversation is asked.
     adherence : float
-        How far a user keeps to specified attributes, from 0 (not at all) to 1 (as Bayes' rule has it); see `condition`.
+        Share of the users who are as specified, in [0, 1]; see `condition`.
 
     Raises
     ------
@@ -291,9 +291,9 @@ def draw_personas(structure: Structure, ids: Sequence[str], *, seed: int) -> Per
 def condition(structure: Structure, personas: Personas, specified: Sequence[Mapping[str, str]]) -> Personas:
     """Return the personas as they are with attributes specified.
 
-    Each attribute multiplies the odds of the classes by how likely they are to answer so (Bayes' rule), blurred: a
-    share `1 - adherence` of the answers is taken to be given at random, every option equally often. The drift
-    remains: it is the prior of each arm, and what is specified outweighs it only as it adds up.
+    Each attribute multiplies the odds of the classes by how likely they are to answer so (Bayes' rule). It is blurred
+    by the users who do not keep to what is specified, a share `1 - adherence` of them: these are as they were before.
+    The drift remains the prior of each arm, which what is specified outweighs only as it adds up.
 
     Parameters
     ----------
@@ -302,7 +302,8 @@ def condition(structure: Structure, personas: Personas, specified: Sequence[Mapp
         As before any attribute was specified.
     specified : sequence of mapping of str to str
         For each persona, id of a question -> one of its options. What is no question of the structure (an age)
-        or no option of it, and an outcome, is passed over.
+        or no option of it, and an outcome, is passed over; so are all attributes of a persona where no class could
+        have given them together.
 
     Raises
     ------
@@ -311,15 +312,13 @@ def condition(structure: Structure, personas: Personas, specified: Sequence[Mapp
     """
     if len(specified) != len(personas.ids):
         raise InputError(f"specified must have one mapping for each of {len(personas.ids)} personas: {len(specified)}")
-    likelihoods = {q.id: _log_likelihoods(structure, q) for q in structure.questions if q.role != "outcome"}
-    with np.errstate(divide="ignore"):
-        log_odds = np.log(personas.class_probabilities)
-    for row, attributes in enumerate(specified):
-        for question, option in attributes.items():
-            log_odds[row] += likelihoods.get(question, {}).get(option, 0.0)
-    if not np.isfinite(log_odds.max(axis=-1)).all():
-        raise InputError("the attributes specified of a persona fit no latent class: set adherence below 1")
-    return Personas(personas.ids, _softmax(log_odds))
+    known = {q.id: q for q in structure.questions if q.role != "outcome"}
+    kept = np.array([_log_likelihood(known, attributes, len(structure.classes)) for attributes in specified])
+    kept[np.isneginf(kept).all(axis=-1)] = 0.0
+    prior = personas.class_probabilities
+    odds = prior * np.exp(kept - kept.max(axis=-1, keepdims=True))[:, None]
+    posterior = odds / odds.sum(axis=-1, keepdims=True)
+    return Personas(personas.ids, structure.adherence * posterior + (1 - structure.adherence) * prior)
 
 
 def draw_answers(
@@ -451,11 +450,15 @@ def response_frame(structure: Structure, personas: Personas, answers: Answers, *
     )
 
 
-def _log_likelihoods(structure: Structure, question: Question) -> dict[str, Floats]:
-    """Return each option's blurred log likelihood by class."""
-    blurred = structure.adherence * question.probabilities + (1 - structure.adherence) / len(question.options)
+def _log_likelihood(known: Mapping[str, Question], attributes: Mapping[str, str], n_classes: int) -> Floats:
+    """Return how likely each class is to answer so, as logarithms."""
+    total = np.zeros(n_classes)
     with np.errstate(divide="ignore"):
-        return dict(zip(question.options, np.log(blurred).T, strict=True))
+        for name, option in attributes.items():
+            question = known.get(name)
+            if question is not None and option in question.options:
+                total += np.log(question.probabilities[:, question.options.index(option)])
+    return total
 
 
 def _option_tables(structure: Structure) -> tuple[NDArray[np.object_], Floats]:
