@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from confound.errors import InputError
+from simulate.answers import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,25 +60,6 @@ class TemplateFault(Exception):  # noqa: N818 -- caught and told as an InputErro
     def __init__(self, message: str, line: int = 1) -> None:
         super().__init__(message)
         self.line = line
-
-
-class Option(NamedTuple):
-    """An answer as a template prints it.
-
-    Attributes
-    ----------
-    letter : str
-        A, B, C, ... in the order of the options.
-    text : str
-    """
-
-    letter: str
-    text: str
-
-
-def lettered(options: Sequence[str]) -> tuple[Option, ...]:
-    """Return the options with the letters under which they are shown."""
-    return tuple(Option(letter, text) for letter, text in zip(string.ascii_uppercase, options, strict=False))
 
 
 def compiled(source: str, variables: Sequence[str]) -> jinja2.Template:
@@ -211,7 +193,7 @@ class Prompts:
         return [*messages, _message("user", text)]
 
     def _question(self, question: Question) -> str:
-        options = lettered(question.options)
+        options = labelled(question.options)
         return rendered(self._templates.prompts["question"], question=question.text, options=options)
 
     def _fill(self, name: str, item: Item | None, **values: Any) -> str:
@@ -239,8 +221,8 @@ def check_prompt(study: Study, name: str) -> None:
     if name != "question":
         return
     for question in study.questions.values():
-        text = rendered(template, question=question.text, options=lettered(question.options))
-        for shown in (question.text, *question.options):
+        text = rendered(template, question=question.text, options=labelled(question.options))
+        for shown in (question.text, *(part for option in labelled(question.options) for part in option)):
             if shown not in text:
                 raise TemplateFault(
                     f"does not show '{shown}' of question '{question.id}'; print `options` and `question`"
