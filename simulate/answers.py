@@ -8,24 +8,24 @@ names exactly one option and does not deny it, hedge it, tell it of somebody els
 from __future__ import annotations
 
 import functools
-import json
 import re
 import string
-import unicodedata
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from confound.errors import ConfoundError
-from simulate import phrases
+from simulate import cleaning, phrases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 REASONS = ("refused", "ambiguous", "blocked", "empty", "truncated")
 BLOCKED = {"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "blocked"}
 CUT_OFF = {"length", "max_tokens"}
 
-# Long enough for any answer, short enough that no pattern below has much to search.
-MAX_CHARACTERS = 20_000
-SHORT_REST = 5
+# An answer, not an essay; also bounds the time that the patterns take.
+MAX_CHARACTERS = 4_000
+MAX_NAMED = 25
 NAMING_WORDS = 3
 
 _OWN_NUMBER = re.compile(r"\(?(\d{1,2})\s*(?:[-\u2013\u2014:.)=]\s*)+(?=[^\W\d])(.+)", re.DOTALL)
@@ -100,52 +100,19 @@ def parse(text: str | None, options: Sequence[str], *, finish_reason: str | None
     stopped = (finish_reason or "").rpartition(".")[2].casefold()
     if stopped in BLOCKED:
         return Parsed(None, "blocked")
-    spoken, thinking = _spoken((text or "")[:MAX_CHARACTERS])
+    spoken, thinking = cleaning.spoken(text or "")
     cut = stopped in CUT_OFF
     if not re.search(r"\w", spoken):
         return Parsed(None, "truncated" if thinking or cut else "empty")
-    return _Reader(tuple(options)).read(spoken, cut=cut)
+    if len(spoken) > MAX_CHARACTERS:
+        return Parsed(None, "ambiguous")
+    return _read(spoken, tuple(options), cut)
 
 
-def _spoken(text: str) -> tuple[str, bool]:
-    """Strip thinking; also say whether it never ended."""
-    text = re.sub(r"<\|start\|>assistant(?=<\|channel\|>)", "", text)
-    if "<|channel|>" in text:
-        final = re.split(r"<\|channel\|>\s*final\b[^<]*<\|message\|>", text)
-        return (re.sub(r"<\|\w+\|>.*", "", final[-1], flags=re.DOTALL), False) if len(final) > 1 else ("", True)
-    # gpt-oss with its special tokens dropped: "analysisThe user asks ...assistantfinalB".
-    if re.match(r"\s*analysis(?=[^\s:,.;])", text):
-        _, found, final = text.rpartition("assistantfinal")
-        return (final, False) if found else ("", True)
-    text = re.sub(r"<\|?(?:im_end|end|eot_id|endoftext|end_of_turn)\|?>", "", text)
-    names = r"(?:think|thinking|thought|reasoning|analysis|scratchpad)"
-    text = re.sub(rf"<({names})>.*?</\1>", " ", text, flags=re.DOTALL | re.IGNORECASE)
-    # Some chat templates put the opening tag into the prompt.
-    text = re.split(rf"</{names}>", text, flags=re.IGNORECASE)[-1]
-    before, *unended = re.split(rf"<{names}>", text, maxsplit=1, flags=re.IGNORECASE)
-    return before, bool(unended)
-
-
-_SAME = str.maketrans(
-    {
-        "\u2018": "'", "\u2019": "'", "\u02bc": "'", "`": "'", "\u201c": '"', "\u201d": '"', "\u00ab": '"', "\u00bb": '"',
-        "\u2010": "-", "\u2011": "-", "\u2212": "-", "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": "", "\ufe0f": "",
-    }
-)  # fmt: skip
-
-
-def _even(text: str) -> str:
-    """One spelling for quotes, dashes, ranges and spaces; lines stay."""
-    text = unicodedata.normalize("NFKC", text.replace("\u2026", "...")).translate(_SAME)
-    text = re.sub(r"(?<=\d)\s*[\u2013\u2014]\s*(?=\$?\d)", "-", text)
-    text = re.sub(r"\s*[\u2013\u2014]\s*|(?<=\w)--+(?=\w)", " - ", text)
-    text = "".join(character for character in text if unicodedata.category(character) not in ("So", "Cf", "Cs"))
-    return "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
-
-
-def _lower(text: str) -> str:
-    """Lower case, character by character, so that places in the text stay the same."""
-    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
+# Answers to one question are few and short, and a run reads a million of them.
+@functools.lru_cache(maxsize=100_000)
+def _read(spoken: str, options: tuple[str, ...], cut: bool) -> Parsed:
+    return _Reader(options).read(spoken, cut=cut)
 
 
 class _Span(NamedTuple):
@@ -163,37 +130,36 @@ class _Reader:
         self.bodies, self.patterns, self.labels = _compiled(options)
 
     def read(self, spoken: str, *, cut: bool) -> Parsed:
-        value = _json_answer(spoken)
+        value = cleaning.json_answer(spoken)
         if value is not None:
             spoken = value
-        text = _even(spoken)
+        text = cleaning.even(spoken)
         bold = self._emphasised(text)
-        text = _undecorated(self._without_asides(text))
+        text = cleaning.undecorated(self._without_asides(text))
         whole = self._whole(text)
         if whole is not None:
             return self._unknown("truncated") if cut and self._may_go_on(text) else self._known(whole)
         if cut:
             head = self._head(text)
-            return (
-                self._known(min(head)) if len(head) == 1 and self._finished_head(text) else self._unknown("truncated")
-            )
+            clear = len(head) == 1 and self._finished_head(text)
+            return self._known(min(head)) if clear else self._unknown("truncated")
         return self._weigh(text, bold)
 
     def _weigh(self, text: str, bold: set[int]) -> Parsed:
         """Hold the strong signs of an answer against each other, then against what else is mentioned."""
-        low = _lower(text)
+        low = cleaning.lower(text)
         ai, declines = phrases.IS_AI.search(low), phrases.DECLINES.search(self._masked(low))
         head, labels = self._head(text), self._labels(text)
         if not labels and head and (ai or (declines and all(map(self._said_in_passing, head)))):
             return self._unknown("refused")
-        last = self._whole(text.splitlines()[-1])
-        strong = labels | bold | head | ({last} if last is not None else set())
+        lines = self._lines(text)
+        strong = labels | bold | head | (lines if len(lines) == 1 or not labels else set())
         if not strong and (ai or declines):
             return self._unknown("refused")
         mentions = self._mentions(text)
         if len(strong) == 1:
             (answer,) = strong
-            firmly = labels or bold or last is not None
+            firmly = labels or bold or lines
             changed = self._changed(answer, text, low)
             contrary = mentions and answer not in mentions and (firmly or changed)
             return self._unknown("ambiguous") if changed or contrary else self._known(answer)
@@ -205,13 +171,19 @@ class _Reader:
         """Say whether another option follows on words such as "wait", or a Yes on a No."""
         change = phrases.CHANGES.search(low)
         if change:
+            named = {span.option for span in self._spans(low)}
             labels = phrases.LONE_LABEL.findall(text, change.end())
-            named = {span.option for span in self._spans(low)} | {self.labels[l] for l in labels if l in self.labels}
-            return bool(named - {answer})
+            return bool((named | {self.labels[label] for label in labels if label in self.labels}) - {answer})
         if not self._said_in_passing(answer):
             return False
         flat = r"[.,;!?-]\s*(?:well,? |but |oh,? )*(?:{})\s*(?:[.,;!?]|$)"
         return any(o != answer and re.search(flat.format(p.pattern), low) for o, p in self.patterns)
+
+    def _lines(self, text: str) -> set[int]:
+        """Return the options that are a line of their own, or the last sentence."""
+        *_, last = re.split(r"(?<=[.!?])\s", text)
+        found = {self._whole(line) for line in (*text.splitlines(), last)}
+        return {option for option in found if option is not None}
 
     def _known(self, option: int) -> Parsed:
         return Parsed(self.options[option], None)
@@ -221,13 +193,10 @@ class _Reader:
 
     def _whole(self, text: str) -> int | None:
         """Return the option that the text is, and nothing else: "B", "(b)", "B. Unlikely", "Unlikely (B)"."""
-        low = _lower(text).strip(" .!\"',:;")
-        for lead in ("", *_LEAD_WORDS):
-            if low.startswith(lead):
-                found = self._bare(low[len(lead) :].strip(" .!\"',:;-"))
-                if found is not None:
-                    return found
-        return None
+        low = cleaning.lower(text).strip(" .!\"',:;")
+        found = self._bare(low)
+        lead = phrases.ANSWER_LEAD.match(low)
+        return self._bare(low[lead.end() :].strip(" .!\"',:;")) if found is None and lead else found
 
     def _bare(self, low: str) -> int | None:
         body = self._body(low)
@@ -245,15 +214,15 @@ class _Reader:
         return self.labels.get(str(phrases.NUMBERS.index(low) + 1)) if low in phrases.NUMBERS else None
 
     def _body(self, low: str) -> int | None:
-        words = _words(low)
+        words = cleaning.words(low)
         return next((option for option, body in self.bodies if body == words), None)
 
     def _may_go_on(self, text: str) -> bool:
         """Say whether a text that was cut off could have become another answer ("Very", "1", "Some")."""
-        low = _lower(text).rstrip()
+        low = cleaning.lower(text).rstrip()
         if low.endswith((".", ")", "!", "\n")):
             return False
-        words = _words(low)
+        words = cleaning.words(low)
         return words.isdigit() or not re.fullmatch(r"\W*[a-z]\W*", low)
 
     def _finished_head(self, text: str) -> bool:
@@ -284,12 +253,14 @@ class _Reader:
         if own is not None:
             # "a Democrat" is no label with an option beside it.
             article = label == "a" and not bracketed and not separator
-            return set() if article else {option, own}
-        if not (bracketed or separator or match["sep"] == "" or phrases.REASON.match(_lower(rest))):
+            return set() if article or self._enumerates(label, text) else {option, own}
+        if not (bracketed or separator or match["sep"] == "" or phrases.REASON.match(cleaning.lower(rest))):
             return set()
         if not bracketed and (label.islower() or label == "I" or (label == "A" and separator == ":")):
             return set()
-        if re.match(r"\s*(?:[A-Z]\.|\d)", rest) or re.match(rf"\s*{phrases.AND_OTHERS}", rest, re.IGNORECASE):
+        also = phrases.AND_OTHERS.match(cleaning.lower(rest))
+        more = re.match(r"\s*(?:[A-HJ-Z](?![\w'])|\d)", rest[also.end() :] if also else rest)
+        if more or re.match(rf"\s*{phrases.OR_OTHERS}", rest, re.IGNORECASE):
             return set()
         return set() if self._enumerates(label, text) else {option}
 
@@ -299,28 +270,28 @@ class _Reader:
         return any(mark.upper() in self.labels and mark.upper() != label.upper() for mark in marks)
 
     def _body_head(self, text: str) -> set[int]:
-        low = _lower(text)
+        low = cleaning.lower(text)
         option, end = next(((o, m.end()) for o, p in self.patterns if (m := p.match(low))), (0, 0))
         rest = low[end:]
-        ends = (
-            phrases.ENDS_HEAD.match(rest)
-            or phrases.REASON.match(rest)
-            or (self._said_in_passing(option) and rest[:4] == " of ")
-        )
-        if not end or not ends or re.match(rf"[\s,;]*{phrases.AND_OTHERS}", rest) or re.match(r"\s*\?", rest):
+        few_of = self._said_in_passing(option) and rest.startswith(" of ")
+        ends = phrases.ENDS_HEAD.match(rest) or phrases.REASON.match(rest) or few_of
+        others = re.match(rf"[\s,;]*{phrases.OR_OTHERS}|\s*\?", rest)
+        also = phrases.AND_OTHERS.match(rest)
+        if not end or not ends or others or (also and self._begins_with(rest[also.end() :]) is not None):
             return set()
         label = re.match(r"\s*\(([a-z]|\d{1,2})\)", rest)
         return {option, self.labels.get(label[1].upper(), option)} if label else {option}
 
     def _begins_with(self, text: str) -> int | None:
-        low = _lower(text)
+        low = cleaning.lower(text)
         return next((option for option, pattern in self.patterns if pattern.match(low)), None)
 
     def _labels(self, text: str) -> set[int]:
         """Return the options given by label anywhere: "I'd pick B", "my answer is (C)", "(D)"; all where several."""
-        low = phrases.HARMLESS.sub(lambda match: phrases.MASK * len(match.group()), _lower(text))
+        low = phrases.HARMLESS.sub(lambda match: phrases.MASK * len(match.group()), cleaning.lower(text))
         found = set()
-        for match in (*phrases.SAYS.finditer(text), *phrases.BRACKETED.finditer(text)):
+        given = (*phrases.SAYS.finditer(text), *phrases.BRACKETED.finditer(text))
+        for match in given[:MAX_NAMED]:
             place = _Span(match.start("label"), match.end("label"), -1)
             if match["label"] in self.labels and match["label"] != "I" and _own_words(place, low):
                 found.add(self.labels[match["label"]])
@@ -332,7 +303,7 @@ class _Reader:
     def _emphasised(self, text: str) -> set[int]:
         """Return the options in bold."""
         spans = (re.findall(r"\*\*(.+?)\*\*", text) + re.findall(r"__(.+?)__", text)) if len(text) > 1 else []
-        found = {self._whole(_undecorated(span)) for span in spans}
+        found = {self._whole(cleaning.undecorated(span)) for span in spans}
         return {option for option in found if option is not None}
 
     def _without_asides(self, text: str) -> str:
@@ -340,14 +311,14 @@ class _Reader:
 
         def kept(match: re.Match[str]) -> str:
             inside = match[1]
-            named = self._whole(inside) is not None or any(p.search(_lower(inside)) for _, p in self.patterns)
+            named = self._whole(inside) is not None or any(p.search(cleaning.lower(inside)) for _, p in self.patterns)
             return match.group() if named else " "
 
         text = re.sub(r"(?<!\*)\*(?!\*)([^*\n]+)\*(?!\*)", kept, text)
         return re.sub(r"^\s*[(\[]([^)\]\n]{3,60})[)\]]", kept, text).strip()
 
     def _said_in_passing(self, option: int) -> bool:
-        return _words(_lower(self.shown[option].text)) in phrases.IN_PASSING
+        return cleaning.words(cleaning.lower(self.shown[option].text)) in phrases.IN_PASSING
 
     def _spans(self, low: str) -> list[_Span]:
         """Find where options are named; of options within each other only the longest."""
@@ -366,16 +337,18 @@ class _Reader:
 
     def _mentions(self, text: str) -> set[int]:
         """Return the options that sentences of the speaker's own give as theirs."""
-        low = _lower(text)
-        masked = self._masked(low)
-        found = {span.option for span in self._spans(low) if self._in_earnest(span, text, low, masked)}
+        low = cleaning.lower(text)
+        masked, spans = self._masked(low), self._spans(low)
+        if len(spans) > MAX_NAMED:
+            return {span.option for span in spans}
+        found = {span.option for span in spans if self._in_earnest(span, text, low, masked)}
         return found | set(self._by_frequency(low))
 
     def _by_frequency(self, low: str) -> Iterator[int]:
         """Find "I never go": a word that says nothing in passing, but everything as the adverb of one's own habit."""
         for option, shown in enumerate(self.shown):
-            word = _words(_lower(shown.text))
-            if word in phrases.FREQUENCY and re.match(rf"(?:\w+, )?i {word} (?:{phrases.HABITS})\b", low):
+            word = cleaning.words(cleaning.lower(shown.text))
+            if word in phrases.FREQUENCY and re.match(rf"(?:\w+, )?i {word} {phrases.HABITS}", low):
                 yield option
 
     def _in_earnest(self, span: _Span, text: str, low: str, masked: str) -> bool:
@@ -388,12 +361,17 @@ class _Reader:
         if any(_undenied(rival, masked) for rival in self._rivals(span, low, masked)):
             return False
         if named.endswith("likely"):
-            said = phrases.OWN.fullmatch(before) and phrases.LIKELY_TO.match(after)
-            said = said or (phrases.IT_IS.fullmatch(before) and (phrases.THAT_I.match(after) or not after.strip()))
-            return bool(said) and not phrases.WILL_NOT.search(after)
+            of_self = phrases.OWN.fullmatch(before) and phrases.LIKELY_TO.match(after)
+            of_it = phrases.IT_IS.fullmatch(before) and (phrases.THAT_I.match(after) or not after.strip())
+            return bool(of_self or of_it) and not phrases.WILL_NOT.search(after)
         if named == "independent" and phrases.FREE_OF_PARTY.match(after):
             return False
-        return bool(phrases.OWN.fullmatch(before) and phrases.GOES_ON.match(after))
+        if phrases.BARE.fullmatch(before):
+            return bool(phrases.GOES_ON.match(after) and not phrases.TRAILS.match(after))
+        place = phrases.OWN_PLACE.fullmatch(before) and (text[span.start].isupper() or " " in named)
+        if not (place or phrases.OWN.fullmatch(before)) or not phrases.GOES_ON.match(after):
+            return False
+        return " been " not in before or bool(phrases.EVER_SINCE.search(before + after))
 
     def _rivals(self, span: _Span, low: str, masked: str) -> Iterator[_Span]:
         """Find the other options named in the sentence, but for those of other people and of the past."""
@@ -402,7 +380,7 @@ class _Reader:
             start, stop = _around(phrases.CLAUSE, masked, other)
             clause = masked[start:stop]
             elsewhere = stop <= span.start or start >= span.end
-            bygone = elsewhere and (phrases.OTHERS.search(clause) or phrases.PAST.search(clause))
+            bygone = elsewhere and bool(phrases.OTHERS.search(clause) or phrases.PAST.search(clause))
             if begins <= other.start < ends and other.option != span.option and not bygone:
                 yield other
 
@@ -432,53 +410,6 @@ def _own_words(span: _Span, masked: str) -> bool:
     return _undenied(span, masked) and not told and not together
 
 
-_LEAD_WORDS = (
-    *(
-        "answer:",
-        "my answer:",
-        "final answer:",
-        "the answer:",
-        "response:",
-        "my response:",
-        "choice:",
-        "my choice:",
-        "selected:",
-    ),
-    *(
-        "answer is",
-        "my answer is",
-        "the answer is",
-        "final answer is",
-        "option",
-        "answer",
-        "i'd say",
-        "i would say",
-        "i say",
-    ),
-    *(
-        "i choose",
-        "i pick",
-        "i select",
-        "i'd choose",
-        "i'd pick",
-        "i would choose",
-        "i would pick",
-        "i'd go with",
-        "i'll go with",
-    ),
-    *(
-        "i would go with",
-        "i'm going with",
-        "i'd select",
-        "i'll say",
-        "i'll pick",
-        "i'll choose",
-        "i choose option",
-        "i'd choose option",
-    ),
-)
-
-
 @functools.lru_cache(maxsize=1024)
 def _compiled(
     options: tuple[str, ...],
@@ -487,10 +418,10 @@ def _compiled(
     shown = labelled(options)
     wordings: dict[str, set[int]] = {}
     for number, (option, (_, body)) in enumerate(zip(options, shown, strict=True)):
-        even = _even(body)
-        short = re.sub(r"\s*\([^)]*\)", "", even).strip() or even
-        for wording in {_words(_lower(_even(option))), _words(_lower(even)), _words(_lower(short))}:
-            wordings.setdefault(wording, set()).add(number)
+        without_brackets = re.sub(r"\s*\([^)]*\)", "", body).strip() or body
+        for wording in (option, body, without_brackets):
+            low = cleaning.lower(cleaning.even(wording))
+            wordings.setdefault(cleaning.words(low), set()).add(number)
     # A short form that two options share names neither.
     bodies = [(next(iter(numbers)), wording) for wording, numbers in wordings.items() if len(numbers) == 1 and wording]
     bodies.sort(key=lambda pair: (-len(pair[1]), pair[0]))
@@ -514,40 +445,6 @@ def _word_pattern(word: str) -> str:
     if word.isdigit() and len(word) > NAMING_WORDS:
         return rf"{word[:-3]},?{word[-3:]}"
     return re.escape(word).replace("'", "'?")
-
-
-def _words(low: str) -> str:
-    """Keep the words of a text, one space apart; the range 30,000-59,999 reads as 30000 to 59999."""
-    low = re.sub(r"(?<=\d),(?=\d{3})", "", low)
-    low = re.sub(r"(?<=\d)\s*-\s*\$?(?=\d)", " to ", low)
-    return " ".join(re.findall(r"\w+(?:'\w+)*", low))
-
-
-def _undecorated(text: str) -> str:
-    """Strip markdown and the wrappers in which answers come."""
-    text = re.sub(r"\\boxed\{(?:\\text\{)?([^{}]*)\}?\}", r"Answer: \1", text)
-    text = re.sub(r"\$(?!\d)", "", text)
-    text = re.sub(r"</?(?:answer|response|final|choice)>", " ", text, flags=re.IGNORECASE)
-    text = re.sub(r"\*+|__|~~|^'''\w*$|'''", "", text, flags=re.MULTILINE)
-    text = re.sub(r"^\s*(?:#+|>|[-\u2022])\s+", "", text, flags=re.MULTILINE)
-    return "\n".join(line for line in (" ".join(line.split()) for line in text.splitlines()) if line)
-
-
-def _json_answer(text: str) -> str | None:
-    """Return what a JSON object gives as its answer, if the text is one (in a fence or not, well formed or nearly)."""
-    bare = re.sub(r"^\s*```\w*\s*|\s*```\s*$", "", text).strip()
-    if not (bare.startswith("{") and bare.endswith("}")):
-        return None
-    keys = ("answer", "response", "choice", "option", "selection", "selected", "final_answer", "letter")
-    try:
-        content = json.loads(bare)
-    except (ValueError, RecursionError):
-        found = re.findall(rf"[\"']?(?:{'|'.join(keys)})[\"']?\s*:\s*[\"']?([^\"'{{}},\n]+)", bare, re.IGNORECASE)
-        return found[0] if len(found) == 1 else None
-    if not isinstance(content, dict):
-        return None
-    values = [value for key, value in content.items() if key.casefold() in keys]
-    return str(values[0]) if len(values) == 1 and isinstance(values[0], str | int) else None
 
 
 def _part_of_name(text: str, span: _Span) -> bool:

@@ -18,17 +18,26 @@ def _words(*lists: str) -> str:
 
 # Options that mean nothing in passing ("no idea", "I have read a few"): only a whole or a leading answer counts.
 IN_PASSING = frozenset(
-    "yes|no|none|never|rarely|seldom|sometimes|often|always|some|most|all|both|other|maybe|alone|a few|a little|a lot"
-    "|hardly any|nearly all|about half|half|many|few|not at all|a great deal|a fair amount|something else|neither"
-    "|nothing|nobody|nobody's|once or twice|one or two|one to three|online|right|left|true|false|same|other race|mixed"
-    "|more|less|high|low|good|bad|fair|poor".split("|")
+    (  # noqa: SIM905 -- a list of strings would fill a page
+        "yes|no|none|never|rarely|seldom|sometimes|often|always|some|most|all|both|other|maybe"
+        "|alone|a few|a little|a lot|hardly any|nearly all|about half|half|many|few|not at all"
+        "|a great deal|a fair amount|something else|neither|nothing|nobody|nobody's|once or twice"
+        "|one or two|one to three|online|right|left|true|false|same|other race|mixed|more|less"
+        "|high|low|good|bad|fair|poor"
+    ).split("|")
 )
-FREQUENCY = frozenset("never|rarely|seldom|sometimes|often|always".split("|"))
-HABITS = "go|attend|read|watch|follow|listen|vote|talk|post|share|buy|borrow|visit|use|travel|do"
+FREQUENCY = frozenset({"never", "rarely", "seldom", "sometimes", "often", "always"})
+HABITS = (
+    r"(?:go|attend|read|watch|follow|listen|vote|talk|post|share|buy|borrow|visit|use|travel|do)"
+    r"(?: (?:to )?(?:church|services|religious services|mass|there|it|them|any|that|this|at all|any ?more|these days"
+    r"|now))*"
+    r"\s*(?=$|[.,;!\n])"
+)
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 # --- an answer at the start ---
-AND_OTHERS = r"(?:(?:or|and|to|through|versus|vs|maybe|perhaps|possibly|bordering|verging|leaning)\b|/)"
+OR_OTHERS = r"(?:(?:or|to|through|versus|vs|bordering|verging|leaning)\b|/)"
+AND_OTHERS = re.compile(r"[\s,;]*(?:(?:and|maybe|perhaps|possibly|even)\s+)+")
 ENDS_HEAD = re.compile(r"\s*(?:$|\n|[.,;:!)\]\"']|- |\()")
 REASON = re.compile(
     r"\s*\b" + _words("because|since|as i|given|considering|for me|i think|i guess|i suppose|i'd say") + r"\b"
@@ -53,6 +62,7 @@ LEAD = re.compile(
     r"|(?:a|an|the)\s+(?=\w{2}|\d)|[\"'(\[]+(?=\w{2}))",
     re.IGNORECASE,
 )
+ANSWER_LEAD = re.compile(rf"(?:(?:{_ANSWER_IS}|{_I_SAY}|selected|i'm going with)(?:\s+option)?|option)\b\s*[:=-]?\s*")
 CHANGES = re.compile(
     r"\b"
     + _words("actually|make that|on second thought|correction|wait|scratch that|or rather|sorry,? i mean|i mean|no,")
@@ -66,7 +76,7 @@ SAYS = re.compile(
         "|number|score|rating|rate|give|say|put|so"
     )
     + r"\b)(?:\s+(?:is|would|be|will|it|this|that|one|option|letter|number|as|at|of|with|for|a|an|to|down|probably"
-    r"|definitely|around|myself|the|book|movie|film))*\s*[:=-]?\s*[\"'(\[]*(?P<label>[A-Z]|\d{1,2})"
+    r"|that fits me best|definitely|around|myself|the|book|movie|film))*\s*[:=-]?\s*[\"'(\[]*(?P<label>[A-Z]|\d{1,2})"
     r"(?=[\"')\]]*(?:$|\s*[.,;:!\n\"')\]]|\s+[-(]|\s+(?:because|since|as|out of|on the|for me|here|overall|given)\b))"
 )
 BRACKETED = re.compile(r"(?<!\w)[(\[](?P<label>[A-Z]|\d{1,2})[)\]]")
@@ -90,7 +100,7 @@ _CANNOT = _words(
     "can't|cannot|can not|couldn't|won't|will not|unable to|not able to|not going to|not willing to|refuse to"
     "|must decline|don't|do not"
 )
-_TELL = "answer|help|assist|provide|respond|share|comply|choose|discuss|disclose|participate|engage|continue|say|pick"
+_TELL = "answer|help|assist|provide|respond|share|comply|discuss|disclose|participate|engage|continue|say"
 DECLINES = re.compile(
     rf"\bi(?:'m| am)? ?{_CANNOT}\b.{{0,30}}\b(?:{_TELL})\b"
     rf"|\b(?:prefer|rather|choose) not (?:to )?(?:{_TELL}|get into|reveal|go into)\b"
@@ -128,7 +138,7 @@ OTHERS = re.compile(
     r"\b(?:my|his|her|their|our|your|the) (?:\w+ )?(?:husband|wife|spouse|boyfriend|girlfriend|parents?|father|mother"
     r"|dad|mom|mum|family|brothers?|sisters?|sons?|daughters?|kids?|children|friends?|neighbou?rs?|coworkers?|boss"
     r"|uncles?|aunts?|grand\w+|in-laws|town|county|church|union|ex)\b"
-    r"|\b(?:people|folks|everyone|everybody|someone|somebody|they|they're|he|he's|she|she's|others|who|you|you'd)\b"
+    r"|\b(?:people|folks|everyone|everybody|someone|somebody|they|they're|he|he's|she|she's|others|who|you|you'd|agent|assistant|author|interviewer|speaker)\b"
 )
 PAST = re.compile(
     r"\b"
@@ -142,7 +152,7 @@ IF = re.compile(r"\b" + _words("if|unless|whether|depends|depending|suppose|assu
 
 _ADVERBS = (
     r"(?:(?:probably|definitely|honestly|actually|just|still|currently|now|also|really|personally|therefore|always"
-    r"|usually|typically|certainly|proudly|simply|officially|absolutely|mostly|happily|tend to)\s+)*"
+    r"|usually|typically|most likely|certainly|proudly|simply|officially|absolutely|mostly|happily|tend to)\s+)*"
 )
 _ARTICLE = r"(?:(?:a|an|the|my)\s+)?(?:(?:deep|rural)\s+)?"
 _KIND = (
@@ -150,51 +160,63 @@ _KIND = (
     r"|self-described|happily)\s+)*"
 )
 _INTO = (
-    r"(?:(?:well|so|and|but|because|since|yes|no|oh|then|now|today|personally|honestly|overall|ok|okay|politically|"
+    r"(?:(?:well|so|and|but|because|since|that|yes|no|oh|then|now|today|personally|honestly|overall|ok|okay|politically|"
     + _words(
         "these days|i think|i guess|i suppose|i believe|i'd say|i would say|i'd have to say|i have to say|i must say"
         "|i'd say that|i think that|in general|right now|for me|to be honest"
     )
     + r")\b[\s,:-]*)*"
 )
-_OWN_WORDS = "|".join(
-    [
-        rf"(?:i'm|i am|i'd be|i would be|i'll be|i will be|i've been|i have been|i've always been|i remain|we're|we are)"
-        rf"\s+{_ADVERBS}{_ARTICLE}{_KIND}",
-        rf"(?:i|i'd|i would|i'll|i will)\s+{_ADVERBS}"
-        r"(?:consider|call|describe|see|think of|classify|regard|label|identify|put|place|rate|define)\s+"
-        r"(?:(?:myself|my views|my politics|my political views|us|it|that|them|our income)\s*)?"
-        rf"(?:(?:as|at|in|down as|around)\s+)?{_ARTICLE}{_KIND}",
-        rf"(?:i|we)\s+{_ADVERBS}(?:live|reside|grew up|moved|moved out|moved down|come|came)\s+"
-        rf"(?:in|to|from|out in|down in|up in)\s+{_ARTICLE}",
-        rf"(?:i'm|we're|i am|we are)\s+(?:in|from|out in|down in|up in|based in|originally from)\s+{_ARTICLE}",
-        rf"(?:i|we)\s+{_ADVERBS}(?:have|hold|finished|did|earned|completed|belong to|practice)\s+{_ARTICLE}",
-        rf"(?:i|we)\s+{_ADVERBS}(?:go|attend|get there|make it|worship|pray)\s+"
-        r"(?:(?:to\s+)?(?:church|mass|services|temple|synagogue|mosque|there|religious services)\s+)?",
-        rf"(?:i|we)\s+{_ADVERBS}(?:make|made|earn|earned|bring in|brought in|took in)\s+",
-        rf"(?:i|we)\s+{_ADVERBS}(?:get|got)\s+(?:most of )?(?:it|them|my news|my political news|mine|the news)\s+"
-        rf"(?:from|through|at|on)\s+{_ARTICLE}",
-        rf"i\s+{_ADVERBS}(?:have to\s+|would\s+|do\s+)?",
-        r"(?:(?:i feel|i'd like to see|i want|i'd want|i'd rather have)\s+)?"
-        r"(?:(?:they|them|it|the laws|laws|gun laws|the gun laws|these laws|those laws|things)\s+)?"
-        r"(?:(?:should|ought to)\s+)?(?:be\s+)?",
-        r"the\s+",
-    ]
+_VERBS_OF_SELF = _words(
+    "go with|say|choose|pick|answer|select|consider|call|describe|see|think of|classify|regard|label|identify|put|place"
+    "|rate|define"
 )
+_SELF = _words("myself|my views|my politics|my political views|us|it|that|them|our income")
+_SERVICES = r"(?:(?:to\s+)?(?:church|mass|services|temple|synagogue|mosque|there|religious services)\s+)?"
+_LAWS = _words("they|them|it|the laws|laws|gun laws|the gun laws|these laws|those laws|things")
+_BE = _words(
+    "i'm|i am|i'd be|i would be|i'll be|i will be|i've been|i have been|i've always been|i remain|we're|we are"
+)
+_DO = _words("have|hold|finished|did|earned|completed|belong to|practice")
+_GO = _words("go|attend|get there|make it|worship|pray")
+_EARN = _words("make|made|earn|earned|bring in|brought in|took in")
+_NEWS = _words("it|them|my news|my political news|mine|the news")
+_LIVE = _words("live|reside|grew up|moved|moved out|moved down|come|came")
+_IN = _words("in|to|from|out in|down in|up in|based in|originally from")
+_OWN_WORDS = (
+    rf"{_BE}\s+{_ADVERBS}{_ARTICLE}{_KIND}"
+    rf"|(?:i|i'd|i would|i'll|i will)\s+{_ADVERBS}{_VERBS_OF_SELF}\s+(?:{_SELF}\s*)?"
+    rf"(?:(?:as|at|in|down as|around)\s+)?{_ARTICLE}{_KIND}"
+    rf"|(?:i|we)\s+{_ADVERBS}{_DO}\s+{_ARTICLE}"
+    rf"|(?:i|we)\s+{_ADVERBS}{_GO}\s+{_SERVICES}"
+    rf"|(?:i|we)\s+{_ADVERBS}{_EARN}\s+"
+    rf"|(?:i|we)\s+{_ADVERBS}(?:get|got)\s+(?:most of )?{_NEWS}\s+(?:from|through|at|on)\s+{_ARTICLE}"
+    rf"|i\s+{_ADVERBS}(?:have to\s+|would\s+|do\s+)?"
+    r"|(?:(?:i feel|i'd like to see|i want|i'd want|i'd rather have)\s+)?"
+    rf"(?:{_LAWS}\s+)?(?:(?:should|ought to)\s+)?(?:be\s+)?"
+)
+_PLACES = rf"(?:i|we)\s+{_ADVERBS}{_LIVE}\s+{_IN}\s+{_ARTICLE}|(?:i'm|we're|i am|we are)\s+{_IN}\s+{_ARTICLE}"
 # All of a clause up to the option: the speaker's own statement and nothing that could turn it.
-OWN = re.compile(rf"\s*{_INTO}(?:{_OWN_WORDS.replace(' ', chr(32))})")
+OWN = re.compile(rf"\s*{_INTO}(?:{_OWN_WORDS})")
+# The same before the name of a place; "in the black" is none.
+OWN_PLACE = re.compile(rf"\s*{_INTO}(?:{_PLACES})")
+BARE = re.compile(rf"\s*{_INTO}(?:the\s+)?")
+EVER_SINCE = re.compile(r"\b(?:since|for|all my|always|whole life|entire life|lifelong|life-long)\b")
 IT_IS = re.compile(rf"\s*{_INTO}it(?:'s| is| would be|'d be) ")
 THAT_I = re.compile(r" (?:that )?i(?:'d|'ll| would| will| could| am|'m)\b")
 GOES_ON = re.compile(
-    r"\s*(?:$|,|\")|\s+(?:because|since|like|as|in (?!name)|on|at|from|for|who|that|these|now|today|myself|too|by|every"
-    r"|each|born|voter|wom[ae]n|m[ae]n|guy|person|mother|father|lady|american|through|so|here|when|anyway|really|honestly"
-    r"|and|last year|most|this|all|going|\w+ years|with (?:that|this|it)|with (?:\w+ )?(?:kids|children))\b"
+    r"\s*(?:$|,|\")|\s+(?:in (?:a|every|general|most|\d+|my views|my politics|all|spirit)"
+    r"|on (?:most|nearly|almost|everything|every|all|balance|paper|the whole)|\w+ years"
+    r"|with (?:that|this|it|kids|children|\w+ kids|\w+ children)|voter|wom[ae]n|m[ae]n|guy|person|mother|father|lady"
+    r"|american|because|since|like|as|at|from|for|who|these|now|today|myself|too|by|every|each|born|through|so|here"
+    r"|when|anyway|really|honestly|and|last year|most|this|all|going)\b"
 )
+TRAILS = re.compile(r"\s+(?:and|as|like|who|for (?!\w+ years)|from|at|by|this|these|all|most|going)\b")
 FREE_OF_PARTY = re.compile(r"\s+(?:wom[ae]n|m[ae]n|guy|person|mother|father|lady)\b")
 # "I am likely to fall asleep": likely is an answer only to what was asked.
 LIKELY_TO = re.compile(
-    r"\s*(?:$|,)|\s+to (?:ever )?(?:read|watch|finish|pick|buy|get (?:it|this|a copy|around)|give (?:it|this)|check|try|look (?:it|for)"
-    r"|see (?:it|this)|borrow|order|add|seek|rent|stream|download|do (?:so|that|it))\b"
+    r"\s*(?:$|,)|\s+to (?:ever )?(?:read|watch|finish|pick|buy|get (?:it|this|a copy|around)|give (?:it|this)|check|try"
+    r"|look (?:it|for)|see (?:it|this)|borrow|order|add|seek|rent|stream|download|do (?:so|that|it))\b"
 )
 WILL_NOT = re.compile(
     r"\b"
