@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from confound.errors import InputError
 from simulate.answers import labelled
+from simulate.marked import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,7 +81,7 @@ def compiled(source: str, variables: Sequence[str]) -> jinja2.Template:
         raise TemplateFault("no valid Jinja: nested too deeply") from error
     for name in sorted(meta.find_undeclared_variables(tree) - set(variables)):
         line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), 1)
-        raise TemplateFault(f"unknown variable '{name}'; there are {', '.join(variables) or 'none here'}", line)
+        raise TemplateFault(f"unknown variable '{name}'; {suggest(name, variables)}", line)
     return template
 
 
@@ -94,7 +96,9 @@ def rendered(template: jinja2.Template, **values: Any) -> str:
     try:
         return template.render(**values).strip()
     except _FAULTS as error:
-        raise TemplateFault(f"cannot be filled in: {error}") from error
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((frame.lineno for frame in reversed(frames) if frame.filename == "<template>"), None)
+        raise TemplateFault(f"cannot be filled in: {str(error).rstrip('.')}; mend this line", line or 1) from error
 
 
 @dataclass(frozen=True, slots=True)
