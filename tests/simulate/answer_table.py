@@ -501,7 +501,6 @@ TRAPS = [
     Row(PARTY, "I'd give them a D.", None, "ambiguous"),
     Row(PARTY, "I say A lot of things are wrong.", None, "ambiguous"),
     Row(PARTY, "Plan B is to move to Canada.", None, "ambiguous"),
-    Row(YES_NO, "Yes", "Yes"),
     Row(YES_NO, "YES!!!", "Yes"),
     Row(YES_NO, "Yeah, I do.", "Yes", hesitant=True),
     Row(YES_NO, "No way!", None, "ambiguous", hesitant=True),

@@ -16,7 +16,7 @@ OPINIONQA_HEADER = "QKEY,GUNS_W92,CREGION,AGE,SEX,INCOME,WEIGHT_W92\n"
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    """A study whose personas have age and sex."""
+    """Return a study whose personas have age and sex."""
     return load_study("opinionqa")
 
 
@@ -35,7 +35,7 @@ def test_adults_follow_the_census(study: Study) -> None:
     seen = np.zeros_like(table)
     for person in people:
         group = np.searchsorted(firsts, int(person.attributes["age"]), side="right") - 1
-        seen[group, person.attributes["sex"] == "Female"] += 1
+        seen[group, int(person.attributes["sex"] == "Female")] += 1
     expected = table / table.sum() * len(people)
     assert ((seen - expected) ** 2 / expected).sum() < 58.3  # the 99.9th percentile
 

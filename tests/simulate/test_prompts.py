@@ -17,13 +17,13 @@ ANN = Persona("ann", {"age": "34", "sex": "Female"})
 
 @pytest.fixture(scope="module")
 def books() -> Study:
-    """A study with dialogues."""
+    """Return a study with dialogues."""
     return load_study("book_opinions")
 
 
 @pytest.fixture(scope="module")
 def survey() -> Study:
-    """A study without dialogues."""
+    """Return a study without dialogues."""
     return load_study("opinionqa")
 
 

@@ -11,8 +11,14 @@ from hypothesis import strategies as st
 from confound.errors import InputError
 from confound.settings import read_study_files
 from simulate import marked
+from simulate.prompts import VARIABLES
 from simulate.study import (
+    _OPTIONAL,
+    _REQUIRED,
+    ROLES,
+    SOURCES,
     Study,
+    _study,
     check_iterations,
     find_study,
     list_studies,
@@ -98,7 +104,7 @@ REFUSALS: dict[str, tuple[int, tuple[str, ...]]] = {
 
 @pytest.fixture(scope="module", params=shipped_names())
 def shipped(request: pytest.FixtureRequest) -> Study:
-    """Each study that comes with confound."""
+    """Return each study that comes with confound."""
     return load_study(request.param)
 
 
@@ -193,8 +199,6 @@ def test_broken_file_gives_an_input_error_or_a_study(data: st.DataObject) -> Non
         assert str(refused).startswith("study.yaml:")  # noqa: PT017 -- both outcomes are right
         return
     path = HERE / "never_written.yaml"
-    from simulate.study import _study
-
     try:
         _study(root, path.parent, "")
     except InputError as refused:
@@ -297,6 +301,20 @@ def test_analysis_reads_the_same_file(shipped: Study) -> None:
         spec = specs[question.id]
         assert spec.order == (question.options if question.ordered else None)
         assert question.values is None or tuple((spec.values or {}).values()) == question.values
+
+
+def test_documented_study_is_read(tmp_path: Path) -> None:
+    """The example of the reference is a whole study, and the reference names every template and its variables."""
+    text = (HERE.parents[1] / "docs" / "study-file.md").read_text(encoding="utf-8")
+    path = tmp_path / "documented.yaml"
+    path.write_text(text.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    study = load_study(path)
+    assert [arm.placebo_of for arm in study.arms] == [None, None, "praised"]
+    for name, variables in VARIABLES.items():
+        (row,) = (line for line in text.splitlines() if line.startswith(f"| `{name}` |") and "prompt" not in line[:9])
+        assert all(f"`{variable}`" in row for variable in variables)
+    for key in (*_REQUIRED, *_OPTIONAL, *ROLES, *SOURCES):
+        assert f"`{key}`" in text
 
 
 def test_items_rotate_with_the_trial_alone() -> None:
