@@ -26,7 +26,7 @@ CUT_OFF = {"length", "max_tokens"}
 # An answer, not an essay; also bounds the time that the patterns take.
 MAX_CHARACTERS = 4_000
 MAX_NAMED = 25
-NAMING_WORDS = 3
+TELLING_LETTERS = 6
 
 _OWN_NUMBER = re.compile(r"\(?(\d{1,2})\s*(?:[-\u2013\u2014:.)=]\s*)+(?=[^\W\d])(.+)", re.DOTALL)
 
@@ -161,7 +161,7 @@ class _Reader:
             (answer,) = strong
             firmly = labels or bold or lines
             changed = self._changed(answer, text, low)
-            contrary = mentions and answer not in mentions and (firmly or changed)
+            contrary = (mentions and answer not in mentions) if firmly else self._but_other(answer, low)
             return self._unknown("ambiguous") if changed or contrary else self._known(answer)
         if strong or len(mentions) != 1:
             return self._unknown("ambiguous")
@@ -178,6 +178,16 @@ class _Reader:
             return False
         flat = r"[.,;!?-]\s*(?:well,? |but |oh,? )*(?:{})\s*(?:[.,;!?]|$)"
         return any(o != answer and re.search(flat.format(p.pattern), low) for o, p in self.patterns)
+
+    def _but_other(self, answer: int, low: str) -> bool:
+        """Say whether a "but" brings in a word of another option: "Married, but we're separated"."""
+        but = phrases.BUT.search(low)
+        if not but or phrases.OTHERS.search(but[1]) or phrases.DENIES.search(but[1]):
+            return False
+        own = next((wording for option, wording in self.bodies if option == answer), "").split()
+        theirs = {word for option, wording in self.bodies if option != answer for word in wording.split()}
+        telling = {word for word in theirs - set(own) if len(word) >= TELLING_LETTERS}
+        return not telling.isdisjoint(cleaning.words(but[1]).split())
 
     def _lines(self, text: str) -> set[int]:
         """Return the options that are a line of their own, or the last sentence."""
@@ -362,7 +372,7 @@ class _Reader:
             return False
         if named.endswith("likely"):
             of_self = phrases.OWN.fullmatch(before) and phrases.LIKELY_TO.match(after)
-            of_it = phrases.IT_IS.fullmatch(before) and (phrases.THAT_I.match(after) or not after.strip())
+            of_it = phrases.IT_IS.fullmatch(before) and (phrases.THAT_I.match(after) or re.match(r"\s*(?:$|,)", after))
             return bool(of_self or of_it) and not phrases.WILL_NOT.search(after)
         if named == "independent" and phrases.FREE_OF_PARTY.match(after):
             return False
@@ -441,9 +451,9 @@ def _compiled(
 
 
 def _word_pattern(word: str) -> str:
-    # Thousands are written with and without a comma.
-    if word.isdigit() and len(word) > NAMING_WORDS:
-        return rf"{word[:-3]},?{word[-3:]}"
+    if word.isdigit():
+        # Thousands are written with and without a comma.
+        return re.sub(r"(?<=\d)(?=(?:\d{3})+$)", ",?", word)
     return re.escape(word).replace("'", "'?")
 
 

@@ -33,6 +33,7 @@ HABITS = (
     r"|now))*"
     r"\s*(?=$|[.,;!\n])"
 )
+BUT = re.compile(r"\b(?:but|though|although)\b(.*)", re.DOTALL)
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 # --- an answer at the start ---
@@ -182,7 +183,7 @@ _GO = _words("go|attend|get there|make it|worship|pray")
 _EARN = _words("make|made|earn|earned|bring in|brought in|took in")
 _NEWS = _words("it|them|my news|my political news|mine|the news")
 _LIVE = _words("live|reside|grew up|moved|moved out|moved down|come|came")
-_IN = _words("in|to|from|out in|down in|up in|based in|originally from")
+_IN = _words("in|to|from|out in|down in|up in|based in")
 _OWN_WORDS = (
     rf"{_BE}\s+{_ADVERBS}{_ARTICLE}{_KIND}"
     rf"|(?:i|i'd|i would|i'll|i will)\s+{_ADVERBS}{_VERBS_OF_SELF}\s+(?:{_SELF}\s*)?"

@@ -111,6 +111,14 @@ def test_options_keep_their_own_numbers_as_labels() -> None:
     assert [option.label for option in labelled(("1 - Low", "1 - High"))] == ["A", "B"]
 
 
+def test_options_without_words_are_read_by_label() -> None:
+    """Options that are signs or large numbers cannot trip the reader."""
+    assert parse("B, but so is the other", ("+", "-")) == Parsed("-", None)
+    millions = ("Under $1,000,000", "$1,000,000 or more")
+    assert parse("$1000000 or more", millions) == Parsed(millions[1], None)
+    assert parse("I make under 1,000,000 a year.", millions).option in (millions[0], None)
+
+
 def test_own_numbers_win_over_places() -> None:
     """Where the numbers of the options are not their places, the number is meant."""
     assert parse("1", ("0: No", "1: Yes")) == Parsed("1: Yes", None)
