@@ -56,7 +56,7 @@ class Entry:
             raise self.error(f"{self._name} must be a mapping (`key: value` lines) but is {_kind(self.value)}")
         required = tuple(required)
         if optional is not None:
-            known = (*required, *optional)
+            known = tuple(dict.fromkeys((*required, *optional)))
             for key, entry in self.value.items():
                 if key not in known:
                     raise entry.error(f"unknown key '{key}' in {self._name}; {suggest(key, known)}")
@@ -210,7 +210,10 @@ class _Marker:
 
 
 def _syntax(file: str, error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    marks = [getattr(error, name, None) for name in ("problem_mark", "context_mark")]
+    # A quote that never ends is noticed at the end of the file; the mistake is where it begins.
+    unended = "quoted scalar" in (getattr(error, "context", None) or "")
+    mark = next(filter(None, reversed(marks) if unended else marks), None)
     line = mark.line + 1 if mark else 1
     problem = getattr(error, "problem", None) or " ".join(str(error).split())
     return f"{file}:{line}: no valid YAML: {problem}; check quotes, colons and indentation on and above this line"

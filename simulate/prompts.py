@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import string
+import traceback
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from confound.errors import InputError
+from simulate.answers import labelled
+from simulate.marked import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,25 +64,6 @@ class TemplateFault(Exception):  # noqa: N818 -- caught and told as an InputErro
         self.line = line
 
 
-class Option(NamedTuple):
-    """An answer as a template prints it.
-
-    Attributes
-    ----------
-    letter : str
-        A, B, C, ... in the order of the options.
-    text : str
-    """
-
-    letter: str
-    text: str
-
-
-def lettered(options: Sequence[str]) -> tuple[Option, ...]:
-    """Return the options with the letters under which they are shown."""
-    return tuple(Option(letter, text) for letter, text in zip(string.ascii_uppercase, options, strict=False))
-
-
 def compiled(source: str, variables: Sequence[str]) -> jinja2.Template:
     """Compile a template that uses no other variables than these.
 
@@ -97,7 +81,7 @@ def compiled(source: str, variables: Sequence[str]) -> jinja2.Template:
         raise TemplateFault("no valid Jinja: nested too deeply") from error
     for name in sorted(meta.find_undeclared_variables(tree) - set(variables)):
         line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), 1)
-        raise TemplateFault(f"unknown variable '{name}'; there are {', '.join(variables) or 'none here'}", line)
+        raise TemplateFault(f"unknown variable '{name}'; {suggest(name, variables)}", line)
     return template
 
 
@@ -112,7 +96,9 @@ def rendered(template: jinja2.Template, **values: Any) -> str:
     try:
         return template.render(**values).strip()
     except _FAULTS as error:
-        raise TemplateFault(f"cannot be filled in: {error}") from error
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((frame.lineno for frame in reversed(frames) if frame.filename == "<template>"), None)
+        raise TemplateFault(f"cannot be filled in: {str(error).rstrip('.')}; mend this line", line or 1) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +197,7 @@ class Prompts:
         return [*messages, _message("user", text)]
 
     def _question(self, question: Question) -> str:
-        options = lettered(question.options)
+        options = labelled(question.options)
         return rendered(self._templates.prompts["question"], question=question.text, options=options)
 
     def _fill(self, name: str, item: Item | None, **values: Any) -> str:
@@ -239,8 +225,8 @@ def check_prompt(study: Study, name: str) -> None:
     if name != "question":
         return
     for question in study.questions.values():
-        text = rendered(template, question=question.text, options=lettered(question.options))
-        for shown in (question.text, *question.options):
+        text = rendered(template, question=question.text, options=labelled(question.options))
+        for shown in (question.text, *(part for option in labelled(question.options) for part in option)):
             if shown not in text:
                 raise TemplateFault(
                     f"does not show '{shown}' of question '{question.id}'; print `options` and `question`"
