@@ -35,8 +35,13 @@ def description(found: Description) -> str:
     held = f"{answers:,} answers, {unknown:,} of them Unknown. The log can be analysed."
     questions, contrasts = found.questions.copy(), found.contrasts
     questions["answers"] = [textwrap.shorten(answers, 60, placeholder=" ...") for answers in questions["answers"]]
-    parts = [held, f"\nQUESTIONS\n{to_terminal(questions)}", f"\nCONTRASTS\n{to_terminal(contrasts)}"]
+    parts = [held, f"\nQUESTIONS\n{_head(questions)}", f"\nCONTRASTS\n{_head(contrasts)}"]
     return "\n".join([*parts, *remarks(found.warnings)])
+
+
+def _head(frame: pd.DataFrame, *, rows: int = 60) -> str:
+    more = f"\n({len(frame) - rows:,} more)" if len(frame) > rows else ""
+    return to_terminal(frame.head(rows)) + more
 
 
 def _table(title: str, frame: pd.DataFrame, columns: Sequence[str]) -> str:

@@ -102,18 +102,19 @@ def _headline(drifts: bool | None, iterations: list[int], *, has_effects: bool) 
 def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str) -> Iterator[str]:
     below = rows[rows["pvalue"] < LEVEL]
     chance = f"{LEVEL * len(rows):.2g}"
+    several = len(rows[["study", "contrast"]].drop_duplicates()) > 1
     counted = f"{when}{len(below)} of {len(rows)} negative-control tests have p < .05, where chance gives {chance}; "
     if surest.empty:
         yield f"{counted}none stands after Holm's correction over the {len(rows)}."
     else:
-        yield f"{counted}{len(surest)} stand after Holm's correction over the {len(rows)}: {_named(surest)}."
+        stand = f"{len(surest)} stand{'s' if len(surest) == 1 else ''} after Holm's correction over the {len(rows)}"
+        yield f"{counted}{stand}: {_named(surest, several=several)}."
     rest = below.drop(surest.index).sort_values("pvalue", kind="stable")
     if len(rest):
-        yield f"{when}below .05 before correction only: {_named(rest)}."
+        yield f"{when}below .05 before correction only: {_named(rest, several=several)}."
 
 
-def _named(rows: pd.DataFrame) -> str:
-    several = len(rows[["study", "contrast"]].drop_duplicates()) > 1
+def _named(rows: pd.DataFrame, *, several: bool) -> str:
     named = [_control(row, several=several) for row in rows.head(SHOWN).to_dict("records")]
     return "; ".join(named) + (f"; and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
 

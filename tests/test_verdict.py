@@ -35,7 +35,7 @@ def test_drift_is_named_with_its_evidence() -> None:
     (finding,) = verdict.findings(drift({"party": 0.001, "race": 0.04, "age": 0.9}), NO_EFFECTS, 0.95)
     assert finding.drifts
     assert "the users drift" in finding.headline
-    assert "2 of 3 negative-control tests have p < .05, where chance gives 0.15; 1 stand" in finding.points[0]
+    assert "2 of 3 negative-control tests have p < .05, where chance gives 0.15; 1 stands after" in finding.points[0]
     assert "party [distance 0.25, 0.10 expected with no drift, p = 0.0010]" in finding.points[0]
     assert finding.points[1].startswith("below .05 before correction only: race")
 
