@@ -130,26 +130,34 @@ def test_null_mean_is_the_mean_of_the_law_the_pvalues_describe(margin, n1):
 
 
 @pytest.mark.parametrize("direct_limit", [0, 2**40], ids=["fft", "direct"])
-@pytest.mark.parametrize("cost", ["SCATTER_NS", "SLIDE_NS"])
 @pytest.mark.parametrize(
-    ("sizes", "drift", "seed"),
+    ("constant", "value"), [("SCATTER_NS", 0.0), ("SLIDE_NS", 0.0), ("SMALL_LATTICE", 1000)]
+)
+@pytest.mark.parametrize(
+    ("sizes", "treated_shares", "at_most"),
     [
-        ([(25, 24)] * 4, 0.0, 1),
-        ([(25, 24)] * 4, 0.6, 1),
-        ([(25, 24)] * 4, 0.9, 2),
-        ([(20, 20), (20, 18), (15, 12)], 0.9, 3),
-        ([(30, 30)] * 8, 0.9, 4),
+        ([(25, 24)] * 4, [0.2, 0.3, 0.5], 1.0),
+        ([(25, 24)] * 4, [0.6, 0.3, 0.1], 1e-5),
+        ([(25, 24)] * 4, [0.8, 0.15, 0.05], 1e-15),
+        ([(20, 20), (20, 18), (15, 12)], [0.9, 0.1, 0.0], 1e-10),
+        ([(30, 30)] * 8, [0.75, 0.2, 0.05], 1e-30),
     ],
 )
-def test_tails_of_any_size_are_right_to_nine_digits(sizes, drift, seed, direct_limit, cost, monkeypatch):
-    """Every route through the program agrees with whole-number counting from p near 1 down to 1e-30."""
+def test_tails_of_any_size_are_right_to_ten_digits(
+    sizes, treated_shares, at_most, direct_limit, constant, value, monkeypatch
+):
+    """Every route through the program agrees with whole-number counting, from p near 1 down to 1e-30."""
     monkeypatch.setattr(permutation, "DIRECT_LIMIT", direct_limit)
-    monkeypatch.setattr(permutation, cost, 0.0)  # so that this way of adding an answer is always taken
-    treated, control = simulated_arms(np.random.default_rng(seed), sizes, 3, drift)
-    expected = counted_pvalue(treated, control)
+    monkeypatch.setattr(permutation, "SMALL_LATTICE", 0)
+    monkeypatch.setattr(permutation, constant, value)  # so that this way to a law is always taken
+    rng = np.random.default_rng(1)
+    treated = np.array([rng.multinomial(n1, treated_shares) for n1, _ in sizes])
+    control = np.array([rng.multinomial(n0, [0.2, 0.3, 0.5]) for _, n0 in sizes])
+    expected = float(counted_pvalue(treated, control))
     result = permutation_test(treated, control, rng=unused_rng())
     assert result.method == "exact"
-    assert result.pvalue == pytest.approx(float(expected), rel=1e-9)
+    assert result.pvalue == pytest.approx(expected, rel=1e-10)
+    assert expected < at_most
 
 
 @pytest.mark.parametrize("rare", [1, 2, 5])
@@ -259,6 +267,15 @@ def test_strata_in_which_all_agree_leave_the_pvalue_alone():
     assert beside.pvalue == pytest.approx(alone.pvalue, rel=1e-12)
     assert beside.statistic == pytest.approx(alone.statistic / 2)
     assert permutation_test(agreed, agreed, rng=unused_rng()).pvalue == 1.0
+
+
+def test_strata_whose_distance_cannot_vary_give_p_one():
+    """One answer against one, and one against three, are at the same distance under every relabelling."""
+    result = permutation_test([[1, 0], [1, 0]], [[0, 1], [1, 2]], rng=unused_rng())
+    assert result.pvalue == pytest.approx(
+        float(enumerated_pvalue(*np.array([[[1, 0], [1, 0]], [[0, 1], [1, 2]]])))
+    )
+    assert permutation_test([[1, 0]] * 3, [[0, 1]] * 3, rng=unused_rng()).pvalue == 1.0
 
 
 def test_published_twins_drift_as_first_found():
