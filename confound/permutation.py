@@ -82,7 +82,7 @@ class PermutationTest:
         Its expectation with no drift, in [0, 1].
     pvalue : float
         Probability with no drift of a distance at least as large, given how often each answer was given, in
-        (0, 1]. Where `method` is ``"bounds"``, an upper bound on it.
+        (0, 1]; `SMALLEST_PVALUE` where no float can hold it. Where `method` is ``"bounds"``, an upper bound.
     pvalue_low : float
         Where `method` is ``"bounds"``, a lower bound on that probability, in [0, 1]; else equal to `pvalue`.
     method : {"exact", "bounds", "monte carlo"}
