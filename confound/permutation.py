@@ -45,9 +45,8 @@ STATES_AT_ONCE = 2**18
 # Points of the lattices' common multiple up to which strata of different lattices are added exactly: 0.3 s
 # of FFTs.
 COMMON_LATTICE_POINTS = 2**21
-# Points of the grid they are rounded to beyond that. The p-value's bounds then differ by 0.3 % at 100
-# strata of 20 to 30 answers an arm (a hundred kinds of lattice), halved by doubling the points and the
-# time, which is 0.3 s.
+# Points of the grid they are rounded to beyond that. At 100 strata of 20 to 30 answers an arm, some sixty
+# lattices, the p-value's bounds then differ by 0.3 to 0.5 % and take 0.3 s; twice the points, half the gap.
 GRID_POINTS = 2**19
 # Products of two laws' lengths up to which they are convolved term by term; the FFT is faster above.
 DIRECT_LIMIT = 2**17
