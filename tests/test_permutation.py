@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confound import permutation
+from confound import law_sum, permutation, stratum_law
 from confound.permutation import cluster_permutation_test, permutation_test
 from tests.test_tvd import TWINS_DIARY, TWINS_THRILLER, arm_pairs, relabelled_distances
 
@@ -129,9 +129,7 @@ def test_null_mean_is_the_mean_of_the_law_the_pvalues_describe(margin, n1):
 
 
 @pytest.mark.parametrize("direct_limit", [0, 2**40], ids=["fft", "direct"])
-@pytest.mark.parametrize(
-    ("constant", "value"), [("SCATTER_NS", 0.0), ("SLIDE_NS", 0.0), ("SMALL_LATTICE", 1000)]
-)
+@pytest.mark.parametrize(("constant", "value"), [("SCATTER_NS", 0.0), ("SLIDE_NS", 0.0), ("SMALL_LATTICE", 1000)])
 @pytest.mark.parametrize(
     ("sizes", "treated_shares", "at_most"),
     [
@@ -146,9 +144,9 @@ def test_tails_of_any_size_are_right_to_ten_digits(
     sizes, treated_shares, at_most, direct_limit, constant, value, monkeypatch
 ):
     """Every route through the program agrees with whole-number counting, from p near 1 down to 1e-30."""
-    monkeypatch.setattr(permutation, "DIRECT_LIMIT", direct_limit)
-    monkeypatch.setattr(permutation, "SMALL_LATTICE", 0)
-    monkeypatch.setattr(permutation, constant, value)  # so that this way to a law is always taken
+    monkeypatch.setattr(law_sum, "DIRECT_LIMIT", direct_limit)
+    monkeypatch.setattr(stratum_law, "SMALL_LATTICE", 0)
+    monkeypatch.setattr(stratum_law, constant, value)  # so that this way to a law is always taken
     rng = np.random.default_rng(1)
     treated = np.array([rng.multinomial(n1, treated_shares) for n1, _ in sizes])
     control = np.array([rng.multinomial(n0, [0.2, 0.3, 0.5]) for _, n0 in sizes])
@@ -162,7 +160,7 @@ def test_tails_of_any_size_are_right_to_ten_digits(
 @pytest.mark.parametrize("rare", [1, 2, 5])
 def test_fft_is_right_where_a_law_has_few_far_apart_points(rare, monkeypatch):
     """Strata where nearly everyone agrees have a lumpy law, which the tilted FFT must still resolve."""
-    monkeypatch.setattr(permutation, "DIRECT_LIMIT", 0)
+    monkeypatch.setattr(law_sum, "DIRECT_LIMIT", 0)
     treated = np.array([[31 - rare, rare], [31, 0], [30, 1], [31 - rare, rare]])
     control = np.array([[29, 0], [29 - rare, rare], [29, 0], [29, 0]])
     result = permutation_test(treated, control, rng=unused_rng())
@@ -205,8 +203,8 @@ def test_bounds_contain_the_exact_pvalue(seed, grid_points, at_most_apart, monke
     treated = rng.multinomial([14, 11, 10], [0.2 + 0.06 * seed, 0.3 - 0.02 * seed, 0.5 - 0.04 * seed])
     control = rng.multinomial([13, 9, 10], [0.2, 0.3, 0.5])
     expected = float(counted_pvalue(treated, control))
-    monkeypatch.setattr(permutation, "COMMON_LATTICE_POINTS", 0)
-    monkeypatch.setattr(permutation, "GRID_POINTS", grid_points)
+    monkeypatch.setattr(law_sum, "COMMON_LATTICE_POINTS", 0)
+    monkeypatch.setattr(law_sum, "GRID_POINTS", grid_points)
     result = permutation_test(treated, control, rng=unused_rng())
     assert result.method == "bounds"
     assert result.pvalue_low <= expected * (1 + 1e-9)
@@ -231,7 +229,7 @@ def test_monte_carlo_agrees_with_the_exact_pvalue(sizes, monkeypatch):
     """Drawn relabellings estimate the exact p-value, also where ties need integers beyond 64 bits."""
     treated, control = simulated_arms(np.random.default_rng(11), sizes, 4, drift=0.1)
     expected = permutation_test(treated, control, rng=unused_rng())
-    monkeypatch.setattr(permutation, "EXACT_LIMIT_NS", -1.0)
+    monkeypatch.setattr(stratum_law, "EXACT_LIMIT_NS", -1.0)
     result = permutation_test(treated, control, rng=np.random.default_rng(3), n_resamples=20_000)
     assert (result.method, result.n_resamples) == ("monte carlo", 20_000)
     assert expected.n_resamples == 0
@@ -241,7 +239,7 @@ def test_monte_carlo_agrees_with_the_exact_pvalue(sizes, monkeypatch):
 
 def test_monte_carlo_counts_ties_as_at_least_as_large(monkeypatch):
     """Where every relabelling is tied with the observed one, p is exactly 1."""
-    monkeypatch.setattr(permutation, "EXACT_LIMIT_NS", -1.0)
+    monkeypatch.setattr(stratum_law, "EXACT_LIMIT_NS", -1.0)
     mirrored = permutation_test([[1, 0], [3, 4]], [[0, 1], [3, 4]], rng=unused_rng(), n_resamples=500)
     assert mirrored.pvalue == 1.0
     treated, control = np.array([[1, 3, 2], [3, 0, 1]]), np.array([[2, 1, 2], [1, 2, 0]])
@@ -272,9 +270,7 @@ def test_strata_in_which_all_agree_leave_the_pvalue_alone():
 def test_strata_whose_distance_cannot_vary_give_p_one():
     """One answer against one, and one against three, are at the same distance under every relabelling."""
     result = permutation_test([[1, 0], [1, 0]], [[0, 1], [1, 2]], rng=unused_rng())
-    assert result.pvalue == pytest.approx(
-        float(enumerated_pvalue(*np.array([[[1, 0], [1, 0]], [[0, 1], [1, 2]]])))
-    )
+    assert result.pvalue == pytest.approx(float(enumerated_pvalue(*np.array([[[1, 0], [1, 0]], [[0, 1], [1, 2]]]))))
     assert permutation_test([[1, 0]] * 3, [[0, 1]] * 3, rng=unused_rng()).pvalue == 1.0
 
 
@@ -283,9 +279,7 @@ def test_published_twins_drift_as_first_found():
     result = permutation_test(TWINS_THRILLER, TWINS_DIARY, rng=unused_rng())
     assert result.method == "exact"
     assert result.pvalue == pytest.approx(0.000073, abs=5e-7)
-    assert result.pvalue == pytest.approx(
-        float(counted_pvalue(TWINS_THRILLER, TWINS_DIARY)), rel=1e-11, abs=0
-    )
+    assert result.pvalue == pytest.approx(float(counted_pvalue(TWINS_THRILLER, TWINS_DIARY)), rel=1e-11, abs=0)
 
 
 @pytest.mark.parametrize("case", REFERENCE["cases"], ids=lambda case: case["name"])
