@@ -2,8 +2,8 @@
 
 In a stratum with ``n1`` treated and ``n0`` control answers let ``g = gcd(n1, n0)`` and ``L = n1 n0 / g``. If answer
 ``k`` was given ``a_k`` and ``b_k`` times, ``d = sum_k max(0, (n0/g) a_k - (n1/g) b_k)`` is an integer and the
-distance is ``d / L``. Given how often each answer was given in all, the law of ``d`` follows from a dynamic program over
-answers. Everything is a sum of non-negative terms, so small masses are right to many digits.
+distance is ``d / L``. Given how often each answer was given in all, the law of ``d`` follows from a dynamic program
+over answers. Everything is a sum of non-negative terms, so small masses are right to many digits.
 """
 
 import math

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from confound.result import Analysis, Description
-from confound.tables import printable, to_terminal
+from confound.tables import named, printable, to_terminal
 from confound.verdict import main_rows
 
 WIDTH = 100
@@ -20,7 +20,7 @@ def text(analysis: Analysis) -> str:
     """Return the summary of an analysis: verdict, drift, effects, remarks on the data."""
     parts = ["VERDICT"]
     for finding in analysis.verdict:
-        parts.append(wrapped(f"{printable(finding.model)}: {finding.headline}"))
+        parts.append(wrapped(f"{named(finding.model)}: {finding.headline}"))
         parts += [wrapped(f"- {point}", indent="  ") for point in finding.points]
     if len(analysis.drift):
         parts.append(_table("DRIFT of the negative controls", analysis.drift, _DRIFT))
@@ -49,7 +49,7 @@ def _table(title: str, frame: pd.DataFrame, columns: Sequence[str]) -> str:
     shown = frame.sort_values(["iteration", "pvalue"], kind="stable").head(ROWS)
     fixed = {c: frame[c].iloc[0] for c in columns if c in (*_PLACE, "design") and len(frame[c].unique()) == 1}
     table = to_terminal(shown[[c for c in columns if c not in fixed and not (c == "level" and not frame[c].any())]])
-    where = ", ".join(f"{name} {printable(str(value))}" for name, value in fixed.items())
+    where = ", ".join(f"{name} {named(str(value))}" for name, value in fixed.items())
     more = f"\n({len(frame) - ROWS:,} more rows in the saved table)" if len(frame) > ROWS else ""
     return f"\n{title}{': ' if where else ''}{where}\n{table}{more}"
 
@@ -59,7 +59,7 @@ def remarks(warnings: pd.DataFrame) -> list[str]:
     ordered = warnings.sort_values("level", ascending=False, kind="stable")
     lines = []
     for row in ordered.itertuples():
-        where = " / ".join(printable(str(part)) for part in (row.study, row.model, row.question) if part)
+        where = " / ".join(named(str(part)) for part in (row.study, row.model, row.question) if part)
         lines.append(wrapped(f"{row.level}: {where + ': ' if where else ''}{printable(str(row.message))}"))
     return ["\nABOUT THE DATA", *lines] if lines else []
 

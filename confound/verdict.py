@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from confound.tables import format_p, printable
+from confound.tables import format_p, named
 
 LEVEL = 0.05
 SHOWN = 6  # controls or effects named in a sentence; the tables hold the rest
@@ -115,14 +115,14 @@ def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str) -> Iterat
 
 
 def _named(rows: pd.DataFrame, *, several: bool) -> str:
-    named = [_control(row, several=several) for row in rows.head(SHOWN).to_dict("records")]
-    return "; ".join(named) + (f"; and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
+    shown = [_control(row, several=several) for row in rows.head(SHOWN).to_dict("records")]
+    return "; ".join(shown) + (f"; and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
 
 
 def _control(row: Mapping[Hashable, Any], *, several: bool) -> str:
-    where = f" in {printable(row['study'])} ({printable(row['contrast'])})" if several else ""
+    where = f" in {named(row['study'])} ({named(row['contrast'])})" if several else ""
     measured = f"distance {row['tvd_plugin']:.2f}, {row['tvd_null']:.2f} expected with no drift"
-    return f"{printable(row['question'])}{where} [{measured}, {_p(row['pvalue'])}]"
+    return f"{named(row['question'])}{where} [{measured}, {_p(row['pvalue'])}]"
 
 
 def _p(pvalue: float) -> str:
@@ -144,18 +144,18 @@ def _effect_points(effects: pd.DataFrame, confidence: float) -> Iterator[str]:
     when = f"At iteration {last}, " if len(effects["iteration"].unique()) > 1 else ""
     several = len(rows["study"].unique()) > 1
     few = len(rows) <= SHOWN
-    named = "; ".join(
+    shown = "; ".join(
         _effect(row, confidence, several=several) for row in rows.head(SHOWN if few else SUREST).to_dict("records")
     )
     sure = int((rows["pvalue"] < LEVEL).sum())
     many = f"{sure} of {len(rows)} observed effects have p < .05, uncorrected; the surest are"
-    yield f"{when}{'observed effect' if few else many}: {named}."
+    yield f"{when}{'observed effect' if few else many}: {shown}."
 
 
 def _effect(row: Mapping[Hashable, Any], confidence: float, *, several: bool) -> str:
-    what = printable(row["question"]) + (f" = {printable(row['level'])}" if row["level"] else "")
-    where = f" in {printable(row['study'])}" if several else ""
+    what = named(row["question"]) + (f" = {named(row['level'])}" if row["level"] else "")
+    where = f" in {named(row['study'])}" if several else ""
     interval = f"{confidence * 100:g} % interval {row['ci_low']:+.3f} to {row['ci_high']:+.3f}, {_p(row['pvalue'])}"
     if pd.isna(row["pvalue"]):
         interval = "too few personas for an interval"
-    return f"{what}{where}, {printable(row['contrast'])}: {row['estimate']:+.3f} ({interval})"
+    return f"{what}{where}, {named(row['contrast'])}: {row['estimate']:+.3f} ({interval})"
