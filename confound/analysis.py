@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 import confound
-from confound import checks, estimates, responses, verdict
+from confound import checks, estimates, multiplicity, responses, verdict
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes
 from confound.counts import group
@@ -279,7 +278,6 @@ def _corrected(rows: list[dict[str, Any]]) -> pd.DataFrame:
         return pd.DataFrame(columns=list(DRIFT))
     frame = pd.DataFrame(rows)
     family = frame.groupby(["study", "model", "iteration", "contrast"], sort=False)["pvalue"]
-    for method in ("holm", "bh"):
-        name = "fdr_bh" if method == "bh" else method
-        frame[f"pvalue_{method}"] = family.transform(lambda p, name=name: multipletests(p, method=name)[1])
+    frame["pvalue_holm"] = family.transform(multiplicity.holm)
+    frame["pvalue_bh"] = family.transform(multiplicity.benjamini_hochberg)
     return frame[list(DRIFT)]

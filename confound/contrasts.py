@@ -134,9 +134,9 @@ def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> 
 
 
 def _arms(grouped: Grouped) -> dict[str, list[str]]:
-    pairs = np.unique(np.stack([grouped.codes["study"], grouped.codes["arm"]]), axis=1).T.tolist()
+    pairs = np.unique(grouped.codes["study"] * len(grouped.labels["arm"]) + grouped.codes["arm"])
     arms: dict[str, list[str]] = {study: [] for study in grouped.labels["study"]}
-    for study, arm in pairs:
+    for study, arm in zip(*divmod(pairs, len(grouped.labels["arm"])), strict=True):
         arms[grouped.labels["study"][study]].append(grouped.labels["arm"][arm])
     return arms
 

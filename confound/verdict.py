@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
+from confound import multiplicity
 from confound.tables import format_p, named
 
 LEVEL = 0.05
@@ -78,7 +78,7 @@ def standing(drift: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that stand after Holm's correction over all of them, the surest first."""
     if drift.empty:
         return drift
-    kept: pd.DataFrame = drift[multipletests(drift["pvalue"], method="holm")[1] < LEVEL]
+    kept: pd.DataFrame = drift[multiplicity.holm(drift["pvalue"]) < LEVEL]
     return kept.sort_values(["pvalue", "tvd_plugin"], ascending=[True, False], kind="stable")
 
 
