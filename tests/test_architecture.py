@@ -12,7 +12,8 @@ ROOT = Path(__file__).parent.parent
 FLOW = [
     {"errors"},
     {"tvd", "effects", "scales", "notes", "sources"},
-    {"permutation", "responses"},
+    {"permutation", "relabelling", "responses"},
+    {"cmh"},
     {"counts", "settings"},
     {"questions"},
     {"cells"},
@@ -24,7 +25,7 @@ FLOW = [
     {"analysis", "summary"},
     {"cli"},
 ]
-ARRAY_MODULES = {"tvd", "permutation", "effects"}
+ARRAY_MODULES = {"tvd", "permutation", "relabelling", "cmh", "effects"}
 
 
 def imports(path: Path) -> set[str]:
