@@ -121,7 +121,7 @@ def analyze(
     rows: dict[str, list[dict[str, Any]]] = {"drift": [], "effects": []}
     for contrast in track(prepared.contrasts):
         if contrast.cell.role == "negative_control" and "drift" not in skip:
-            rows["drift"].append(estimates.drift_row(contrast, seed=seed))
+            rows["drift"].append(estimates.drift_row(contrast, seed=seed, confidence=confidence))
         if contrast.cell.role == "outcome" and "effects" not in skip:
             rows["effects"] += estimates.effect_rows(contrast, confidence=confidence)
     drift, effect = _corrected(rows["drift"]), pd.DataFrame(rows["effects"], columns=list(EFFECTS))

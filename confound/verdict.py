@@ -10,6 +10,7 @@ from confound import multiplicity
 from confound.tables import format_p, named
 
 LEVEL = 0.05
+TESTS = ("pvalue", "pvalue_common")
 SHOWN = 6  # controls or effects named in a sentence; the tables hold the rest
 SUREST = 3  # effects named where there are more than SHOWN
 
@@ -38,8 +39,8 @@ class Finding:
 def findings(drift: pd.DataFrame, effects: pd.DataFrame, confidence: float) -> tuple[Finding, ...]:
     """Say for each model whether its users drift, which controls show it, the effect, and what that means.
 
-    The controls of a model at an iteration, over all its studies and contrasts, are one family: a control counts as
-    drifting if it stands after Holm's correction over the family at level .05 (Holm 1979).
+    Both tests of all controls of a model at an iteration, over its studies and contrasts, are one family: a control
+    counts as drifting if either test stands after Holm's correction over the family at level .05 (Holm 1979).
 
     Parameters
     ----------
@@ -75,11 +76,12 @@ def _finding(model: str, drift: pd.DataFrame, effects: pd.DataFrame, confidence:
 
 
 def standing(drift: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that stand after Holm's correction over all of them, the surest first."""
+    """Return the controls that stand after Holm's correction over both tests of all of them, the surest first."""
     if drift.empty:
         return drift
-    kept: pd.DataFrame = drift[multiplicity.holm(drift["pvalue"]) < LEVEL]
-    return kept.sort_values(["pvalue", "tvd_plugin"], ascending=[True, False], kind="stable")
+    adjusted = multiplicity.holm(drift[list(TESTS)].to_numpy().ravel()).reshape(-1, len(TESTS))
+    kept = drift.assign(surest=drift[list(TESTS)].min(axis=1))[(adjusted < LEVEL).any(axis=1)]
+    return kept.sort_values("surest", kind="stable").drop(columns="surest")
 
 
 def _headline(drifts: bool | None, iterations: list[int], *, has_effects: bool) -> str:
@@ -100,29 +102,34 @@ def _headline(drifts: bool | None, iterations: list[int], *, has_effects: bool) 
 
 
 def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str) -> Iterator[str]:
-    below = rows[rows["pvalue"] < LEVEL]
-    chance = f"{LEVEL * len(rows):.2g}"
     several = len(rows[["study", "contrast"]].drop_duplicates()) > 1
-    counted = f"{when}{len(below)} of {len(rows)} negative-control tests have p < .05, where chance gives {chance}; "
-    if surest.empty:
-        yield f"{counted}none stands after Holm's correction over the {len(rows)}."
-    else:
-        stand = f"{len(surest)} stand{'s' if len(surest) == 1 else ''} after Holm's correction over the {len(rows)}"
-        yield f"{counted}{stand}: {_named(surest, several=several)}."
-    rest = below.drop(surest.index).sort_values("pvalue", kind="stable")
+    by_distance, by_direction = ((rows[test] < LEVEL).sum() for test in TESTS)
+    n, chance = len(rows), f"{LEVEL * len(rows):.2g}"
+    yield (
+        f"{when}{by_distance} of {n} negative controls have p < .05 by distance and {by_direction} by common "
+        f"direction, where chance gives {chance}; {_standing(len(surest))} after Holm's correction over all {len(TESTS) * n} tests."
+    )
+    for row in surest.head(SHOWN).to_dict("records"):
+        measured = (
+            f"distance {row['tvd_plugin']:.2f}, {row['tvd_null']:.2f} expected with no drift, {_p(row['pvalue'])}"
+        )
+        yield f"{_where(row, several=several)}: {measured}; common direction {_p(row['pvalue_common'])}."
+    if len(surest) > SHOWN:
+        yield f"and {len(surest) - SHOWN} more controls."
+    rest = rows[(rows[list(TESTS)] < LEVEL).any(axis=1)].drop(surest.index)
     if len(rest):
-        yield f"{when}below .05 before correction only: {_named(rest, several=several)}."
+        listed = "; ".join(_where(row, several=several) for row in rest.head(SHOWN).to_dict("records"))
+        more = f"; and {len(rest) - SHOWN} more" if len(rest) > SHOWN else ""
+        yield f"Below .05 before correction only: {listed}{more}."
 
 
-def _named(rows: pd.DataFrame, *, several: bool) -> str:
-    shown = [_control(row, several=several) for row in rows.head(SHOWN).to_dict("records")]
-    return "; ".join(shown) + (f"; and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
+def _standing(n: int) -> str:
+    return "none stands" if n == 0 else "1 control stands" if n == 1 else f"{n} controls stand"
 
 
-def _control(row: Mapping[Hashable, Any], *, several: bool) -> str:
+def _where(row: Mapping[Hashable, Any], *, several: bool) -> str:
     where = f" in {named(row['study'])} ({named(row['contrast'])})" if several else ""
-    measured = f"distance {row['tvd_plugin']:.2f}, {row['tvd_null']:.2f} expected with no drift"
-    return f"{named(row['question'])}{where} [{measured}, {_p(row['pvalue'])}]"
+    return f"{named(row['question'])}{where}"
 
 
 def _p(pvalue: float) -> str:
