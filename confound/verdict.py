@@ -80,8 +80,8 @@ def standing(drift: pd.DataFrame) -> pd.DataFrame:
     if drift.empty:
         return drift
     adjusted = multiplicity.holm(drift[list(TESTS)].to_numpy().ravel()).reshape(-1, len(TESTS))
-    kept = drift.assign(surest=drift[list(TESTS)].min(axis=1))[(adjusted < LEVEL).any(axis=1)]
-    return kept.sort_values("surest", kind="stable").drop(columns="surest")
+    kept = drift.assign(surest=drift[list(TESTS)].min(axis=1)).loc[(adjusted < LEVEL).any(axis=1)]
+    return kept.sort_values(by="surest", kind="stable").drop(columns="surest")
 
 
 def _headline(drifts: bool | None, iterations: list[int], *, has_effects: bool) -> str:
@@ -105,9 +105,10 @@ def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str) -> Iterat
     several = len(rows[["study", "contrast"]].drop_duplicates()) > 1
     by_distance, by_direction = ((rows[test] < LEVEL).sum() for test in TESTS)
     n, chance = len(rows), f"{LEVEL * len(rows):.2g}"
+    corrected = f"{_standing(len(surest))} after Holm's correction over all {len(TESTS) * n} tests"
     yield (
         f"{when}{by_distance} of {n} negative controls have p < .05 by distance and {by_direction} by common "
-        f"direction, where chance gives {chance}; {_standing(len(surest))} after Holm's correction over all {len(TESTS) * n} tests."
+        f"direction, where chance gives {chance}; {corrected}."
     )
     for row in surest.head(SHOWN).to_dict("records"):
         measured = (
