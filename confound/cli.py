@@ -64,10 +64,18 @@ def _log_options(command: Command) -> Command:
 def _library_options(given: dict[str, Any]) -> dict[str, Any]:
     """Turn parsed options into the library's arguments."""
     given["data"] = list(given.pop("log"))
+    for name in ("rename", "order", "bins"):
+        _refuse_repeats(name, [left for left, _ in given[name]])
     given["rename"] = dict(given["rename"])
     given["order"] = {q: tuple(next(csv.reader([answers], skipinitialspace=True))) for q, answers in given["order"]}
     given["bins"] = {q: _bins(q, text) for q, text in given["bins"]}
     return given
+
+
+def _refuse_repeats(option: str, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise click.UsageError(f"--{option.removesuffix('s')} names {twice[0]} twice. Keep one")
 
 
 def _bins(question: str, text: str) -> int:

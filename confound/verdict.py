@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from confound import multiplicity
@@ -80,8 +81,9 @@ def standing(drift: pd.DataFrame) -> pd.DataFrame:
     if drift.empty:
         return drift
     adjusted = multiplicity.holm(drift[list(TESTS)].to_numpy().ravel()).reshape(-1, len(TESTS))
-    kept = drift.assign(surest=drift[list(TESTS)].min(axis=1)).loc[(adjusted < LEVEL).any(axis=1)]
-    return kept.sort_values(by="surest", kind="stable").drop(columns="surest")
+    stands = np.asarray(adjusted.min(axis=1) < LEVEL)
+    order = np.argsort(drift[list(TESTS)].to_numpy().min(axis=1), kind="stable")
+    return drift.iloc[order[stands[order]]]
 
 
 def _headline(drifts: bool | None, iterations: list[int], *, has_effects: bool) -> str:

@@ -75,7 +75,9 @@ def test_output_folder_is_checked_before_the_work(tmp_path: Path) -> None:
     assert "thesis.docx" in done.stderr
 
 
-@pytest.mark.parametrize("option", [["--rename", "arm"], ["--bin", "q=width:3"], ["--order", "q"]])
+@pytest.mark.parametrize(
+    "option", [["--rename", "arm"], ["--bin", "q=width:3"], ["--order", "q"], ["--rename", "a=x", "--rename", "a=y"]]
+)
 def test_malformed_options_are_refused(log: Path, option: list[str]) -> None:
     """An option of the wrong form says the right one."""
     done = run("check", log, *option)

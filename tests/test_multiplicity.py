@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from confound import multiplicity
 
 
+@settings(max_examples=30, deadline=None)  # statsmodels collects garbage on every call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_adjusted_as_by_statsmodels(pvalues: list[float]) -> None:
     """Both corrections equal statsmodels' `multipletests`, ties included."""

@@ -37,8 +37,10 @@ def test_drift_is_named_with_its_evidence() -> None:
     assert finding.drifts
     assert "the users drift" in finding.headline
     assert finding.points == (
-        "2 of 3 negative controls have p < .05 by distance and 2 by common direction, where chance gives 0.15; "
-        "1 control stands after Holm's correction over all 6 tests.",
+        (
+            "2 of 3 negative controls have p < .05 by distance and 2 by common direction, where chance gives 0.15; "
+            "1 control stands after Holm's correction over all 6 tests."
+        ),
         "party: distance 0.25, 0.10 expected with no drift, p = 0.0010; common direction p = 0.0010.",
         "Below .05 before correction only: race.",
     )
