@@ -83,7 +83,8 @@ def standing(drift: pd.DataFrame) -> pd.DataFrame:
     adjusted = multiplicity.holm(drift[list(TESTS)].to_numpy().ravel()).reshape(-1, len(TESTS))
     stands = np.asarray(adjusted.min(axis=1) < LEVEL)
     order = np.argsort(drift[list(TESTS)].to_numpy().min(axis=1), kind="stable")
-    return drift.iloc[order[stands[order]]]
+    kept: pd.DataFrame = drift.iloc[order[stands[order]]]
+    return kept
 
 
 def _headline(drifts: bool | None, iterations: list[int], *, has_effects: bool) -> str:
