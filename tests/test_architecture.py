@@ -13,7 +13,7 @@ FLOW = [
     {"errors"},
     {"tvd", "effects", "scales", "notes", "sources"},
     {"permutation", "relabelling", "responses"},
-    {"cmh", "maxt"},
+    {"cmh", "maxt", "power"},
     {"counts", "settings"},
     {"questions"},
     {"cells"},
@@ -25,7 +25,7 @@ FLOW = [
     {"analysis", "summary"},
     {"cli"},
 ]
-ARRAY_MODULES = {"tvd", "permutation", "relabelling", "cmh", "maxt", "effects"}
+ARRAY_MODULES = {"tvd", "permutation", "relabelling", "cmh", "maxt", "power", "effects"}
 
 
 def imports(path: Path) -> set[str]:
