@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 FLOW = [
     {"errors"},
     {"tvd", "stratum_law", "effects", "multiplicity"},
-    {"law_sum", "relabelling"},
+    {"law_sum", "relabelling", "power"},
     {"permutation", "cmh", "maxt"},
     {"scales", "notes", "sources"},
     {"responses"},
