@@ -28,8 +28,8 @@ FloatArray = NDArray[np.float64]
 
 # Points of the common lattice of all strata, over the reach of their sum, up to which the no-drift mean of
 # `population_plugin` is exact; and points of the grid that atoms are split onto beyond that.
-LATTICE_POINTS = 2**16
-GRID_POINTS = 2**14
+LATTICE_POINTS = 2**14
+GRID_POINTS = 2**12
 # Standard deviations of a sum beyond which its mass cannot matter: 1e-15 of the mean absolute deviation.
 REACH = 9.0
 

@@ -32,20 +32,26 @@ def log(path: Path, size: str, seed: int) -> dict[str, Any]:
 
 
 def confound(path: Path) -> dict[str, Any]:
-    """Read, count, check and test; effects are left out, as the other side has none."""
+    """Read, count, check, measure and test; what the other side has nothing for is left out."""
     seconds: Seconds = {}
     with timed(seconds, "import"):
-        from confound import analysis, estimates
+        import numpy as np
+
+        from confound import analysis, permutation
         from confound.settings import Settings
     with timed(seconds, "count"):
         prepared = analysis.prepare(str(path), {}, Settings())
     controls = [contrast for contrast in prepared.contrasts if contrast.cell.role == "negative_control"]
     with timed(seconds, "test"):
-        rows = [estimates.drift_row(contrast, seed=0) for contrast in controls]
+        rng = np.random.default_rng(0)
+        tests = [permutation.permutation_test(c.treated.answers, c.control.answers, rng=rng) for c in controls]
     return {
         "seconds": seconds,
-        "cells": {_name(row): [row["tvd_plugin"], row["pvalue"]] for row in rows},
-        "exact": all(row["test"] == "exact" for row in rows),
+        "cells": {
+            _name(c.cell.model, c.cell.iteration, c.cell.question): [test.statistic, test.pvalue]
+            for c, test in zip(controls, tests, strict=True)
+        },
+        "exact": all(test.method == "exact" for test in tests),
     }
 
 
@@ -78,15 +84,12 @@ def analyst(path: Path, n_cells: int, seed: int) -> dict[str, Any]:
     for name, test in by_hand.TESTS.items():
         with timed(seconds, name):
             found = [test(*pair, rng=rng) for pair in arms]
-        tested[name] = {_name(cell): list(result) for cell, result in zip(chosen, found, strict=True)}
-    named = {_name(cell): distance for cell, distance in distances.items()}
+        tested[name] = {_name(*cell): list(result) for cell, result in zip(chosen, found, strict=True)}
+    named = {_name(*cell): distance for cell, distance in distances.items()}
     return {"seconds": seconds, "distances": named, "tested": tested, "n_tested": len(chosen)}
 
 
-def _name(cell: Any) -> str:
-    model, iteration, question = (
-        (cell["model"], cell["iteration"], cell["question"]) if isinstance(cell, dict) else cell
-    )
+def _name(model: str, iteration: int, question: str) -> str:
     return f"{model} {iteration} {question}"
 
 
