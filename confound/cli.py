@@ -170,6 +170,27 @@ def check(**given: Any) -> None:
 
 
 @main.command()
+@click.option("--personas", default=100, show_default=True, help="Personas in each arm.")
+@click.option("--trials", default=30, show_default=True, help="Answers of each persona in each arm.")
+@click.option("--answers", default=4, show_default=True, help="Possible answers to the negative control.")
+@click.option("--drift", type=float, help="Also say what it takes to find this drift (total variation distance).")
+@click.option("--design", type=click.Choice(["within", "between"]), default="within", show_default=True)
+@click.option("--level", default=0.05, show_default=True, help="Of the test.")
+@click.option("--power", default=0.8, show_default=True, help="How often the drift shall be found.")
+@_errors_told
+def power(**given: Any) -> None:
+    """Say which drift a design can find, so that "no drift found" is not confused with "could not have found it".
+
+    \b
+    Example:
+      confound power --personas 100 --trials 30 --answers 4 --drift 0.05
+    """  # noqa: D301 -- click reads the escape
+    from confound import summary
+
+    click.echo(summary.power(given.pop("design"), **given))
+
+
+@main.command()
 @click.argument("study", type=click.Choice(["example"]))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run.")
 @click.option("--personas", default=100, show_default=True, help="Synthetic users.")

@@ -2,9 +2,13 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from confound.errors import InputError
+from confound.power import Design, Direction, detectable_tvd, needed_personas, needed_trials
 from confound.result import Analysis, Description
 from confound.tables import named, printable, to_terminal
 from confound.verdict import main_rows
@@ -74,3 +78,52 @@ def wrapped(sentence: str, *, indent: str = "") -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def power(
+    design: Design, *, personas: int, trials: int, answers: int, drift: float | None, level: float, power: float
+) -> str:
+    """Return what `confound power` prints: the drift that a design finds, and what it takes to find a given one.
+
+    Raises
+    ------
+    InputError
+        Where a size is out of range.
+    """
+    kinds: dict[str, Direction] = {"all the same way": "common"}
+    if design == "within":
+        kinds["in different ways"] = "varied"
+    people = _size(personas, "persona")
+    sizes: dict[str, Any] = {"answers": answers, "design": design, "level": level, "power": power}
+    try:
+        found = {
+            words: detectable_tvd(personas, trials, direction=kind, rng=np.random.default_rng(0), **sizes)
+            for words, kind in kinds.items()
+        }
+        lines = [
+            f"{design.capitalize()} subjects, {people} and {_size(trials, 'trial')} an arm, {answers} answers.",
+            f"With {power:.0%} power at level {level:g} this finds a drift (total variation distance) of",
+            *(f"  {_distance(tvd)} where personas drift {words}" for words, tvd in found.items()),
+        ]
+        if drift is not None:
+            lines.append(f"To find a drift of {drift:g} it takes")
+            for words, kind in kinds.items():
+                more = needed_personas(drift, trials=trials, direction=kind, rng=np.random.default_rng(0), **sizes)
+                longer = needed_trials(drift, personas=personas, direction=kind, rng=np.random.default_rng(0), **sizes)
+                either = (
+                    f"{_size(more, 'persona')} of {_size(trials, 'trial')}, or {_size(longer, 'trial')} of {people}"
+                )
+                lines.append(f"  {either}, where personas drift {words}")
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return "\n".join(lines)
+
+
+def _distance(tvd: float) -> str:
+    return "no size at all" if np.isnan(tvd) else f"{tvd:.3f}"
+
+
+def _size(n: int | None, unit: str) -> str:
+    if n is None:
+        return f"more {unit}s than can be had"
+    return f"{n:,} {unit}{'' if n == 1 else 's'}"
