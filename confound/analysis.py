@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 import confound
-from confound import checks, estimates, responses, verdict
+from confound import checks, estimates, multiplicity, responses, verdict
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes
 from confound.counts import group
@@ -122,7 +121,7 @@ def analyze(
     rows: dict[str, list[dict[str, Any]]] = {"drift": [], "effects": []}
     for contrast in track(prepared.contrasts):
         if contrast.cell.role == "negative_control" and "drift" not in skip:
-            rows["drift"].append(estimates.drift_row(contrast, seed=seed))
+            rows["drift"].append(estimates.drift_row(contrast, seed=seed, confidence=confidence))
         if contrast.cell.role == "outcome" and "effects" not in skip:
             rows["effects"] += estimates.effect_rows(contrast, confidence=confidence)
     drift, effect = _corrected(rows["drift"]), pd.DataFrame(rows["effects"], columns=list(EFFECTS))
@@ -279,7 +278,6 @@ def _corrected(rows: list[dict[str, Any]]) -> pd.DataFrame:
         return pd.DataFrame(columns=list(DRIFT))
     frame = pd.DataFrame(rows)
     family = frame.groupby(["study", "model", "iteration", "contrast"], sort=False)["pvalue"]
-    for method in ("holm", "bh"):
-        name = "fdr_bh" if method == "bh" else method
-        frame[f"pvalue_{method}"] = family.transform(lambda p, name=name: multipletests(p, method=name)[1])
+    frame["pvalue_holm"] = family.transform(multiplicity.holm)
+    frame["pvalue_bh"] = family.transform(multiplicity.benjamini_hochberg)
     return frame[list(DRIFT)]

@@ -92,9 +92,14 @@ def _cell(grouped: Grouped, study: str, model: str, iteration: int, question: st
     shape = (len(personas), len(arms), spec.width + 1)
     answers = np.zeros(shape, dtype=np.int64)
     np.add.at(answers, (persona, arm, answer), grouped.n)
-    numbers = grouped.value_sum if spec.recorded else spec.numbers(names)[response] * grouped.n
-    totals = np.zeros(shape[:2])
-    np.add.at(totals, (persona, arm), np.where(answer == spec.width, 0.0, numbers))
+    if spec.scale.kind == "continuous":
+        numbers = grouped.value_sum if spec.recorded else spec.numbers(names)[response] * grouped.n
+        totals = np.zeros(shape[:2])
+        order = np.lexsort([numbers, response])  # the engine's order changes, and with it the last digits of a sum
+        known = order[answer[order] != spec.width]
+        np.add.at(totals, (persona[known], arm[known]), numbers[known])
+    else:
+        totals = answers[:, :, : len(spec.scale.values)] @ spec.scale.values
     return Cell(
         study=study,
         model=model,

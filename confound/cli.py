@@ -64,10 +64,18 @@ def _log_options(command: Command) -> Command:
 def _library_options(given: dict[str, Any]) -> dict[str, Any]:
     """Turn parsed options into the library's arguments."""
     given["data"] = list(given.pop("log"))
+    for name in ("rename", "order", "bins"):
+        _refuse_repeats(name, [left for left, _ in given[name]])
     given["rename"] = dict(given["rename"])
     given["order"] = {q: tuple(next(csv.reader([answers], skipinitialspace=True))) for q, answers in given["order"]}
     given["bins"] = {q: _bins(q, text) for q, text in given["bins"]}
     return given
+
+
+def _refuse_repeats(option: str, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise click.UsageError(f"--{option.removesuffix('s')} names {twice[0]} twice. Keep one")
 
 
 def _bins(question: str, text: str) -> int:
@@ -159,6 +167,27 @@ def check(**given: Any) -> None:
     from confound import analysis, summary
 
     click.echo(summary.description(analysis.describe(**_library_options(given))))
+
+
+@main.command()
+@click.option("--personas", default=100, show_default=True, help="Personas in each arm.")
+@click.option("--trials", default=30, show_default=True, help="Answers of each persona in each arm.")
+@click.option("--answers", default=4, show_default=True, help="Possible answers to the negative control.")
+@click.option("--drift", type=float, help="Also say what it takes to find this drift (total variation distance).")
+@click.option("--design", type=click.Choice(["within", "between"]), default="within", show_default=True)
+@click.option("--level", default=0.05, show_default=True, help="Of the test.")
+@click.option("--power", default=0.8, show_default=True, help="How often the drift shall be found.")
+@_errors_told
+def power(**given: Any) -> None:
+    """Say which drift a design can find, so that "no drift found" is not confused with "could not have found it".
+
+    \b
+    Example:
+      confound power --personas 100 --trials 30 --answers 4 --drift 0.05
+    """  # noqa: D301 -- click reads the escape
+    from confound import summary
+
+    click.echo(summary.power(given.pop("design"), **given))
 
 
 @main.command()

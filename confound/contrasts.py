@@ -10,7 +10,7 @@ from confound.cells import Cell
 from confound.counts import Grouped, IntArray
 from confound.errors import InputError
 from confound.notes import Note
-from confound.scales import FloatArray
+from confound.scales import FloatArray, label
 from confound.settings import Design
 
 CONTROL_NAMES = ("control", "baseline", "placebo", "untreated", "0")
@@ -125,7 +125,7 @@ def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> 
             message = f"Arm '{chosen[study]}' was taken as the control; --control names another."
             notes.append(Note("note", message, study=study))
     if not chosen:
-        only = ", ".join(sorted({label for labels in arms.values() for label in labels}))
+        only = ", ".join(sorted({arm for labels in arms.values() for arm in labels}))
         raise InputError(
             f"column 'arm' holds one arm only ({only}). A comparison needs two; check --rename, or add the other "
             "arm's log"
@@ -134,32 +134,31 @@ def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> 
 
 
 def _arms(grouped: Grouped) -> dict[str, list[str]]:
-    pairs = np.unique(np.stack([grouped.codes["study"], grouped.codes["arm"]]), axis=1).T.tolist()
+    pairs = np.unique(grouped.codes["study"] * len(grouped.labels["arm"]) + grouped.codes["arm"])
     arms: dict[str, list[str]] = {study: [] for study in grouped.labels["study"]}
-    for study, arm in pairs:
+    for study, arm in zip(*divmod(pairs, len(grouped.labels["arm"])), strict=True):
         arms[grouped.labels["study"][study]].append(grouped.labels["arm"][arm])
     return arms
 
 
 def _scoped(study: str | None, arm: str, labels: Sequence[str]) -> tuple[str | None, str]:
     """Split STUDY=ARM, unless an arm is called just that."""
-    if study is not None or arm in labels or "=" not in arm:
-        return study, arm
-    study, _, arm = arm.partition("=")
-    return study, arm
+    if study is None and (label(arm) or arm) not in labels and "=" in arm:
+        study, _, arm = arm.partition("=")
+    return study, label(arm) or arm
 
 
 def _check_wanted(arms: Mapping[str, Sequence[str]], wanted: Sequence[tuple[str | None, str]]) -> None:
     for study, arm in wanted:
         if study is not None and study not in arms:
             raise InputError(f"--control {study}={arm}: the log holds no such study. It holds {', '.join(arms)}")
-        held = sorted({label for s, labels in arms.items() if study in (None, s) for label in labels})
+        held = sorted({name for s, labels in arms.items() if study in (None, s) for name in labels})
         if arm not in held:
             raise InputError(f"--control {arm}: the log holds no such arm. It holds {', '.join(held)}")
 
 
 def _default_control(labels: Sequence[str]) -> str:
-    by_name = {label.casefold(): label for label in labels}
+    by_name = {arm.casefold(): arm for arm in labels}
     return next((by_name[name] for name in CONTROL_NAMES if name in by_name), min(labels))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from confound.errors import InputError
-from confound.responses import REQUIRED, ROLES, Responses
+from confound.responses import DEFAULTS, ROLES, Responses
 from confound.scales import FloatArray, canonical, label
 from confound.sources import engine_errors
 
@@ -24,6 +24,8 @@ IntArray = npt.NDArray[np.int64]
 
 KEYS = ("study", "model", "iteration", "question", "persona", "arm", "role", "response")
 UNKNOWN = -1  # the code of a missing label
+MAX_DIGITS = 9  # of an iteration
+MAX_SOUGHT = 1000  # a column of the wrong thing holds more bad labels than one query should name
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,9 @@ def _clean(key: str, text: str) -> str | None:
         return _role(text)
     if key == "response":
         return canonical(text)
-    name = label(text)
+    name = label(text) or DEFAULTS.get(key)
     if key == "iteration" and name is not None:
-        return str(int(name)) if name.isdecimal() else None
+        return str(int(name)) if name.isdecimal() and len(name) <= MAX_DIGITS else None
     return name
 
 
@@ -170,15 +172,14 @@ def _role(text: str) -> str | None:
 def _check_roles(raw: list[str], responses: Responses) -> None:
     strange: list[str | None] = [text for text in raw if _role(text) not in (None, *ROLES)]
     if strange:
-        raise InputError(f"{responses.where('role', strange)}: unknown role. Known are {', '.join(ROLES)}")
+        raise InputError(f"{responses.where('role', strange[:MAX_SOUGHT])}: unknown role. Known are {', '.join(ROLES)}")
 
 
 def _refuse(key: str, bad: list[str | None], responses: Responses) -> None:
-    where = responses.where(key, bad)
+    where = responses.where(key, bad[:MAX_SOUGHT])
     if key == "iteration":
         raise InputError(f"{where}: an iteration is a whole number from 0 on")
-    mend = "Fill it in, or leave these rows out" if key in REQUIRED else "Name it, or leave it empty"
-    raise InputError(f"{where}: every answer needs one. {mend}")
+    raise InputError(f"{where}: every answer needs one. Fill it in, or leave these rows out")
 
 
 def _integers(table: "pa.Table", name: str) -> IntArray:

@@ -176,7 +176,7 @@ def cumulative_logit(treated: IntArray, control: IntArray, *, paired: bool) -> O
         try:
             model = OrderedModel(endog, exog[:, None], distr="logit")
             fit = model.fit(method="bfgs", disp=0, cov_type="cluster", cov_kwds={"groups": groups})
-        except (np.linalg.LinAlgError, ValueError):
+        except (np.linalg.LinAlgError, ValueError, ZeroDivisionError):  # the last: one persona, or too few answers
             return OddsRatio(np.nan, np.nan, np.nan)
     estimate, se, pvalue = float(fit.params[0]), float(fit.bse[0]), float(fit.pvalues[0])
     if not fit.mle_retvals["converged"] or not np.isfinite([estimate, se]).all() or abs(estimate) > 15:

@@ -7,8 +7,9 @@ from zlib import crc32
 
 import numpy as np
 
-from confound import effects, permutation
+from confound import cmh, effects, permutation, tvd
 from confound.contrasts import Contrast, Side
+from confound.counts import IntArray
 from confound.scales import MAX_LEVELS, FloatArray, Scale
 
 
@@ -28,7 +29,7 @@ def _rng(place: Mapping[str, Any], seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, crc32("\0".join(map(str, place.values())).encode())])
 
 
-def drift_row(contrast: Contrast, *, seed: int) -> dict[str, Any]:
+def drift_row(contrast: Contrast, *, seed: int, confidence: float) -> dict[str, Any]:
     """Measure and test the drift of one negative control; Unknown counts as an answer.
 
     Null hypothesis: within each persona (within) or over all personas (between), answers are exchangeable between arms.
@@ -39,12 +40,12 @@ def drift_row(contrast: Contrast, *, seed: int) -> dict[str, Any]:
         Of a negative control.
     seed : int
         Of tests that cannot be exact.
+    confidence : float
+        Of the intervals, in (0, 1).
     """
     place = _place(contrast)
     treated, control = contrast.treated, contrast.control
-    within = contrast.design == "within"
-    test = permutation.permutation_test if within else permutation.cluster_permutation_test
-    result = test(treated.answers, control.answers, rng=_rng(place, seed))
+    measured = _within if contrast.design == "within" else _between
     return {
         **place,
         "design": contrast.design,
@@ -54,12 +55,48 @@ def drift_row(contrast: Contrast, *, seed: int) -> dict[str, Any]:
         "n_categories": int(((treated.answers.sum(axis=0) + control.answers.sum(axis=0)) > 0).sum()),
         "unknown_control": control.n_unknown,
         "unknown_treated": treated.n_unknown,
-        "tvd_plugin": result.statistic,
-        "tvd_null": result.null_mean,
-        "pvalue": result.pvalue,
-        "test": result.method,
+        **measured(treated.answers, control.answers, rng=_rng(place, seed), confidence=confidence),
         "left_out": contrast.left_out,
     }
+
+
+def _within(treated: IntArray, control: IntArray, *, rng: np.random.Generator, confidence: float) -> dict[str, Any]:
+    """Compare the same personas' answers, persona by persona."""
+    return {
+        **_tests(
+            permutation.permutation_test(treated, control, rng=rng),
+            cmh.common_direction_test(treated, control, rng=rng),
+        ),
+        "tvd_population": tvd.population_plugin(treated, control),
+        "tvd_population_null": tvd.population_null_mean(treated, control),
+        **_squared(tvd.l2_squared(treated, control, confidence=confidence)),
+    }
+
+
+def _between(treated: IntArray, control: IntArray, *, rng: np.random.Generator, confidence: float) -> dict[str, Any]:
+    """Compare different personas' answers; the distance is that of the persona-averaged distributions in any case."""
+    test = permutation.cluster_permutation_test(treated, control, rng=rng)
+    return {
+        **_tests(test, cmh.cluster_direction_test(treated, control, rng=rng)),
+        "tvd_population": test.statistic,
+        "tvd_population_null": test.null_mean,
+        **_squared(tvd.l2_squared_between(treated, control, confidence=confidence)),
+    }
+
+
+def _tests(distance: permutation.PermutationTest, direction: cmh.DirectionTest) -> dict[str, Any]:
+    return {
+        "tvd_plugin": distance.statistic,
+        "tvd_null": distance.null_mean,
+        "pvalue": distance.pvalue,
+        "test": distance.method,
+        "pvalue_common": direction.pvalue,
+        "test_common": direction.method,
+    }
+
+
+def _squared(distance: tvd.SquaredDistance) -> dict[str, float]:
+    return {"l2_squared": distance.estimate, "l2_ci_low": distance.ci_low, "l2_ci_high": distance.ci_high}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,56 +1,24 @@
 """Permutation tests that two arms give the same answers, exact wherever the exact law can be had.
 
-The statistic is the total variation distance (TVD) summed over strata. In a stratum with ``n1`` treated and
-``n0`` control answers let ``g = gcd(n1, n0)`` and ``L = n1 n0 / g``. If answer ``k`` was given ``a_k`` and
-``b_k`` times, ``d = sum_k max(0, (n0/g) a_k - (n1/g) b_k)`` is an integer and the distance is ``d / L``.
-Given how often each answer was given in all, the law of ``d`` with no drift follows from a dynamic program
-over answers; the law of the sum over strata from convolution. Everything is a sum of non-negative terms, or
-is made as accurate by exponential tilting, so small p-values are right to many digits and not only in
-absolute terms.
+The statistic is the total variation distance summed over strata; its exact law comes from `confound.stratum_law` and
+`confound.law_sum`.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.fft import irfft, next_fast_len, rfft
-from scipy.special import gammaln
 
-from confound import tvd
+from confound import law_sum, stratum_law, tvd
 
 __all__ = ["PermutationTest", "cluster_permutation_test", "permutation_test"]
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
-# Cost of the dynamic program: adding an answer by scattering the states one by one, or by sliding the whole
-# lattice along. Nanoseconds an element, measured; only their ratio and the limit below depend on them.
-SCATTER_NS = 8.0
-SLIDE_NS = 1.0
-# Beyond about this long the exact law is given up for Monte Carlo, which takes some 5 ms a stratum.
-EXACT_LIMIT_NS = 3e9
-# Points of all strata's lattices, or of one stratum's states, held at once: 80 MB as float64, and up to eight
-# such arrays while the laws are tilted.
-LATTICE_LIMIT = 10_000_000
-# Points of the lattices' common multiple up to which strata of different lattices are added exactly: 0.3 s
-# of FFTs.
-COMMON_LATTICE_POINTS = 2**21
-# Points of the grid they are rounded to beyond that. The p-value's bounds then differ by 0.3 % at 100
-# strata of 20 to 30 answers an arm (a hundred kinds of lattice), halved by doubling the points and the
-# time, which is 0.3 s.
-GRID_POINTS = 2**19
-# Products of two laws' lengths up to which they are convolved term by term; the FFT is faster above.
-DIRECT_LIMIT = 2**17
-# Mass, relative to the largest, below which a tilted law is cut off: FFT noise is about as large.
-NEGLIGIBLE = 1e-15
-# Standard deviations of a tilted sum that hold all but NEGLIGIBLE of it.
-TILTED_WIDTH = 9.0
 # Smallest p-value reported: with thousands of answers the exact one can lie below what a float can hold.
 SMALLEST_PVALUE = float(np.finfo(np.float64).tiny)
 # By how much a drawn distance between mean shares may fall short of the observed one and still count as
@@ -58,7 +26,6 @@ SMALLEST_PVALUE = float(np.finfo(np.float64).tiny)
 TIE_TOLERANCE = 1e-10
 # Numbers held at once while personas' labels are drawn: 32 MB.
 LABELS_AT_ONCE = 2**22
-
 Method = Literal["exact", "bounds", "monte carlo"]
 
 
@@ -74,7 +41,7 @@ class PermutationTest:
         Its expectation with no drift, in [0, 1].
     pvalue : float
         Probability with no drift of a distance at least as large, given how often each answer was given, in
-        (0, 1]. Where `method` is ``"bounds"``, an upper bound on it.
+        (0, 1]; `SMALLEST_PVALUE` where no float can hold it. Where `method` is ``"bounds"``, an upper bound.
     pvalue_low : float
         Where `method` is ``"bounds"``, a lower bound on that probability, in [0, 1]; else equal to `pvalue`.
     method : {"exact", "bounds", "monte carlo"}
@@ -92,25 +59,6 @@ class PermutationTest:
     method: Method
     n_strata: int
     n_resamples: int
-
-
-class _Stratum(NamedTuple):
-    """What the null law of a stratum depends on: arms and answers may be exchanged without changing it."""
-
-    n_small: int
-    n_large: int
-    margin: tuple[int, ...]
-
-    @property
-    def lattice(self) -> int:
-        return math.lcm(self.n_small, self.n_large)
-
-
-class _Law(NamedTuple):
-    """Masses at the integers ``first, first + 1, ...``."""
-
-    first: int
-    mass: FloatArray
 
 
 def permutation_test(
@@ -136,9 +84,9 @@ def permutation_test(
     PermutationTest
         With `method` ``"exact"`` where the law can be had (most data); ``"bounds"`` where strata have so
         many different sizes that their distances share no affordable lattice: they are then rounded down to
-        a grid of `GRID_POINTS` and the p-value is bounded by what the rounding can have cost; ``"monte
-        carlo"`` with p = (1 + b) / (1 + B) where a single stratum is too large (500 answers against 499,
-        five levels).
+        a grid of `confound.law_sum.GRID_POINTS` and the p-value is bounded by what the rounding can have cost; ``"monte
+        carlo"`` with p = (1 + b) / (1 + B) where a stratum is too large: with five levels, above about 200
+        answers an arm if the arms differ in size, 1,000 if they do not.
 
     Raises
     ------
@@ -156,10 +104,10 @@ def permutation_test(
     _check_resamples(n_resamples)
     distances, lattices = _lattice_distances(treated, control)
     # With one answer only, a stratum's distance is 0 whatever the labels.
-    strata = Counter(stratum for stratum in _strata(treated, control) if len(stratum.margin) > 1)
+    strata = Counter(stratum for stratum in stratum_law.strata_of(treated, control) if len(stratum.margin) > 1)
     draws = 0
-    if _affordable(strata):
-        low, high = _tail_bounds(strata, _exact_sum(distances, lattices))
+    if stratum_law.affordable(strata):
+        low, high = law_sum.tail_bounds(strata, law_sum.exact_sum(distances, lattices))
         method: Method = "exact" if low == high else "bounds"
     else:
         method, draws = "monte carlo", n_resamples
@@ -187,267 +135,6 @@ def _lattice_distances(treated: IntArray, control: IntArray) -> tuple[IntArray, 
     shared = np.gcd(n1, n0)
     excess = (n0 // shared)[:, None] * treated - (n1 // shared)[:, None] * control
     return np.maximum(0, excess).sum(axis=1), n1 // shared * n0
-
-
-def _strata(treated: IntArray, control: IntArray) -> Iterable[_Stratum]:
-    sizes = np.sort(np.column_stack([treated.sum(axis=1), control.sum(axis=1)]), axis=1)
-    margins = np.sort(treated + control, axis=1)
-    for (n_small, n_large), margin in zip(sizes.tolist(), margins.tolist(), strict=True):
-        yield _Stratum(n_small, n_large, tuple(m for m in margin if m))
-
-
-# The exact law of one stratum.
-
-
-def _affordable(strata: Iterable[_Stratum]) -> bool:
-    strata = list(strata)
-    points = sum(stratum.lattice + 1 for stratum in strata)
-    return points <= LATTICE_LIMIT and sum(_cost_ns(stratum) for stratum in strata) <= EXACT_LIMIT_NS
-
-
-def _cost_ns(stratum: _Stratum) -> float:
-    """Estimate what `_stratum_law` takes, infinite where it would not fit in memory."""
-    lattice = stratum.lattice + 1
-    dense = (stratum.n_small + 1) * lattice
-    states, cost = 1, SCATTER_NS * lattice
-    for margin in stratum.margin[:-1]:
-        moved = states * (margin + 1)
-        if moved > dense:
-            cost += min(SCATTER_NS * moved, SLIDE_NS * dense * (margin + 1))
-        else:
-            cost += SCATTER_NS * moved
-        states = min(moved, dense)
-    return cost if states <= LATTICE_LIMIT else math.inf
-
-
-@lru_cache(maxsize=4096)
-def _moves(margin: int, n_small: int, n_large: int) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return what an answer given `margin` times may add: to the count, to the distance, with what weight.
-
-    Binomial weights, with the count of the small arm fixed in the end, give the hypergeometric law and
-    neither overflow nor cancel.
-    """
-    shared = math.gcd(n_small, n_large)
-    counts = np.arange(margin + 1)
-    distances = np.maximum(0, n_large // shared * counts - n_small // shared * (margin - counts))
-    share = n_small / (n_small + n_large)
-    weights = np.exp(
-        gammaln(margin + 1)
-        - gammaln(counts + 1)
-        - gammaln(margin - counts + 1)
-        + counts * math.log(share)
-        + (margin - counts) * math.log1p(-share)
-    )
-    return counts, distances, weights
-
-
-def _stratum_law(stratum: _Stratum) -> FloatArray:
-    """Return the null law of one stratum's distance, shape (lattice + 1,), summing to 1.
-
-    Dynamic program over answers, rarest first; the state is (count in the small arm so far, distance so far),
-    held as one key. The last answer's count is what is left.
-    """
-    n_small, n_large, margins = stratum
-    width = stratum.lattice + 1
-    keys, weights = np.zeros(1, dtype=np.int64), np.ones(1)
-    left = n_small + n_large
-    for margin in margins[:-1]:
-        left -= margin
-        counts, distances, chances = _moves(margin, n_small, n_large)
-        keys, weights = _add_answer(keys, weights, counts * width + distances, chances, (n_small + 1) * width)
-        reachable = keys >= (n_small - left) * width  # the answers to come can still fill the small arm
-        keys, weights = keys[reachable], weights[reachable]
-    counts, distances = np.divmod(keys, width)
-    _, last_distances, last_chances = _moves(margins[-1], n_small, n_large)
-    rest = n_small - counts
-    law = np.bincount(distances + last_distances[rest], weights * last_chances[rest], minlength=width)
-    return np.asarray(law / law.sum())
-
-
-def _add_answer(
-    keys: IntArray, weights: FloatArray, shifts: IntArray, chances: FloatArray, size: int
-) -> tuple[IntArray, FloatArray]:
-    """Let one more answer move every state; equal states are merged once there are more moves than states."""
-    if SLIDE_NS * size < SCATTER_NS * keys.size:
-        before = np.bincount(keys, weights, minlength=size)
-        lattice = np.zeros(size)
-        for shift, chance in zip(shifts.tolist(), chances.tolist(), strict=True):
-            if shift < size:
-                lattice[shift:] += chance * before[: size - shift]
-    else:
-        moved = np.add.outer(keys, shifts).ravel()
-        moved_weights = np.multiply.outer(weights, chances).ravel()
-        inside = moved < size  # the small arm is not overfull
-        moved, moved_weights = moved[inside], moved_weights[inside]
-        if moved.size <= size:
-            return moved, moved_weights
-        lattice = np.bincount(moved, moved_weights, minlength=size).astype(np.float64)
-    keys = np.flatnonzero(lattice)
-    return keys, lattice[keys]
-
-
-# The sum over strata.
-
-
-def _exact_sum(distances: IntArray, lattices: IntArray) -> Fraction:
-    kinds = np.unique(lattices).tolist()
-    parts = (Fraction(int(distances[lattices == lattice].sum()), lattice) for lattice in kinds)
-    return sum(parts, Fraction(0))
-
-
-def _tail_bounds(strata: Counter[_Stratum], observed: Fraction) -> tuple[float, float]:
-    """Return bounds on the chance of a summed distance as large as observed, equal where it is exact."""
-    if observed == 0:
-        return 1.0, 1.0
-    laws = {stratum: _stratum_law(stratum) for stratum in strata}
-    largest = sum(
-        Fraction(int(np.flatnonzero(law)[-1]), stratum.lattice) * strata[stratum] for stratum, law in laws.items()
-    )
-    if observed > largest:  # the chance is below what a float can hold
-        return 0.0, 0.0
-    if strata.total() == 1:
-        ((stratum, law),) = laws.items()
-        tail = float(law[int(observed * stratum.lattice) :].sum())
-        return tail, tail
-    return _sum_tail_bounds(_tilt(laws, strata, float(observed)), strata, observed)
-
-
-def _sum_tail_bounds(tilt: "_Tilt", strata: Counter[_Stratum], observed: Fraction) -> tuple[float, float]:
-    kinds: dict[int, list[_Law]] = {}
-    for stratum, law in tilt.laws.items():
-        kinds.setdefault(stratum.lattice, []).extend([law] * strata[stratum])
-    sums = {lattice: _convolve(laws) for lattice, laws in kinds.items()}
-    grid = _grid(sums, tilt.sd)
-    total = _convolve([_on_grid(law, lattice, grid, tilt.slope) for lattice, law in sums.items()])
-    low = _untilted_tail(total, math.ceil(observed * grid), grid, tilt)
-    rounded = sum(grid % lattice != 0 for lattice in sums)
-    if not rounded:
-        return low, low
-    # Rounding down took less than one grid step from each lattice's sum.
-    return low, _untilted_tail(total, math.floor(observed * grid) - rounded + 1, grid, tilt)
-
-
-class _Tilt(NamedTuple):
-    """Laws made proportional to ``law(d) exp(slope d / lattice)``, their sum centred on the observed one."""
-
-    slope: float
-    log_scale: float  # log of what the product of the tilted laws was divided by
-    sd: float  # of the tilted sum, in units of the distance
-    laws: dict[_Stratum, _Law]
-
-
-class _Atoms(NamedTuple):
-    """The points of all laws end to end: where each law starts, its size, and how many strata share it."""
-
-    starts: IntArray
-    sizes: IntArray
-    copies: IntArray
-    distance: FloatArray
-    log_mass: FloatArray
-
-    def tilted(self, slope: float) -> tuple[FloatArray, float, float, float]:
-        """Return the tilted masses, and of their sum the log scale, the mean and the standard deviation."""
-        exponent = self.log_mass + slope * self.distance
-        peak = np.maximum.reduceat(exponent, self.starts)
-        mass = np.exp(exponent - np.repeat(peak, self.sizes))
-        norm = np.add.reduceat(mass, self.starts)
-        mass /= np.repeat(norm, self.sizes)
-        means = np.add.reduceat(mass * self.distance, self.starts)
-        squares = mass * (self.distance - np.repeat(means, self.sizes)) ** 2
-        variance = float(self.copies @ np.add.reduceat(squares, self.starts))
-        log_scale = float(self.copies @ (peak + np.log(norm)))
-        return mass, log_scale, float(self.copies @ means), math.sqrt(variance)
-
-
-def _tilt(laws: dict[_Stratum, FloatArray], strata: Counter[_Stratum], observed: float) -> _Tilt:
-    places = [np.flatnonzero(law) for law in laws.values()]
-    sizes = np.array([place.size for place in places])
-    atoms = _Atoms(
-        starts=np.cumsum(sizes) - sizes,
-        sizes=sizes,
-        copies=np.array([strata[stratum] for stratum in laws]),
-        distance=np.concatenate([d / stratum.lattice for d, stratum in zip(places, laws, strict=True)]),
-        log_mass=np.log(np.concatenate([law[d] for d, law in zip(places, laws.values(), strict=True)])),
-    )
-    slope = _centring_slope(atoms, observed)
-    mass, log_scale, _, sd = atoms.tilted(slope)
-    tilted_laws = {}
-    for stratum, place, part in zip(laws, places, np.split(mass, atoms.starts[1:]), strict=True):
-        spread = np.zeros(place[-1] - place[0] + 1)
-        spread[place - place[0]] = part
-        tilted_laws[stratum] = _trimmed(int(place[0]), spread)
-    return _Tilt(slope, log_scale, sd, tilted_laws)
-
-
-def _centring_slope(atoms: _Atoms, observed: float) -> float:
-    """Return the slope at which the tilted sum's mean is the observed one, by guarded Newton steps.
-
-    Half a standard deviation off centre loses no accuracy, and a sum below the mean needs no tilt at all.
-    """
-    slope, low, high = 0.0, 0.0, math.inf
-    _, _, mean, sd = atoms.tilted(slope)
-    while mean < observed - sd / 2 or (slope > 0 and mean > observed + sd / 2):
-        low, high = (slope, high) if mean < observed else (low, slope)
-        slope += (observed - mean) / sd**2
-        if not low < slope < high:
-            slope = (low + high) / 2
-        _, _, mean, sd = atoms.tilted(slope)
-    return slope
-
-
-def _untilted_tail(total: _Law, first: int, grid: int, tilt: _Tilt) -> float:
-    mass = total.mass[max(0, first - total.first) :]
-    start = max(first, total.first)
-    decay = np.exp(-tilt.slope / grid * np.arange(mass.size))
-    return float(np.exp(tilt.log_scale - tilt.slope * start / grid) * (mass @ decay))
-
-
-def _convolve(laws: Sequence[_Law]) -> _Law:
-    """Return the law of the sum of independent variables."""
-    laws = sorted(laws, key=lambda law: law.mass.size)
-    while len(laws) > 1:
-        odd = laws[-1:] if len(laws) % 2 else []
-        laws = [_convolve_two(a, b) for a, b in zip(laws[0::2], laws[1::2], strict=False)] + odd
-    return laws[0]
-
-
-def _convolve_two(a: _Law, b: _Law) -> _Law:
-    first = a.first + b.first
-    if a.mass.size * b.mass.size <= DIRECT_LIMIT:
-        return _trimmed(first, np.convolve(a.mass, b.mass))
-    size = a.mass.size + b.mass.size - 1
-    length = next_fast_len(size, real=True)
-    mass = irfft(rfft(a.mass, length) * rfft(b.mass, length), length)[:size]
-    mass[mass < NEGLIGIBLE * mass.max()] = 0.0
-    return _trimmed(first, mass)
-
-
-def _trimmed(first: int, mass: FloatArray) -> _Law:
-    kept = np.flatnonzero(mass > NEGLIGIBLE * mass.max())
-    return _Law(first + int(kept[0]), mass[kept[0] : kept[-1] + 1])
-
-
-def _grid(sums: dict[int, _Law], sd: float) -> int:
-    """Return how many grid steps make a distance of one: the lattices' common multiple, where that fits."""
-    width = min(2 * TILTED_WIDTH * sd, sum(law.mass.size / lattice for lattice, law in sums.items()))
-    common = math.lcm(*sums)
-    if common * width <= COMMON_LATTICE_POINTS or len(sums) == 1:
-        return common
-    return max(1, int(GRID_POINTS / width))
-
-
-def _on_grid(law: _Law, lattice: int, grid: int, slope: float) -> _Law:
-    if grid == lattice:
-        return law
-    places = law.first + np.arange(law.mass.size)
-    whole, part = np.divmod(places, lattice)
-    steps = whole * grid + part * grid // lattice
-    # The grid's distance is a little below the lattice's, and the tilt is by the former.
-    mass = law.mass * np.exp(slope * (steps / grid - places / lattice))
-    return _Law(int(steps[0]), np.bincount(steps - steps[0], mass).astype(np.float64))
-
-
-# Monte Carlo.
 
 
 def _monte_carlo_tail(treated: IntArray, control: IntArray, rng: np.random.Generator, n_resamples: int) -> float:

@@ -195,25 +195,30 @@ def _tie_notes(scale: Scale) -> list[Note]:
 
 def _binned(grouped: Grouped, settings: Settings) -> Grouped:
     """Replace numeric answers by their quantile bins, study by study."""
-    codes, labels = grouped.codes["response"].copy(), list(grouped.labels["response"])
-    for question, bins in settings.bins.items():
-        chosen = grouped.codes["question"] == grouped.labels["question"].index(question)
+    codes = grouped.codes["response"].copy()
+    place = {label: code for code, label in enumerate(grouped.labels["response"])}
+    for number, question in enumerate(grouped.labels["question"]):
+        bins = settings.bins_of(question)
+        if bins is None:
+            continue
+        chosen = grouped.codes["question"] == number
         for study in np.unique(grouped.codes["study"][chosen]):
             rows = chosen & (grouped.codes["study"] == study) & (grouped.codes["response"] != UNKNOWN)
-            codes[rows] = _bin_codes(grouped, rows, bins, question, labels)
+            codes[rows] = _bin_codes(grouped, rows, bins, question, place)
     return replace(
         grouped,
         codes={**grouped.codes, "response": codes},
-        labels={**grouped.labels, "response": tuple(labels)},
+        labels={**grouped.labels, "response": tuple(place)},
     )
 
 
-def _bin_codes(grouped: Grouped, rows: npt.NDArray[np.bool_], bins: int, question: str, labels: list[str]) -> IntArray:
-    """Return the codes of the bins' names, which are added to `labels`."""
-    distinct, place = np.unique(grouped.codes["response"][rows], return_inverse=True)
-    weights = np.bincount(place, weights=grouped.n[rows]).astype(np.int64)
+def _bin_codes(
+    grouped: Grouped, rows: npt.NDArray[np.bool_], bins: int, question: str, place: dict[str, int]
+) -> IntArray:
+    """Return the codes of the bins' names; new ones are added to `place`, which holds the code of each label."""
+    distinct, inverse = np.unique(grouped.codes["response"][rows], return_inverse=True)
+    weights = np.bincount(inverse, weights=grouped.n[rows]).astype(np.int64)
     names = scales.quantile_bins(
         [grouped.labels["response"][code] for code in distinct], weights, bins=bins, question=question
     )
-    labels.extend(name for name in dict.fromkeys(names) if name not in labels)
-    return np.asarray([labels.index(name) for name in names], dtype=np.int64)[place]
+    return np.asarray([place.setdefault(name, len(place)) for name in names], dtype=np.int64)[inverse]

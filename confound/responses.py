@@ -100,20 +100,21 @@ def _checked(rename: Mapping[str, str]) -> Mapping[str, str]:
 
 def _check_columns(source: Source, own_names: Mapping[str, str], rename: Mapping[str, str]) -> None:
     """Refuse a source that lacks a needed column, or holds nested values in one."""
-    found = f"found {', '.join(source.columns[:20])}{', ...' if len(source.columns) > 20 else ''}"
+    names = [column[: sources.SHOWN_TEXT] for column in source.columns[:20]]
+    found = f"found {', '.join(names)}{', ...' if len(source.columns) > 20 else ''}"
     for old, new in rename.items():
         if old not in source.columns:
             raise InputError(f"{source.name}: --rename {old}={new}: column '{old}' is missing; {found}")
-        if new in source.columns and old != new:
+        if new in source.columns and new not in rename:
             raise InputError(
                 f"{source.name}: --rename {old}={new} would make a second column '{new}'. Drop the one that is there"
             )
     missing = [column for column in REQUIRED if own_names[column] not in source.columns]
     if missing:
-        names = "column " + " and ".join(f"'{column}'" for column in missing)
+        lacking = f"column{'s' if len(missing) > 1 else ''} " + " and ".join(f"'{column}'" for column in missing)
         example = next((c for c in source.columns if c not in own_names.values()), "its_name")
         raise InputError(
-            f"{source.name}: {names} {'are' if len(missing) > 1 else 'is'} missing; {found}. "
+            f"{source.name}: {lacking} {'are' if len(missing) > 1 else 'is'} missing; {found}. "
             f"Rename one with --rename {example}={missing[0]}"
         )
     nested = [own_names[column] for column in COLUMNS if own_names[column] in source.nested]
@@ -133,7 +134,7 @@ def _canonical(source: Source, own_names: Mapping[str, str]) -> "ir.Table":
         columns[column] = held.fill_null(DEFAULTS[column]) if column in DEFAULTS else held
     columns["_value_text"] = columns["value"].strip().nullif("")
     number = columns["_value_text"].try_cast("float64")
-    columns["value"] = number.isnan().ifelse(ibis.null("float64"), number)
+    columns["value"] = (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
     columns["_value_text"] = number.isnan().ifelse(ibis.null("string"), columns["_value_text"])
     return table.select(**columns)
 

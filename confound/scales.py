@@ -1,8 +1,10 @@
 """What an answer is: its canonical text, the number behind it, and a question's scale."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 import numpy as np
@@ -19,6 +21,8 @@ MISSING = frozenset({"", "nan", "<na>"})
 UNKNOWN = MISSING | {"unknown"}
 
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?")
+_EXPONENT = re.compile(r"[+-]?\d(?:\.\d+)?[eE][+-]?\d{1,2}")  # as programs write small and large floats
+_TRUTH = frozenset({"true", "false"})  # Python writes True, JSON true, a spreadsheet TRUE
 _NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
 _LABELLED = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*%?\s*(?:[.:)\]=\u2013\u2014-]\s*)?(?:$|(?=[^\W\d]|[(\"'+]))")
 _BRACKETED = re.compile(r".*[(\[]\s*([+-]?\d+(?:\.\d+)?)\s*[)\]]")
@@ -52,24 +56,30 @@ def label(text: str) -> str | None:
 
     Unlike `canonical` it keeps other zeros: question 1.10 is not question 1.1.
 
-    >>> [label(t) for t in ("17.0", " a ", "1.10", "nan")]
-    ['17', 'a', '1.10', None]
+    >>> [label(t) for t in ("17.0", " a ", "1.10", "True", "nan")]
+    ['17', 'a', '1.10', 'true', None]
     """
     text = text.strip()
     if text.casefold() in MISSING:
         return None
+    if text.casefold() in _TRUTH:
+        return text.casefold()
     return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
 
 
 def canonical(text: str | None) -> str | None:
     """Return the one spelling of an answer: no outer blanks, numbers without needless zeros; None if Unknown.
 
-    >>> [canonical(t) for t in ("2.0", " 2 ", "2.50", "+3", "007", "Unknown", "")]
-    ['2', '2', '2.5', '3', '007', None, None]
+    >>> [canonical(t) for t in ("2.0", " 2 ", "2.50", "+3", "1e-05", "007", "TRUE", "Unknown", "")]
+    ['2', '2', '2.5', '3', '0.00001', '007', 'true', None, None]
     """
     text = (text or "").strip()
     if text.casefold() in UNKNOWN:
         return None
+    if text.casefold() in _TRUTH:
+        return text.casefold()
+    if _EXPONENT.fullmatch(text):
+        text = f"{Decimal(text):f}"
     if not _NUMBER.fullmatch(text):
         return text
     text = text.removeprefix("+")
@@ -86,7 +96,8 @@ def number_in(answer: str) -> float | None:
     if len(_NUMBERS.findall(answer)) != 1:
         return None
     match = _LABELLED.match(answer) or _BRACKETED.fullmatch(answer)
-    return float(match.group(1)) if match else None
+    number = float(match.group(1)) if match else math.inf
+    return number if math.isfinite(number) else None
 
 
 def infer(

@@ -1,6 +1,8 @@
 """What the analyst asked for: the options of `analyze`, checked before anything is read."""
 
 import fnmatch
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +48,7 @@ class Settings:
     order : dict
         Pattern of question names -> answers from low to high.
     bins : dict
-        Question -> number of quantile bins.
+        Pattern of question names -> number of quantile bins.
     control : tuple of (study or None, arm)
         The control arms asked for.
     questions : dict
@@ -82,28 +84,37 @@ class Settings:
     def role(self, question: str) -> str | None:
         """Return the role that an option, else a study file, gives a question; None if neither does."""
         for role, patterns in self.roles.items():
-            if any(fnmatch.fnmatchcase(question, pattern) for pattern in patterns):
+            if any(_matches(question, pattern) for pattern in patterns):
                 return role
         return self.questions[question].role if question in self.questions else None
 
     def order_of(self, question: str) -> tuple[tuple[str, ...] | None, Mapping[str, float] | None]:
         """Return the order that an option, else a study file, gives a question's answers, and their values."""
         for pattern, order in self.order.items():
-            if fnmatch.fnmatchcase(question, pattern):
+            if _matches(question, pattern):
                 return order, None
         spec = self.questions.get(question, QuestionSpec())
         return spec.order, spec.values
 
+    def bins_of(self, question: str) -> int | None:
+        """Return the number of quantile bins that an option gives a question; None if it gives none."""
+        return next((count for pattern, count in self.bins.items() if _matches(question, pattern)), None)
+
     def check_questions(self, questions: Sequence[str]) -> None:
         """Refuse an option that names a question that the log does not hold."""
         options = [("--" + role.replace("_", "-"), p) for role, patterns in self.roles.items() for p in patterns]
-        options += [("--order", pattern) for pattern in self.order] + [("--bin", question) for question in self.bins]
+        options += [("--order", pattern) for pattern in self.order] + [("--bin", pattern) for pattern in self.bins]
         for option, pattern in options:
-            if not fnmatch.filter(questions, pattern) and pattern not in questions:
+            if not any(_matches(question, pattern) for question in questions):
                 raise InputError(
                     f"{option} {pattern}: the log holds no such question. It holds {', '.join(questions[:20])}"
                     f"{', ...' if len(questions) > 20 else ''}"
                 )
+
+
+def _matches(question: str, pattern: str) -> bool:
+    """Tell whether a pattern means a question; a name that holds brackets means itself."""
+    return question == pattern or fnmatch.fnmatchcase(question, pattern)
 
 
 def read_study_files(
@@ -139,10 +150,21 @@ def read_study_files(
     return questions, tuple(control)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which yes, no, on, off and dates are answers, as they are written."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":timestamp"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"))
+
+
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506 -- a safe loader
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: a study file is a mapping with a list `questions`")
@@ -151,7 +173,7 @@ def _yaml(path: Path) -> dict[str, Any]:
 
 def _questions(path: Path, content: Mapping[str, Any]) -> dict[str, QuestionSpec]:
     listed = content.get("questions", [])
-    if not isinstance(listed, list) or not all(isinstance(q, dict) and "id" in q for q in listed):
+    if not isinstance(listed, list) or not all(isinstance(q, dict) and _plain(q.get("id")) for q in listed):
         raise InputError(f"{path}: `questions` is a list of mappings, each with an `id`")
     return {str(q["id"]): _question(path, q) for q in listed}
 
@@ -162,14 +184,26 @@ def _question(path: Path, spec: Mapping[str, Any]) -> QuestionSpec:
     if role is not None and role not in ROLES:
         raise InputError(f"{where}: unknown role {role!r}. Known are {', '.join(ROLES)}")
     options, values = spec.get("options"), spec.get("values")
-    if options is None or spec.get("ordered", values is not None) is False:
-        return QuestionSpec(role=role)
-    if not isinstance(options, list):
+    ordered = spec.get("ordered", values is not None)
+    if not isinstance(ordered, bool):
+        raise InputError(f"{where}: `ordered` is true or false, but got {ordered!r}")
+    if options is not None and not (isinstance(options, list) and all(map(_plain, options))):
         raise InputError(f"{where}: `options` is a list of answers, from low to high")
+    if options is None or not ordered:
+        return QuestionSpec(role=role)
     order = tuple(str(option) for option in options)
     if values is None:
         return QuestionSpec(role=role, order=order)
-    if not isinstance(values, list) or len(values) != len(order) or not all(isinstance(v, int | float) for v in values):
+    if not isinstance(values, list) or len(values) != len(order) or not all(map(_is_number, values)):
         raise InputError(f"{where}: `values` is a list of numbers, one for each of its {len(order)} options")
     numbers = {canonical(option) or option: float(value) for option, value in zip(order, values, strict=True)}
     return QuestionSpec(role=role, order=order, values=numbers)
+
+
+def _plain(entry: Any) -> bool:
+    """Tell whether an entry of a study file is one text, number or truth value."""
+    return isinstance(entry, str | int | float)
+
+
+def _is_number(entry: Any) -> bool:
+    return isinstance(entry, int | float) and not isinstance(entry, bool) and math.isfinite(entry)

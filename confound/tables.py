@@ -1,6 +1,7 @@
 """Tidy frames -> text: CSV, Markdown, HTML, records. Labels come from models and are hostile until escaped."""
 
 import re
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -8,6 +9,7 @@ import pandas as pd
 from tabulate import tabulate
 
 DIGITS = 10  # of a number written for machines: more would differ from one machine to the next
+LABEL_WIDTH = 60
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![\w.%]*$)")
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#~$"})
 
@@ -27,28 +29,22 @@ def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def to_markdown(frame: pd.DataFrame) -> str:
     """Write a frame as a Markdown table for reading: rounded, with p-values never as zero."""
-    shown = readable(frame)
-    for column in _text_columns(frame):
-        shown[column] = [" ".join(str(text).split()).translate(_MARKDOWN) for text in frame[column]]
-    return (
-        tabulate(shown.to_dict("list"), headers="keys", tablefmt="pipe", showindex=False, disable_numparse=True) + "\n"
-    )
+    return _tabulated(frame, "pipe", lambda text: " ".join(text.split()).translate(_MARKDOWN)) + "\n"
 
 
 def to_terminal(frame: pd.DataFrame) -> str:
-    """Write a frame as plain text; control characters in labels are shown, not obeyed."""
+    """Write a frame as plain text; control characters in labels are shown, not obeyed, and long labels are cut."""
+    return _tabulated(frame, "simple", named)
+
+
+def _tabulated(frame: pd.DataFrame, style: str, write: Callable[[str], str]) -> str:
     shown = readable(frame)
-    for column in _text_columns(frame):
-        shown[column] = [printable(str(text)) for text in frame[column]]
-    numeric = ["left" if name in _text_columns(frame) else "right" for name in frame.columns]
-    return tabulate(
-        shown.to_dict("list"),
-        headers="keys",
-        tablefmt="simple",
-        showindex=False,
-        disable_numparse=True,
-        colalign=numeric,
-    )
+    texts = _text_columns(frame)
+    for column in texts:
+        shown[column] = [write(str(text)) for text in frame[column]]
+    align = ["left" if name in texts else "right" for name in frame.columns]
+    content = shown.to_dict("list")
+    return tabulate(content, headers="keys", tablefmt=style, showindex=False, disable_numparse=True, colalign=align)
 
 
 def to_html(frame: pd.DataFrame, *, rows: int = 30) -> str:
@@ -96,6 +92,12 @@ def _rounded(value: float) -> str:
 def printable(text: str) -> str:
     """Escape what a terminal would obey: control, bidirectional and other unprintable characters."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def named(text: str) -> str:
+    """Write a label inside a sentence or a terminal's table."""
+    text = printable(text)
+    return text if len(text) <= LABEL_WIDTH else f"{text[: LABEL_WIDTH - 3]}..."
 
 
 def _harmless(text: Any) -> Any:

@@ -4,12 +4,14 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
-from confound.tables import format_p, printable
+from confound import multiplicity
+from confound.tables import format_p, named
 
 LEVEL = 0.05
+TESTS = ("pvalue", "pvalue_common")
 SHOWN = 6  # controls or effects named in a sentence; the tables hold the rest
 SUREST = 3  # effects named where there are more than SHOWN
 
@@ -38,8 +40,8 @@ class Finding:
 def findings(drift: pd.DataFrame, effects: pd.DataFrame, confidence: float) -> tuple[Finding, ...]:
     """Say for each model whether its users drift, which controls show it, the effect, and what that means.
 
-    The controls of a model at an iteration, over all its studies and contrasts, are one family: a control counts as
-    drifting if it stands after Holm's correction over the family at level .05 (Holm 1979).
+    Both tests of all controls of a model at an iteration, over its studies and contrasts, are one family: a control
+    counts as drifting if either test stands after Holm's correction over the family at level .05 (Holm 1979).
 
     Parameters
     ----------
@@ -75,11 +77,14 @@ def _finding(model: str, drift: pd.DataFrame, effects: pd.DataFrame, confidence:
 
 
 def standing(drift: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that stand after Holm's correction over all of them, the surest first."""
+    """Return the controls that stand after Holm's correction over both tests of all of them, the surest first."""
     if drift.empty:
         return drift
-    kept: pd.DataFrame = drift[multipletests(drift["pvalue"], method="holm")[1] < LEVEL]
-    return kept.sort_values(["pvalue", "tvd_plugin"], ascending=[True, False], kind="stable")
+    adjusted = multiplicity.holm(drift[list(TESTS)].to_numpy().ravel()).reshape(-1, len(TESTS))
+    stands = np.asarray(adjusted.min(axis=1) < LEVEL)
+    order = np.argsort(drift[list(TESTS)].to_numpy().min(axis=1), kind="stable")
+    kept: pd.DataFrame = drift.iloc[order[stands[order]]]
+    return kept
 
 
 def _headline(drifts: bool | None, iterations: list[int], *, has_effects: bool) -> str:
@@ -100,28 +105,35 @@ def _headline(drifts: bool | None, iterations: list[int], *, has_effects: bool) 
 
 
 def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str) -> Iterator[str]:
-    below = rows[rows["pvalue"] < LEVEL]
-    chance = f"{LEVEL * len(rows):.2g}"
-    counted = f"{when}{len(below)} of {len(rows)} negative-control tests have p < .05, where chance gives {chance}; "
-    if surest.empty:
-        yield f"{counted}none stands after Holm's correction over the {len(rows)}."
-    else:
-        yield f"{counted}{len(surest)} stand after Holm's correction over the {len(rows)}: {_named(surest)}."
-    rest = below.drop(surest.index).sort_values("pvalue", kind="stable")
-    if len(rest):
-        yield f"{when}below .05 before correction only: {_named(rest)}."
-
-
-def _named(rows: pd.DataFrame) -> str:
     several = len(rows[["study", "contrast"]].drop_duplicates()) > 1
-    named = [_control(row, several=several) for row in rows.head(SHOWN).to_dict("records")]
-    return "; ".join(named) + (f"; and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
+    by_distance, by_direction = ((rows[test] < LEVEL).sum() for test in TESTS)
+    n, chance = len(rows), f"{LEVEL * len(rows):.2g}"
+    corrected = f"{_standing(len(surest))} after Holm's correction over all {len(TESTS) * n} tests"
+    yield (
+        f"{when}{by_distance} of {n} negative controls have p < .05 by distance and {by_direction} by common "
+        f"direction, where chance gives {chance}; {corrected}."
+    )
+    for row in surest.head(SHOWN).to_dict("records"):
+        measured = (
+            f"distance {row['tvd_plugin']:.2f}, {row['tvd_null']:.2f} expected with no drift, {_p(row['pvalue'])}"
+        )
+        yield f"{_where(row, several=several)}: {measured}; common direction {_p(row['pvalue_common'])}."
+    if len(surest) > SHOWN:
+        yield f"and {len(surest) - SHOWN} more controls."
+    rest = rows[(rows[list(TESTS)] < LEVEL).any(axis=1)].drop(surest.index)
+    if len(rest):
+        listed = "; ".join(_where(row, several=several) for row in rest.head(SHOWN).to_dict("records"))
+        more = f"; and {len(rest) - SHOWN} more" if len(rest) > SHOWN else ""
+        yield f"Below .05 before correction only: {listed}{more}."
 
 
-def _control(row: Mapping[Hashable, Any], *, several: bool) -> str:
-    where = f" in {printable(row['study'])} ({printable(row['contrast'])})" if several else ""
-    measured = f"distance {row['tvd_plugin']:.2f}, {row['tvd_null']:.2f} expected with no drift"
-    return f"{printable(row['question'])}{where} [{measured}, {_p(row['pvalue'])}]"
+def _standing(n: int) -> str:
+    return "none stands" if n == 0 else "1 control stands" if n == 1 else f"{n} controls stand"
+
+
+def _where(row: Mapping[Hashable, Any], *, several: bool) -> str:
+    where = f" in {named(row['study'])} ({named(row['contrast'])})" if several else ""
+    return f"{named(row['question'])}{where}"
 
 
 def _p(pvalue: float) -> str:
@@ -143,18 +155,18 @@ def _effect_points(effects: pd.DataFrame, confidence: float) -> Iterator[str]:
     when = f"At iteration {last}, " if len(effects["iteration"].unique()) > 1 else ""
     several = len(rows["study"].unique()) > 1
     few = len(rows) <= SHOWN
-    named = "; ".join(
+    shown = "; ".join(
         _effect(row, confidence, several=several) for row in rows.head(SHOWN if few else SUREST).to_dict("records")
     )
     sure = int((rows["pvalue"] < LEVEL).sum())
     many = f"{sure} of {len(rows)} observed effects have p < .05, uncorrected; the surest are"
-    yield f"{when}{'observed effect' if few else many}: {named}."
+    yield f"{when}{'observed effect' if few else many}: {shown}."
 
 
 def _effect(row: Mapping[Hashable, Any], confidence: float, *, several: bool) -> str:
-    what = printable(row["question"]) + (f" = {printable(row['level'])}" if row["level"] else "")
-    where = f" in {printable(row['study'])}" if several else ""
+    what = named(row["question"]) + (f" = {named(row['level'])}" if row["level"] else "")
+    where = f" in {named(row['study'])}" if several else ""
     interval = f"{confidence * 100:g} % interval {row['ci_low']:+.3f} to {row['ci_high']:+.3f}, {_p(row['pvalue'])}"
     if pd.isna(row["pvalue"]):
         interval = "too few personas for an interval"
-    return f"{what}{where}, {printable(row['contrast'])}: {row['estimate']:+.3f} ({interval})"
+    return f"{what}{where}, {named(row['contrast'])}: {row['estimate']:+.3f} ({interval})"

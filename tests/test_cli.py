@@ -75,7 +75,9 @@ def test_output_folder_is_checked_before_the_work(tmp_path: Path) -> None:
     assert "thesis.docx" in done.stderr
 
 
-@pytest.mark.parametrize("option", [["--rename", "arm"], ["--bin", "q=width:3"], ["--order", "q"]])
+@pytest.mark.parametrize(
+    "option", [["--rename", "arm"], ["--bin", "q=width:3"], ["--order", "q"], ["--rename", "a=x", "--rename", "a=y"]]
+)
 def test_malformed_options_are_refused(log: Path, option: list[str]) -> None:
     """An option of the wrong form says the right one."""
     done = run("check", log, *option)
@@ -91,7 +93,17 @@ def test_simulated_example_is_analysed(tmp_path: Path) -> None:
     assert "likely_to_read" in done.stdout
 
 
-@pytest.mark.parametrize("command", [[], ["analyze"], ["check"], ["simulate"]])
+def test_power_says_what_can_be_found() -> None:
+    """`power` gives the detectable drift, for common and varied drift, and the design that a given one takes."""
+    done = run("power", "--personas", 20, "--trials", 10, "--answers", 3, "--drift", 0.1)
+    assert done.exit_code == 0, done.output
+    assert "With 80% power at level 0.05 this finds a drift" in done.stdout
+    assert done.stdout.count("where personas drift all the same way") == 2
+    assert done.stdout.count("where personas drift in different ways") == 2
+    assert run("power", "--trials", 0).exit_code == 2
+
+
+@pytest.mark.parametrize("command", [["power"], [], ["analyze"], ["check"], ["simulate"]])
 def test_help_has_an_example(command: list[str]) -> None:
     """Every help text shows a line to copy."""
     done = run(*command, "--help")

@@ -113,6 +113,7 @@ def test_intervals_cover(design: str) -> None:
     assert abs(coverage - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 2000)
 
 
+@pytest.mark.slow
 def test_cumulative_logit_is_calibrated() -> None:
     """With no effect and answers clustered by persona, p < .05 comes about as often as it says (paired, 300 logs)."""
     rng = np.random.default_rng(3)

@@ -12,12 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confound import permutation
+from confound import law_sum, permutation, stratum_law
 from confound.permutation import cluster_permutation_test, permutation_test
 from tests.test_tvd import TWINS_DIARY, TWINS_THRILLER, arm_pairs, relabelled_distances
 
 # Made by tests/reference/permutation.R with coin and libcoin.
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "permutation.json").read_text())
+
+
+# Every `approx` of a p-value says abs=0: pytest's default, 1e-12, passes whatever is small.
 
 
 def unused_rng() -> np.random.Generator:
@@ -86,7 +89,7 @@ def test_pvalue_is_that_of_enumerating_every_relabelling(arms):
     expected = enumerated_pvalue(treated, control)
     assert counted_pvalue(treated, control) == expected
     assert result.method == "exact"
-    assert result.pvalue == pytest.approx(float(expected), rel=1e-11)
+    assert result.pvalue == pytest.approx(float(expected), rel=1e-11, abs=0)
     assert result.pvalue_low == result.pvalue
     assert result.n_strata == len(treated)
 
@@ -106,7 +109,7 @@ def test_pvalue_does_not_depend_on_how_the_data_are_laid_out(arms, random):
         (np.pad(treated, [(0, 0), (0, 1)]), np.pad(control, [(0, 0), (0, 1)])),
     ]:
         other = permutation_test(a, b, rng=unused_rng())
-        assert other.pvalue == pytest.approx(expected.pvalue, rel=1e-12)
+        assert other.pvalue == pytest.approx(expected.pvalue, rel=1e-12, abs=0)
         assert other.statistic == pytest.approx(expected.statistic, abs=1e-15)
         assert other.null_mean == pytest.approx(expected.null_mean, abs=1e-15)
 
@@ -122,47 +125,53 @@ def test_null_mean_is_the_mean_of_the_law_the_pvalues_describe(margin, n1):
     for distance, pvalue in tail:
         mean += (distance - reached) * pvalue
         reached = distance
-    assert mean == pytest.approx(results[0].null_mean, rel=1e-12)
+    assert mean == pytest.approx(results[0].null_mean, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("direct_limit", [0, 2**40], ids=["fft", "direct"])
-@pytest.mark.parametrize("cost", ["SCATTER_NS", "SLIDE_NS"])
+@pytest.mark.parametrize(("constant", "value"), [("SCATTER_NS", 0.0), ("SLIDE_NS", 0.0), ("SMALL_LATTICE", 1000)])
 @pytest.mark.parametrize(
-    ("sizes", "drift", "seed"),
+    ("sizes", "treated_shares", "at_most"),
     [
-        ([(25, 24)] * 4, 0.0, 1),
-        ([(25, 24)] * 4, 0.6, 1),
-        ([(25, 24)] * 4, 0.9, 2),
-        ([(20, 20), (20, 18), (15, 12)], 0.9, 3),
-        ([(30, 30)] * 8, 0.9, 4),
+        ([(25, 24)] * 4, [0.2, 0.3, 0.5], 1.0),
+        ([(25, 24)] * 4, [0.6, 0.3, 0.1], 1e-5),
+        ([(25, 24)] * 4, [0.8, 0.15, 0.05], 1e-15),
+        ([(20, 20), (20, 18), (15, 12)], [0.9, 0.1, 0.0], 1e-10),
+        ([(30, 30)] * 8, [0.75, 0.2, 0.05], 1e-30),
     ],
 )
-def test_tails_of_any_size_are_right_to_nine_digits(sizes, drift, seed, direct_limit, cost, monkeypatch):
-    """Every route through the program agrees with whole-number counting from p near 1 down to 1e-30."""
-    monkeypatch.setattr(permutation, "DIRECT_LIMIT", direct_limit)
-    monkeypatch.setattr(permutation, cost, 0.0)  # so that this way of adding an answer is always taken
-    treated, control = simulated_arms(np.random.default_rng(seed), sizes, 3, drift)
-    expected = counted_pvalue(treated, control)
+def test_tails_of_any_size_are_right_to_ten_digits(
+    sizes, treated_shares, at_most, direct_limit, constant, value, monkeypatch
+):
+    """Every route through the program agrees with whole-number counting, from p near 1 down to 1e-30."""
+    monkeypatch.setattr(law_sum, "DIRECT_LIMIT", direct_limit)
+    monkeypatch.setattr(stratum_law, "SMALL_LATTICE", 0)
+    monkeypatch.setattr(stratum_law, constant, value)  # so that this way to a law is always taken
+    rng = np.random.default_rng(1)
+    treated = np.array([rng.multinomial(n1, treated_shares) for n1, _ in sizes])
+    control = np.array([rng.multinomial(n0, [0.2, 0.3, 0.5]) for _, n0 in sizes])
+    expected = float(counted_pvalue(treated, control))
     result = permutation_test(treated, control, rng=unused_rng())
     assert result.method == "exact"
-    assert result.pvalue == pytest.approx(float(expected), rel=1e-9)
+    assert result.pvalue == pytest.approx(expected, rel=1e-10, abs=0)
+    assert expected < at_most
 
 
 @pytest.mark.parametrize("rare", [1, 2, 5])
 def test_fft_is_right_where_a_law_has_few_far_apart_points(rare, monkeypatch):
     """Strata where nearly everyone agrees have a lumpy law, which the tilted FFT must still resolve."""
-    monkeypatch.setattr(permutation, "DIRECT_LIMIT", 0)
+    monkeypatch.setattr(law_sum, "DIRECT_LIMIT", 0)
     treated = np.array([[31 - rare, rare], [31, 0], [30, 1], [31 - rare, rare]])
     control = np.array([[29, 0], [29 - rare, rare], [29, 0], [29, 0]])
     result = permutation_test(treated, control, rng=unused_rng())
-    assert result.pvalue == pytest.approx(float(counted_pvalue(treated, control)), rel=1e-9)
+    assert result.pvalue == pytest.approx(float(counted_pvalue(treated, control)), rel=1e-9, abs=0)
 
 
 def test_complete_separation_has_the_closed_form_pvalue():
     """At the far end of the law, p is the product of the strata's two separated relabellings: 1e-84."""
     treated, control = np.tile([[30, 0]], (5, 1)), np.tile([[0, 30]], (5, 1))
     result = permutation_test(treated, control, rng=unused_rng())
-    assert result.pvalue == pytest.approx((2 / math.comb(60, 30)) ** 5, rel=1e-9)
+    assert result.pvalue == pytest.approx((2 / math.comb(60, 30)) ** 5, rel=1e-9, abs=0)
 
 
 @pytest.mark.parametrize("n_strata", [1, 2])
@@ -183,21 +192,24 @@ def test_thousands_of_answers_neither_overflow_nor_lose_digits():
     possible = np.arange(300, 1801)
     far = np.abs(3500 * possible - 2000 * 1800) >= abs(3500 * 1100 - 2000 * 1800)
     result = permutation_test(treated, control, rng=unused_rng())
-    assert result.pvalue == pytest.approx(count.pmf(possible)[far].sum(), rel=1e-8)
+    assert result.pvalue == pytest.approx(count.pmf(possible)[far].sum(), rel=1e-8, abs=0)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_bounds_contain_the_exact_pvalue(seed, monkeypatch):
-    """Rounded to a grid, the two bounds enclose the p-value and lie close together."""
+@pytest.mark.parametrize(("grid_points", "at_most_apart"), [(2**19, 1e-3), (2**7, 0.9)])
+@pytest.mark.parametrize("seed", range(12))
+def test_bounds_contain_the_exact_pvalue(seed, grid_points, at_most_apart, monkeypatch):
+    """Rounded to a fine grid or a coarse one, the two bounds enclose the p-value, and closely on the fine."""
     rng = np.random.default_rng(seed)
-    treated, control = simulated_arms(rng, [(13, 12), (11, 9), (10, 10)], 4, drift=0.2 * seed)
+    treated = rng.multinomial([14, 11, 10], [0.2 + 0.06 * seed, 0.3 - 0.02 * seed, 0.5 - 0.04 * seed])
+    control = rng.multinomial([13, 9, 10], [0.2, 0.3, 0.5])
     expected = float(counted_pvalue(treated, control))
-    monkeypatch.setattr(permutation, "COMMON_LATTICE_POINTS", 0)
+    monkeypatch.setattr(law_sum, "COMMON_LATTICE_POINTS", 0)
+    monkeypatch.setattr(law_sum, "GRID_POINTS", grid_points)
     result = permutation_test(treated, control, rng=unused_rng())
     assert result.method == "bounds"
     assert result.pvalue_low <= expected * (1 + 1e-9)
     assert expected <= result.pvalue * (1 + 1e-9)
-    assert result.pvalue == pytest.approx(expected, rel=0.01)
+    assert result.pvalue - expected <= at_most_apart * result.pvalue
 
 
 def test_ragged_strata_are_bounded_closely_without_being_asked():
@@ -217,7 +229,7 @@ def test_monte_carlo_agrees_with_the_exact_pvalue(sizes, monkeypatch):
     """Drawn relabellings estimate the exact p-value, also where ties need integers beyond 64 bits."""
     treated, control = simulated_arms(np.random.default_rng(11), sizes, 4, drift=0.1)
     expected = permutation_test(treated, control, rng=unused_rng())
-    monkeypatch.setattr(permutation, "EXACT_LIMIT_NS", -1.0)
+    monkeypatch.setattr(stratum_law, "EXACT_LIMIT_NS", -1.0)
     result = permutation_test(treated, control, rng=np.random.default_rng(3), n_resamples=20_000)
     assert (result.method, result.n_resamples) == ("monte carlo", 20_000)
     assert expected.n_resamples == 0
@@ -227,7 +239,7 @@ def test_monte_carlo_agrees_with_the_exact_pvalue(sizes, monkeypatch):
 
 def test_monte_carlo_counts_ties_as_at_least_as_large(monkeypatch):
     """Where every relabelling is tied with the observed one, p is exactly 1."""
-    monkeypatch.setattr(permutation, "EXACT_LIMIT_NS", -1.0)
+    monkeypatch.setattr(stratum_law, "EXACT_LIMIT_NS", -1.0)
     mirrored = permutation_test([[1, 0], [3, 4]], [[0, 1], [3, 4]], rng=unused_rng(), n_resamples=500)
     assert mirrored.pvalue == 1.0
     treated, control = np.array([[1, 3, 2], [3, 0, 1]]), np.array([[2, 1, 2], [1, 2, 0]])
@@ -250,9 +262,16 @@ def test_strata_in_which_all_agree_leave_the_pvalue_alone():
     agreed = np.array([[0, 7, 0], [3, 0, 0]])
     alone = permutation_test(treated, control, rng=unused_rng())
     beside = permutation_test(np.vstack([treated, agreed]), np.vstack([control, agreed]), rng=unused_rng())
-    assert beside.pvalue == pytest.approx(alone.pvalue, rel=1e-12)
+    assert beside.pvalue == pytest.approx(alone.pvalue, rel=1e-12, abs=0)
     assert beside.statistic == pytest.approx(alone.statistic / 2)
     assert permutation_test(agreed, agreed, rng=unused_rng()).pvalue == 1.0
+
+
+def test_strata_whose_distance_cannot_vary_give_p_one():
+    """One answer against one, and one against three, are at the same distance under every relabelling."""
+    result = permutation_test([[1, 0], [1, 0]], [[0, 1], [1, 2]], rng=unused_rng())
+    assert result.pvalue == pytest.approx(float(enumerated_pvalue(*np.array([[[1, 0], [1, 0]], [[0, 1], [1, 2]]]))))
+    assert permutation_test([[1, 0]] * 3, [[0, 1]] * 3, rng=unused_rng()).pvalue == 1.0
 
 
 def test_published_twins_drift_as_first_found():
@@ -260,7 +279,7 @@ def test_published_twins_drift_as_first_found():
     result = permutation_test(TWINS_THRILLER, TWINS_DIARY, rng=unused_rng())
     assert result.method == "exact"
     assert result.pvalue == pytest.approx(0.000073, abs=5e-7)
-    assert result.pvalue == pytest.approx(float(counted_pvalue(TWINS_THRILLER, TWINS_DIARY)), rel=1e-11)
+    assert result.pvalue == pytest.approx(float(counted_pvalue(TWINS_THRILLER, TWINS_DIARY)), rel=1e-11, abs=0)
 
 
 @pytest.mark.parametrize("case", REFERENCE["cases"], ids=lambda case: case["name"])
@@ -269,7 +288,7 @@ def test_agrees_with_the_blocked_permutations_of_coin(case):
     result = permutation_test(case["treated"], case["control"], rng=unused_rng())
     n_resample = REFERENCE["n_resample"]
     error = math.sqrt(result.pvalue * (1 - result.pvalue) / n_resample)
-    assert result.statistic == pytest.approx(case["statistic"], rel=1e-12)
+    assert result.statistic == pytest.approx(case["statistic"], rel=1e-12, abs=0)
     assert abs(result.pvalue - case["pvalue"]) < 4 * error
     # A distance's standard deviation is below half, so this is well above four standard errors of its mean.
     assert result.null_mean == pytest.approx(case["null_mean"], abs=2 / math.sqrt(n_resample))
@@ -281,7 +300,7 @@ def test_agrees_with_the_blocked_permutations_of_coin(case):
 def test_agrees_with_the_exact_two_sided_test_of_coin(case):
     """With one stratum and two answers it is coin's exact oneway_test (tests/reference/permutation.R)."""
     result = permutation_test(case["treated"], case["control"], rng=unused_rng())
-    assert result.pvalue == pytest.approx(case["pvalue_exact"], rel=1e-9)
+    assert result.pvalue == pytest.approx(case["pvalue_exact"], rel=1e-9, abs=0)
 
 
 @pytest.mark.slow

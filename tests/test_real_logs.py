@@ -35,7 +35,8 @@ def test_twins_drift_and_humans_do_not(story: confound.Analysis) -> None:
     assert below.to_dict() == {"human": 2, "llm_twin": 8}
     twins, humans = story.verdict
     assert (twins.model, twins.drifts, humans.model, humans.drifts) == ("llm_twin", True, "human", False)
-    assert "books_read_10y_thriller" in twins.points[0]
+    assert twins.points[0].startswith("8 of 64 negative controls have p < .05 by distance")
+    assert twins.points[1].startswith("books_read_10y_thriller in story_thriller_vs_diary")
     assert len(verdict.standing(story.drift[story.drift["model"] == "human"])) == 0
 
 
