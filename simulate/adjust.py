@@ -151,7 +151,7 @@ def adopt(
         raise InputError(f"draw must be one of {', '.join(DRAWS)} but got {draw!r}")
     arms = [place for place, arm in enumerate(block.arms) if source_arm in (None, arm)]
     codes = np.stack([block.codes_of(question)[arms] for question in batch], axis=-1)
-    whole = (codes >= 0).all(axis=-1)
+    whole = np.all(codes >= 0, axis=-1)
     profile = block.profile
     labels = (profile.persona.id, profile.iteration, *(() if source_arm is None else ("source", source_arm)))
     picked: list[tuple[int, int] | None]

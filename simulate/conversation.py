@@ -37,7 +37,7 @@ class Asking:
         self._study = study
         self._seed = seed
         self._chats = chats
-        self._prompts = Prompts(study) if chats else None
+        self._prompts = Prompts(study)
 
     @property
     def turns(self) -> int:
@@ -73,7 +73,6 @@ class Asking:
         self, profile: Profile, arm: str, trials: tuple[int, ...], question: Question, dialogues: Dialogues
     ) -> Request:
         def compose() -> list[Message]:
-            assert self._prompts is not None
             held = dialogues.get((profile.key, arm, trials[0]), ())
             return self._prompts.question(self._user(profile, arm, trials[0], held), question)
 
@@ -96,7 +95,6 @@ class Asking:
         self, number: int, profile: Profile, arm: str, trial: int, said: Mapping[Place, tuple[str, ...]]
     ) -> Request:
         def compose() -> list[Message]:
-            assert self._prompts is not None
             held = said[profile.key, arm, trial]
             if number % 2:
                 return self._user(profile, arm, trial, held)
@@ -113,7 +111,6 @@ class Asking:
         )
 
     def _user(self, profile: Profile, arm: str, trial: int, held: Sequence[str]) -> list[Message]:
-        assert self._prompts is not None
         item = self._study.item(trial - 1)
         return self._prompts.conversation(profile.persona, profile.adopted, self._arm(arm), item, held)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simulate.blocks import Block
-    from simulate.collect import Recorded
+    from simulate.records import Recorded
 
 MANIFEST = "manifest.json"
 PACKAGES = ("confound", "numpy", "pyarrow")
@@ -83,8 +83,8 @@ def _unknown(blocks: Iterable[Block]) -> dict[str, dict[str, int]]:
     for block in blocks:
         for arm, codes in zip(block.arms, block.codes, strict=True):
             tally.setdefault(arm, Counter())["(all)"] += int((codes == UNKNOWN).sum())
-        for (arm, _, _), reason in block.reasons.items():
-            tally[block.arms[arm]][reason] += 1
+        for (place, _, _), reason in block.reasons.items():
+            tally[block.arms[place]][reason] += 1
     return {arm: dict(sorted(counts.items())) for arm, counts in tally.items()}
 
 

@@ -7,14 +7,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from confound.errors import ConfoundError, InputError
+from confound.errors import ConfoundError
 from simulate import manifest, settings
 from simulate.adjust import Profile, adopt, asked
 from simulate.backends import open_backend
 from simulate.blocks import Block
-from simulate.collect import Collector, Recorded, adopted_line, recorded, restore
+from simulate.collect import Collector, adopted_line
 from simulate.conversation import Asking
+from simulate.folder import check_folder, home_of, joined, shard_folders
 from simulate.journal import JOURNAL, Journal, replacing
+from simulate.records import Recorded, recorded, restore
 from simulate.stop import parse_rule
 from simulate.table import Labels, write_attributes, write_responses
 
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
 RESPONSES, SOURCE_DESIGN = "responses.parquet", "source_design.parquet"
 ATTRIBUTES, TRUTH = "attributes.parquet", "truth.json"
-SHARD_FOLDER = "shard-{}-of-{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ def simulate(
         When the folder holds something else, or cannot be written, when another process works on the run, when the
         run in the folder was started otherwise, or when answers failed.
     """
-    home = _home(out, given.get("shard"))
-    _check_folder(out, home, resume=resume)
+    home = home_of(out, given.get("shard"))
+    check_folder(out, home, resume=resume)
     if not (home / JOURNAL).exists():
         # A wrong setting is told before there is a folder.
         _prepared(study, None, given, backend)
@@ -104,7 +105,7 @@ def simulate(
         if found.header is not None and not resume:
             raise ConfoundError(f"{home}: holds a run already; continue it with --resume, or choose another --out")
         run = _Run(study, home, *_prepared(study, found.header, given, backend), agent, journal, found, progress)
-        run.begin()
+        run.begin(journal)
         with manifest.kept(run.describe, home):
             run.fill()
             return run.finish()
@@ -115,12 +116,14 @@ def merge(study: Study, out: Path) -> Finished:
 
     Raises
     ------
+    InputError
+        When there are no shards.
     ConfoundError
         When a shard is missing, unfinished or of another run, or is being written.
     """
     with contextlib.ExitStack() as stack:
-        shards = [stack.enter_context(Journal(home)) for home in _shard_folders(out)]
-        found = _joined([recorded(journal) for journal in shards], shards)
+        shards = [stack.enter_context(Journal(home)) for home in shard_folders(out)]
+        found = joined([recorded(journal) for journal in shards], shards)
         prepared = _prepared(study, found.header, {}, None)
         run = _Run(study, out, *prepared, None, None, found, lambda done, total: None)  # noqa: ARG005
         settings.check_same(str(out), found.header or {}, run.header())
@@ -136,60 +139,6 @@ def _prepared(
     chosen = settings.chosen(study, header, given)
     personas = make_personas(study.personas, chosen.personas, seed=chosen.seed, study=study)
     return chosen, personas, backend or open_backend(chosen.backend, study, personas, seed=chosen.seed)
-
-
-def _home(out: Path, shard: str | None) -> Path:
-    return out if shard is None else out / SHARD_FOLDER.format(*settings.parse_shard(shard))
-
-
-def _check_folder(out: Path, home: Path, *, resume: bool) -> None:
-    """Refuse a folder that holds anything but this run."""
-    try:
-        held = sorted(path.name for path in out.iterdir())
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise InputError(f"{out}: is no folder to write in ({error.strerror}). Choose another with --out") from error
-    shards = [name for name in held if name.startswith("shard-")]
-    if home == out and JOURNAL not in held and shards:
-        raise InputError(f"{out}: holds shards of a run; join them with --merge, or choose another folder with --out")
-    if home != out and JOURNAL in held:
-        raise InputError(f"{out}: holds a run without shards. Choose another folder with --out")
-    if held and JOURNAL not in held and not shards:
-        what = "holds no run to resume, but" if resume else "already holds"
-        raise InputError(f"{out}: {what} {held[0]}. Choose another folder with --out, or empty this one")
-
-
-def _shard_folders(out: Path) -> list[Path]:
-    """Return the folders of all shards, in order."""
-    found = [path for path in out.glob("shard-*-of-*") if (path / JOURNAL).exists()]
-    parts = {path.name.rpartition("-")[2] for path in found}
-    if len(parts) != 1:
-        what = "holds shards of different runs" if parts else "holds no shards to merge"
-        raise InputError(f"{out}: {what}. Make them with --shard 1/N to N/N and the same --out")
-    n = int(parts.pop())
-    wanted = [out / SHARD_FOLDER.format(i, n) for i in range(1, n + 1)]
-    missing = [path.name for path in wanted if path not in found]
-    if missing:
-        raise ConfoundError(f"{out}: {', '.join(missing)} is missing. Run it with --shard first")
-    return wanted
-
-
-def _joined(parts: Sequence[Recorded], journals: Sequence[Journal]) -> Recorded:
-    whole = Recorded(header=dict(parts[0].header or {}))
-    for part, journal in zip(parts, journals, strict=True):
-        if part.header is None:
-            raise ConfoundError(f"{journal.path.parent}: has not begun. Run it with --shard first")
-        assert whole.header is not None
-        settings.check_same(str(journal.path.parent), part.header, whole.header | {"shard": part.header["shard"]})
-        whole.cells |= part.cells
-        whole.adopted |= part.adopted
-        whole.sessions += part.sessions
-        whole.calls, whole.failed = whole.calls + part.calls, whole.failed + part.failed
-        whole.tokens = [a + b for a, b in zip(whole.tokens, part.tokens, strict=True)]
-    assert whole.header is not None
-    whole.header["shard"] = None
-    return whole
 
 
 class _Run:
@@ -224,17 +173,16 @@ class _Run:
         """Return all that the answers depend on."""
         return settings.header(self.study, self.settings, self.personas, self.backend)
 
-    def begin(self) -> None:
+    def begin(self, journal: Journal) -> None:
         """Write the journal's head, or hold it against what is asked for now."""
-        assert self.journal is not None
         session = manifest.session()
+        self.found.sessions.append(session)
         if self.found.header is None:
             self.found.header = self.header()
-            self.journal.append([self.found.header, session])
+            journal.append([self.found.header, session])
         else:
             settings.check_same(str(self.home), self.found.header, self.header())
-            self.journal.append([session])
-        self.found.sessions.append(session)
+            journal.append([session])
 
     def _advance(self, answers: int) -> None:
         self._done += answers
@@ -244,6 +192,7 @@ class _Run:
         """Run iteration after iteration: ask, draw, specify."""
         chains: dict[str | None, list[Profile]] = {None: [Profile(persona) for persona in self._own]}
         self._total = self._answers_to_come()
+        self._advance(sum(len(cell.trials) for cells in self.found.cells.values() for _, cell in cells))
         for iteration in range(self.settings.iterations):
             last = iteration + 1 == self.settings.iterations
             level = self._level(chains, last=last)
@@ -266,7 +215,6 @@ class _Run:
         blocks = [block for chain in level.values() for block in chain]
         for block in blocks:
             restore(block, self.found, str(self.home / JOURNAL))
-        self._advance(sum(block.answered for block in blocks))
         open_ = [block for block in blocks if not block.complete]
         if open_ and self.collector is not None:
             self.collector.fill(open_)
@@ -335,7 +283,7 @@ class _Run:
         whole = self.settings.shard is None
         answers = self._write() if whole else sum(block.answered for block in self.blocks())
         truth = self._truth() if whole else None
-        stopped = None if self.stopped is None else "{rule} at iteration {iteration} ({value:.4g})".format(**self.stopped)
+        stopped = "{rule} at iteration {iteration} ({value:.4g})".format(**self.stopped) if self.stopped else None
         manifest.write(self.home, self.describe("complete"))
         return Finished(self.home, answers, len(self.levels), stopped, truth)
 

@@ -79,7 +79,9 @@ class Settings:
             return
         parse_shard(self.shard)
         if self.stop is not None:
-            raise InputError("--stop looks at all personas together, which a shard does not have; leave out one of them")
+            raise InputError(
+                "--stop looks at all personas together, which a shard does not have; leave out one of them"
+            )
 
     def share(self, personas: Sequence[Persona]) -> Sequence[Persona]:
         """Return the personas of this shard."""
@@ -127,6 +129,7 @@ def header(study: Study, settings: Settings, personas: Sequence[Persona], backen
         "study": study.study,
         "source": study.source,
         "study_hash": study.text_hash,
+        "control": study.control,
         **{f.name: getattr(settings, f.name) for f in fields(Settings)},
         "model": backend.model,
         "sampling": dict(study.sampling) if backend.chats else {},

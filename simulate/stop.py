@@ -8,8 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from confound import permutation, tvd
 from confound.errors import InputError
 from simulate.backends.structural import keyed_generator
@@ -17,6 +15,9 @@ from simulate.blocks import counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from simulate.blocks import Block
 
@@ -103,7 +104,7 @@ def pvalue(blocks: Sequence[Block], control: str) -> float:
 QUANTITIES: Mapping[str, Quantity] = {"tvd_plugin": tvd_plugin, "tvd_excess": tvd_excess, "pvalue": pvalue}
 
 
-def _pairs(blocks: Sequence[Block], control: str) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
+def _pairs(blocks: Sequence[Block], control: str) -> dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Return (question, arm) -> counts of treated and control, a row a persona, Unknown counted as an answer."""
     controls = [question.id for question in blocks[0].questions if question.role == "negative_control"]
     treated = [arm for arm in blocks[0].arms if arm != control]

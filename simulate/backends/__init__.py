@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from confound.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
     from simulate.adjust import Profile
     from simulate.study import Persona, Question, Study
 
@@ -133,6 +134,13 @@ def answer_seed(seed: int, profile: Profile, arm: str, trial: int, asked: str) -
     key = [seed, profile.persona.id, trial, arm, profile.iteration, asked, *profile.labels()]
     digest = hashlib.blake2b(json.dumps(key).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> (64 - SEED_BITS)
+
+
+def asked(request: Request) -> Question:
+    """Return the question of a request that has one."""
+    if request.question is None:
+        raise TypeError("a turn of a dialogue asks no question")
+    return request.question
 
 
 def open_backend(name: str, study: Study, personas: Sequence[Persona], *, seed: int) -> Backend:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulate.adjust import RETENTION
-from simulate.backends import Reply
+from simulate.backends import Reply, asked
 from simulate.backends.derived import structure_of
 from simulate.backends.structural import (
     MODEL,
@@ -133,9 +133,7 @@ class LatentUsers:
         return condition(self.structure, Personas(ids, prior), specified)
 
     def _replies(self, request: Request) -> Iterator[Reply]:
-        question = request.question
-        if question is None:
-            raise TypeError("users with a latent class hold no dialogue")
+        question = asked(request)
         latent = self._classes(request)
         rows = np.array(request.trials) - 1
         chance = self._stream("answer", request, question.id).random((rows.max() + 1, 2))[rows]
@@ -150,8 +148,7 @@ class LatentUsers:
 
     def _table(self, request: Request, arm: int) -> Floats:
         """Answer probabilities by class, shape (C, K)."""
-        assert request.question is not None
-        name = request.question.id
+        name = asked(request).id
         if name in self._questions:
             question = self._questions[name]
             return question.probabilities[arm] if question.role == "outcome" else question.probabilities
@@ -174,8 +171,8 @@ class LatentUsers:
 
     def _stream(self, what: str, request: Request, *labels: str) -> np.random.Generator:
         profile = request.profile
-        key = (profile.persona.id, request.arm, profile.iteration, *labels, *profile.labels())
-        return keyed_generator(self._seed, what, *key)
+        place = (profile.persona.id, request.arm, profile.iteration)
+        return keyed_generator(self._seed, what, *place, *labels, *profile.labels())
 
 
 def _rounded(content: Any) -> Any:
