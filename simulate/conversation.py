@@ -72,8 +72,9 @@ class Asking:
     def _question(
         self, profile: Profile, arm: str, trials: tuple[int, ...], question: Question, dialogues: Dialogues
     ) -> Request:
+        held = dialogues.get((profile.key, arm, trials[0]), ())
+
         def compose() -> list[Message]:
-            held = dialogues.get((profile.key, arm, trials[0]), ())
             return self._prompts.question(self._user(profile, arm, trials[0], held), question)
 
         return Request(
@@ -94,8 +95,9 @@ class Asking:
     def _turn(
         self, number: int, profile: Profile, arm: str, trial: int, said: Mapping[Place, tuple[str, ...]]
     ) -> Request:
+        held = said.get((profile.key, arm, trial), ())
+
         def compose() -> list[Message]:
-            held = said[profile.key, arm, trial]
             if number % 2:
                 return self._user(profile, arm, trial, held)
             return self._prompts.agent(self._arm(arm), self._study.item(trial - 1), held)

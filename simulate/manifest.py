@@ -60,20 +60,24 @@ def content(
         The stop rule that held.
     """
     blocks = list(blocks)
-    unknown, answered = _unknown(blocks), sum(block.answered for block in blocks)
-    return {
+    head = {
         **{name: value for name, value in header.items() if name not in ("kind", "format")},
         "state": state,
         "updated": _now(),
         "sessions": [{name: value for name, value in one.items() if name != "kind"} for one in found.sessions],
+    }
+    if state == "running":  # what follows is only known at the end
+        return head
+    return {
+        **head,
         "iterations_run": len({block.profile.iteration for block in blocks}),
         "stopped_by": stopped,
-        "answers": answered,
+        "answers": sum(block.answered for block in blocks),
         "calls": found.calls,
         "failed_calls": found.failed,
         "tokens_read": found.tokens[0],
         "tokens_written": found.tokens[1],
-        "unknown": unknown,
+        "unknown": _unknown(blocks),
     }
 
 

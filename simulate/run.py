@@ -65,7 +65,7 @@ def simulate(
     out: Path,
     *,
     resume: bool = False,
-    backend: Backend | None = None,
+    users: Backend | None = None,
     agent: Backend | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005 -- nobody watches
     **given: Any,
@@ -79,9 +79,9 @@ def simulate(
         A folder that does not exist yet, is empty, or with `resume` holds this very run.
     resume : bool
         Continue what the folder holds; start if it holds nothing.
-    backend, agent : Backend or None
-        Who answers as the users, and as the agent of a dialogue. None: the backend named in the settings, and the
-        same for both.
+    users, agent : Backend or None
+        Who answers as the users, and as the agent of a dialogue. None: the backend named in the settings; and who
+        answers as the users.
     progress : callable
         Called with the answers on disk and the answers to come in all, if no rule stops the run.
     **given
@@ -95,16 +95,18 @@ def simulate(
         When the folder holds something else, or cannot be written, when another process works on the run, when the
         run in the folder was started otherwise, or when answers failed.
     """
+    if users is not None:
+        given["backend"] = users.name
     home = home_of(out, given.get("shard"))
     check_folder(out, home, resume=resume)
     if not (home / JOURNAL).exists():
         # A wrong setting is told before there is a folder.
-        _prepared(study, None, given, backend)
+        _prepared(study, None, given, users)
     with Journal(home) as journal:
         found = recorded(journal)
         if found.header is not None and not resume:
             raise ConfoundError(f"{home}: holds a run already; continue it with --resume, or choose another --out")
-        run = _Run(study, home, *_prepared(study, found.header, given, backend), agent, journal, found, progress)
+        run = _Run(study, home, *_prepared(study, found.header, given, users), agent, journal, found, progress)
         run.begin(journal)
         with manifest.kept(run.describe, home):
             run.fill()
@@ -132,13 +134,13 @@ def merge(study: Study, out: Path) -> Finished:
 
 
 def _prepared(
-    study: Study, header: dict[str, Any] | None, given: dict[str, Any], backend: Backend | None
+    study: Study, header: dict[str, Any] | None, given: dict[str, Any], users: Backend | None
 ) -> tuple[Settings, Sequence[Persona], Backend]:
     from simulate.personas import make_personas
 
     chosen = settings.chosen(study, header, given)
     personas = make_personas(study.personas, chosen.personas, seed=chosen.seed, study=study)
-    return chosen, personas, backend or open_backend(chosen.backend, study, personas, seed=chosen.seed)
+    return chosen, personas, users or open_backend(chosen.backend, study, personas, seed=chosen.seed)
 
 
 class _Run:

@@ -77,7 +77,8 @@ class Settings:
             object.__setattr__(self, "stop", str(parse_rule(self.stop)))
         if self.shard is None:
             return
-        parse_shard(self.shard)
+        if parse_shard(self.shard)[1] > self.personas:
+            raise InputError(f"--shard {self.shard}: there are only {self.personas} personas to share out")
         if self.stop is not None:
             raise InputError(
                 "--stop looks at all personas together, which a shard does not have; leave out one of them"
