@@ -1,8 +1,8 @@
 """The journal of a run: an append-only file of checked lines, from which everything else can be made again.
 
 A line is a CRC-32 in hexadecimal, a blank and a JSON object. Lines count once they are on disk (fsync). A process that
-dies while writing leaves at most one unfinished line at the end, which is cut off when the run is resumed. Damage
-anywhere else is refused: what a later line says may rest on what is lost.
+dies while writing leaves at most one line without its end, which is cut off when the run is resumed. Any other damage
+is refused: what a later line says may rest on what is lost.
 """
 
 from __future__ import annotations
@@ -81,14 +81,14 @@ class Journal:
         Raises
         ------
         ConfoundError
-            When a line before the last is damaged. The file stays as it is.
+            When a line that has its end is damaged. The file stays as it is.
         """
         with _told(self.path, "read"), self.path.open("rb") as lines:
             good = 0
             for number, line in enumerate(lines, start=1):
                 record = _checked(line)
                 if record is None:
-                    if lines.read(1):
+                    if line.endswith(b"\n"):
                         raise ConfoundError(_damaged(self.path, number))
                     self._cut(good)
                     return
@@ -167,7 +167,7 @@ def _checked(line: bytes) -> Record | None:
 
 def _damaged(path: Path, number: int) -> str:
     return (
-        f"{path}: line {number} is damaged, and others follow it. Nothing was changed. Put back a copy of the file, "
+        f"{path}: line {number} is damaged. Nothing was changed. Put back a copy of the file, "
         "or start a new run in another folder with --out"
     )
 
