@@ -93,6 +93,8 @@ class Collector:
             if not _failed(reply, pending):
                 question = asked(reply.request)
                 option, reason = _read(reply, question)
+                if option is not None and option not in codes[question.id]:
+                    raise ConfoundError(f"{self._backend.name} answered {option!r}, no option of '{question.id}'")
                 code = UNKNOWN if option is None else codes[question.id][option]
                 answer = (reply.trial, code, reason, reply.text)
                 pending.answers.setdefault((reply.request.arm, question.id), []).append(answer)

@@ -1,4 +1,4 @@
-"""The example log: what it holds, that it repeats itself, and what it refuses."""
+"""The example study: what its log holds, and that it is worth looking at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from confound.errors import InputError
 from simulate.backends.structural import draw_personas, truth
-from simulate.example import example_structure, write_example
+from simulate.example import example_structure, example_study, write_example
+from simulate.personas import make_personas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,14 +25,12 @@ def read(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def test_example_has_the_sizes_asked_for(tmp_path: Path) -> None:
-    """Every persona, trial, arm and question is there once, with its role, and no other file is left."""
+    """Every persona, trial, arm and question of both iterations is there once, with its role."""
     write_example(tmp_path / "run", personas=12, trials=3)
     frame, known = read(tmp_path / "run")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["responses.parquet", "truth.json"]
-    assert len(frame) == 12 * 3 * 2 * 9
-    assert not frame.duplicated(["persona", "trial", "arm", "question"]).any()
-    assert list(frame["persona"].unique()) == [f"p{i:03d}" for i in range(1, 13)]
+    assert len(frame) == 12 * 3 * 2 * (9 + 6)
+    assert not frame.duplicated(["iteration", "persona", "trial", "arm", "question"]).any()
+    assert frame["persona"].nunique() == 12
     assert set(frame["arm"]) == {"control", "positive"}
     questions = frame.drop_duplicates("question").groupby("role")["question"].agg(set)
     assert questions["outcome"] == {"likely_to_read"}
@@ -47,31 +46,34 @@ def test_example_has_the_sizes_asked_for(tmp_path: Path) -> None:
 
 
 def test_example_log_agrees_with_its_truth(tmp_path: Path) -> None:
-    """The paired estimate of the log is within 4 standard errors of the observed difference in truth.json."""
+    """The paired estimates of both iterations are within 4 standard errors of the differences in truth.json."""
     write_example(tmp_path / "run")
     frame, known = read(tmp_path / "run")
     answered = frame[frame["role"] == "outcome"]
-    means = answered.pivot_table(index="persona", columns="arm", values="value")
-    difference = means["positive"] - means["control"]
-    error = difference.std() / np.sqrt(len(difference))
-    assert error < 0.03
-    assert abs(difference.mean() - known["effect"]["likely_to_read"]["observed"]) < 4 * error
+    (contrast,) = known["contrasts"]
+    for level in contrast["iterations"]:
+        of_level = answered[answered["iteration"] == level["iteration"]]
+        means = of_level.pivot_table(index="persona", columns="arm", values="value")
+        difference = means["positive"] - means["control"]
+        error = difference.std() / np.sqrt(len(difference))
+        assert error < 0.03
+        assert abs(difference.mean() - level["effect"]["likely_to_read"]["observed"]) < 4 * error
 
 
 def test_truth_file_holds_the_closed_form(tmp_path: Path) -> None:
-    """The file says, to 12 decimals, what the closed form gives for the same personas."""
+    """The file says, to 12 decimals, what the closed form gives for the same personas before adjustment."""
     write_example(tmp_path / "run", personas=20, trials=1, seed=5)
-    known = read(tmp_path / "run")[1]
-    structure = example_structure()
-    personas = draw_personas(structure, [f"p{i:03d}" for i in range(1, 21)], seed=5)
-    expected = truth(structure, personas, control="control", treated="positive")
+    (known,) = read(tmp_path / "run")[1]["contrasts"]
+    structure, study = example_structure(), example_study()
+    ids = [persona.id for persona in make_personas(study.personas, 20, seed=5, study=study)]
+    expected = truth(structure, draw_personas(structure, ids, seed=5), control="control", treated="positive")
     effect = expected.effect["likely_to_read"]
     assert known["contrast"] == "positive - control"
-    assert known["effect"]["likely_to_read"]["cate"] == pytest.approx(effect.cate, abs=1e-12)
-    assert known["effect"]["likely_to_read"]["asb"] == pytest.approx(effect.asb, abs=1e-12)
-    assert known["drift"].keys() == expected.drift.keys()
+    assert known["target"]["effect"]["likely_to_read"]["cate"] == pytest.approx(effect.cate, abs=1e-12)
+    assert known["target"]["effect"]["likely_to_read"]["asb"] == pytest.approx(effect.asb, abs=1e-12)
+    assert known["target"]["drift"].keys() == expected.drift.keys()
     for question, distance in expected.drift.items():
-        assert known["drift"][question]["tvd"] == pytest.approx(distance.tvd, abs=1e-12)
+        assert known["target"]["drift"][question]["tvd"] == pytest.approx(distance.tvd, abs=1e-12)
 
 
 def test_example_is_worth_looking_at() -> None:
@@ -104,62 +106,6 @@ def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
         one, two, other = ((tmp_path / name / file).read_bytes() for name in ("one", "two", "other"))
         assert one == two
         assert one != other
-
-
-def test_fewer_personas_give_the_same_first_answers(tmp_path: Path) -> None:
-    """The first 10 personas of a log of 100 answer exactly as in a log of 10."""
-    write_example(tmp_path / "ten", personas=10, trials=4)
-    write_example(tmp_path / "hundred", personas=100, trials=4)
-    ten, hundred = (read(tmp_path / name)[0] for name in ("ten", "hundred"))
-    pd.testing.assert_frame_equal(ten, hundred.iloc[: len(ten)])
-
-
-@pytest.mark.parametrize("content", ["responses.parquet", "notes.txt", "folder"])
-def test_occupied_folder_is_refused_and_left_alone(tmp_path: Path, content: str) -> None:
-    """A folder that holds anything is refused by name, and keeps exactly what it held."""
-    out = tmp_path / "run"
-    out.mkdir()
-    kept = out / content
-    if content == "folder":
-        kept.mkdir()
-    else:
-        kept.write_text("mine")
-    with pytest.raises(InputError, match=f"run: already holds {content}.*--out"):
-        write_example(out, personas=1, trials=1)
-    assert list(out.iterdir()) == [kept]
-    assert content == "folder" or kept.read_text() == "mine"
-    assert list(tmp_path.iterdir()) == [out]
-
-
-def test_empty_and_nested_folders_are_taken(tmp_path: Path) -> None:
-    """An empty folder is filled, and missing parents are made."""
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    for out in (empty, tmp_path / "a" / "b"):
-        write_example(out, personas=1, trials=1)
-        assert sorted(path.name for path in out.iterdir()) == ["responses.parquet", "truth.json"]
-
-
-def test_file_in_the_way_is_refused(tmp_path: Path) -> None:
-    """A file where the folder, or a parent of it, should be is an InputError and stays as it is."""
-    file = tmp_path / "run"
-    file.write_text("mine")
-    for out in (file, file / "deeper"):
-        with pytest.raises(InputError, match=r"run.*--out"):
-            write_example(out, personas=1, trials=1)
-    assert file.read_text() == "mine"
-
-
-def test_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that fills up while the log is written is an InputError, with no folder left half-written."""
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
-    with pytest.raises(InputError, match="No space left on device"):
-        write_example(tmp_path / "run", personas=1, trials=1)
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

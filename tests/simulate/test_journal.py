@@ -6,15 +6,21 @@ import errno
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from confound.errors import ConfoundError
 from simulate.journal import JOURNAL, Journal, replacing
 
-RECORDS: list[dict[str, Any]] = [{"kind": "run", "n": 1}, {"text": 'naïve "quoted"\nline \ud800 \x00 三'}, {"values": [1, 2.5, None]}]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECORDS: list[dict[str, Any]] = [
+    {"kind": "run", "n": 1},
+    {"text": 'naïve "quoted"\nline \ud800 \x00 三'},
+    {"values": [1, 2.5, None]},
+]
 
 
 def written(folder: Path) -> Path:
@@ -147,12 +153,17 @@ def test_replacing_is_all_or_nothing(tmp_path: Path) -> None:
     target = tmp_path / "table"
     with replacing(target) as aside:
         aside.write_text("old")
-    with pytest.raises(ConfoundError, match="table: cannot be written: No space left"), replacing(target) as aside:
-        aside.write_text("ne")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(ConfoundError, match="table: cannot be written: No space left"):
+        _fails_half_way(target)
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["table"]
     with replacing(target) as aside:
         aside.write_text("new")
         assert target.read_text() == "old"
     assert target.read_text() == "new"
+
+
+def _fails_half_way(target: Path) -> None:
+    with replacing(target) as aside:
+        aside.write_text("ne")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

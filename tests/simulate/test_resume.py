@@ -5,16 +5,15 @@ from __future__ import annotations
 import errno
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from confound.errors import ConfoundError, InputError
@@ -22,6 +21,9 @@ from simulate import collect
 from simulate.journal import JOURNAL, Journal
 from simulate.run import simulate
 from tests.simulate.fakes import TABLES, ByRote, contents, small_study
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Killed(BaseException):
@@ -62,11 +64,11 @@ def test_killed_in_the_middle_of_any_write(
     tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed again and again in mid-write and resumed each time, a run ends in the same bytes, nothing doubled."""
-    rng = random.Random(0)
+    rng = np.random.default_rng(0)
     kills = 0
     while True:
         with monkeypatch.context() as patched:
-            killing(patched, rng.randint(1, 60), rng.randint(0, 40))
+            killing(patched, int(rng.integers(1, 61)), int(rng.integers(0, 41)))
             try:
                 simulate(small_study(), tmp_path, resume=True)
                 break
@@ -271,7 +273,7 @@ def test_sigkill_at_twenty_random_moments(tmp_path: Path) -> None:
     begun = time.monotonic()
     assert start("whole").wait() == 0
     took = time.monotonic() - begun
-    rng = random.Random(1)
+    rng = np.random.default_rng(1)
     kills, sizes_seen = 0, set()
     while kills < 20:
         running = start("run", "--resume")

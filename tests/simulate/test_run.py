@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,12 @@ from simulate.personas import make_personas
 from simulate.run import simulate
 from simulate.study import load_study
 from tests.simulate.fakes import ByRote, contents, small_study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from simulate.backends import Reply, Request
 
 
 def tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -199,6 +205,29 @@ def test_failed_dialogue_is_held_again_where_it_stopped(tmp_path: Path) -> None:
     assert turns == {2: 12, 3: 12, None: 36}
     names = ("responses.parquet", "attributes.parquet")
     assert contents(tmp_path / "run", names) == contents(tmp_path / "good", names)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda reply: [replace(reply, option="Perhaps", text=None)], "rote answered 'Perhaps', no option of "),
+        (lambda reply: [reply, reply], "is answered twice"),
+        (lambda reply: [replace(reply, trial=99)], "out of range"),
+    ],
+)
+def test_replies_that_were_not_asked_for_are_refused(
+    tmp_path: Path, wrong: Callable[[Reply], list[Reply]], said: str
+) -> None:
+    """Another option, a second answer and another trial stop the run and never reach the journal."""
+
+    class Wrong(ByRote):
+        def answer(self, requests: Iterable[Request]) -> Iterator[Reply]:
+            for reply in super().answer(requests):
+                yield from wrong(reply)
+
+    with pytest.raises(ConfoundError, match=said):
+        simulate(small_study(), tmp_path, users=Wrong())
+    assert b'"kind":"answers"' not in (tmp_path / "journal.log").read_bytes()
 
 
 def test_retention_asks_for_what_was_adopted(tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from confound.errors import ConfoundError, InputError
 from simulate.backends.structural import (
     UNKNOWN,
+    Personas,
     Question,
     Structure,
     TrueEffect,
+    condition,
     draw_answers,
     draw_personas,
     keyed_generator,
@@ -365,6 +367,7 @@ def test_structure_keeps_its_own_copy() -> None:
         ({"spread": -1.0}, "spread must be 0 or more but got -1.0"),
         ({"refusal": np.array([0, 0, 1.0])}, r"refusal must lie in \[0, 1\) but got \[0.0, 0.0, 1.0\]"),
         ({"refusal": np.array([0, -0.1, 0])}, r"refusal must lie in \[0, 1\)"),
+        ({"adherence": 1.1}, r"adherence must lie in \[0, 1\] but got 1.1"),
         (
             {"classes": ("x", "y"), "base": np.zeros(2), "drift": np.zeros((3, 2))},
             r"question 'buy': probabilities must have shape \(3, 2, 3\) but got \(3, 3, 3\)",
@@ -416,3 +419,61 @@ def test_wrong_requests_are_refused() -> None:
         draw_personas(structure, [], seed=0)
     with pytest.raises(InputError, match="persona ids must be distinct but 'p'"):
         draw_personas(structure, ["p", "p"], seed=0)
+
+
+def test_condition_is_bayes_rule_blurred() -> None:
+    """Classes given attributes are as a slow sum has them: Bayes' rule for those who keep to them, else as before."""
+    structure = make_structure(adherence=0.8)
+    personas = draw_personas(structure, people(5), seed=0)
+    specified = [{}, {"party": "b"}, {"party": "d", "region": "south"}, {"age": "30"}, {"party": "e", "buy": "no"}]
+    found = condition(structure, personas, specified)
+    tables = {q.id: q for q in structure.questions[1:]}
+    for i, attributes in enumerate(specified):
+        for a in range(3):
+            weights = []
+            for c in range(3):
+                weight = personas.class_probabilities[i, a, c]
+                for name, option in attributes.items():
+                    if name in tables and option in tables[name].options:
+                        weight *= tables[name].probabilities[c, tables[name].options.index(option)]
+                weights.append(weight)
+            kept = np.array(weights) / sum(weights)
+            expected = 0.8 * kept + 0.2 * personas.class_probabilities[i, a]
+            assert found.class_probabilities[i, a] == pytest.approx(expected, abs=1e-12)
+    assert found.ids == personas.ids
+    moved = np.abs(found.class_probabilities - personas.class_probabilities).max(axis=(1, 2))
+    assert (moved > 0.01).tolist() == [False, True, True, False, False]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32))
+def test_averaged_over_the_answers_conditioning_changes_nothing(seed: int) -> None:
+    """In one arm, the classes given its own answers, weighted by how often each is given, are the classes before."""
+    structure = make_structure(np.random.default_rng(seed), adherence=0.9)
+    personas = draw_personas(structure, ["p"], seed=seed)
+    before = personas.class_probabilities[0]
+    party = structure.questions[1]
+    after = np.zeros_like(before)
+    for k, option in enumerate(party.options):
+        given_option = condition(structure, personas, [{"party": option}]).class_probabilities[0]
+        after += (before @ party.probabilities[:, k])[:, None] * given_option
+    assert after == pytest.approx(before, abs=1e-12)
+
+
+def test_contradictory_attributes_are_passed_over() -> None:
+    """Attributes that no class could have together leave the persona as it was, where one of them alone would not."""
+    sure = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    one, two = (Question(name, "confounder", ("yes", "no"), table) for name, table in (("m", sure), ("n", 1 - sure)))
+    structure = make_structure(questions=(one, two))
+    personas = draw_personas(structure, ["p", "q"], seed=0)
+    found = condition(structure, personas, [{"m": "yes", "n": "yes"}, {"m": "yes"}])
+    assert found.class_probabilities[0] == pytest.approx(personas.class_probabilities[0])
+    assert found.class_probabilities[1] == pytest.approx(np.tile([1.0, 0.0, 0.0], (3, 1)))
+
+
+def test_condition_refuses_other_numbers_of_personas() -> None:
+    """There is one mapping a persona."""
+    structure = make_structure()
+    with pytest.raises(InputError, match="one mapping for each of 1 personas: 2"):
+        condition(structure, draw_personas(structure, ["p"], seed=0), [{}, {}])
+    assert isinstance(condition(structure, draw_personas(structure, ["p"], seed=0), [{}]), Personas)
