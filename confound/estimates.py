@@ -6,8 +6,9 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+from scipy import stats
 
-from confound import cmh, effects, permutation, tvd
+from confound import cmh, effects, permutation, power, tvd
 from confound.contrasts import Contrast, Side
 from confound.counts import IntArray
 from confound.scales import MAX_LEVELS, FloatArray, Scale
@@ -56,6 +57,7 @@ def drift_row(contrast: Contrast, *, seed: int, confidence: float) -> dict[str, 
         "unknown_control": control.n_unknown,
         "unknown_treated": treated.n_unknown,
         **measured(treated.answers, control.answers, rng=_rng(place, seed), confidence=confidence),
+        "detectable_tvd": _detectable(contrast, _rng(place, seed)),
         "left_out": contrast.left_out,
     }
 
@@ -82,6 +84,28 @@ def _between(treated: IntArray, control: IntArray, *, rng: np.random.Generator, 
         "tvd_population_null": test.null_mean,
         **_squared(tvd.l2_squared_between(treated, control, confidence=confidence)),
     }
+
+
+def _detectable(contrast: Contrast, rng: np.random.Generator) -> float:
+    """Return the drift that the distance test of a contrast of this size finds with 80 % power, at level .05.
+
+    Answers before drift are taken to be those seen, both arms pooled.
+    """
+    sides = (contrast.treated.answers, contrast.control.answers)
+    pooled = sides[0] + sides[1] if contrast.design == "within" else np.vstack(sides)
+    pooled = pooled[:, pooled.any(axis=0)]
+    if pooled.shape[1] < 2:
+        return np.nan
+    sizes = [side.sum(axis=1) for side in sides]
+    per_arm = [len(side) for side in sides]
+    return power.detectable_tvd(
+        personas=max(1, round(stats.hmean(per_arm))),
+        trials=max(1, round(stats.hmean(np.concatenate(sizes)))),
+        answers=pooled / pooled.sum(axis=1, keepdims=True),
+        rng=rng,
+        direction="varied" if contrast.design == "within" else "common",
+        design=contrast.design,
+    )
 
 
 def _tests(distance: permutation.PermutationTest, direction: cmh.DirectionTest) -> dict[str, Any]:

@@ -113,6 +113,9 @@ def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str) -> Iterat
         f"{when}{by_distance} of {n} negative controls have p < .05 by distance and {by_direction} by common "
         f"direction, where chance gives {chance}; {corrected}."
     )
+    findable = rows["detectable_tvd"].median()
+    if surest.empty and not np.isnan(findable):
+        yield f"{when}a drift of {findable:.2f} (median over the controls) is found by distance with 80 % power."
     for row in surest.head(SHOWN).to_dict("records"):
         measured = (
             f"distance {row['tvd_plugin']:.2f}, {row['tvd_null']:.2f} expected with no drift, {_p(row['pvalue'])}"

@@ -22,6 +22,7 @@ def drift(pvalues: dict[str, float], *, model: str = "m", iteration: int = 0) ->
             "tvd_null": 0.1,
             "pvalue": p,
             "pvalue_common": p,
+            "detectable_tvd": 0.08,
         }
         for question, p in pvalues.items()
     ]
@@ -52,6 +53,7 @@ def test_chance_is_not_called_drift() -> None:
     assert finding.drifts is False
     assert "no drift beyond chance" in finding.headline
     assert "would not show" in finding.headline
+    assert "a drift of 0.08 (median over the controls) is found by distance with 80 % power." in finding.points
 
 
 def test_false_alarms_over_a_model_keep_their_level() -> None:
