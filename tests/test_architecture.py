@@ -13,7 +13,7 @@ FLOW = [
     {"errors"},
     {"tvd", "effects", "scales", "notes", "sources"},
     {"permutation", "relabelling", "responses"},
-    {"change", "cmh", "maxt", "power"},
+    {"change", "cmh", "ksample", "maxt", "power"},
     {"counts", "settings"},
     {"questions"},
     {"cells"},
@@ -25,7 +25,7 @@ FLOW = [
     {"analysis", "summary"},
     {"cli"},
 ]
-ARRAY_MODULES = {"tvd", "permutation", "relabelling", "cmh", "maxt", "power", "change", "effects"}
+ARRAY_MODULES = {"tvd", "permutation", "relabelling", "cmh", "maxt", "power", "change", "ksample", "effects"}
 
 
 def imports(path: Path) -> set[str]:
