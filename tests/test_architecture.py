@@ -13,7 +13,8 @@ FLOW = [
     {"errors"},
     {"tvd", "stratum_law", "effects", "multiplicity"},
     {"law_sum", "relabelling", "power"},
-    {"permutation", "cmh", "maxt"},
+    {"permutation", "cmh", "maxt", "change"},
+    {"ksample"},
     {"scales", "notes", "sources"},
     {"responses"},
     {"counts", "settings"},
@@ -27,7 +28,7 @@ FLOW = [
     {"analysis", "summary"},
     {"cli"},
 ]
-ARRAY_MODULES = set().union(*FLOW[1:4])
+ARRAY_MODULES = set().union(*FLOW[1:5])
 
 
 def imports(path: Path) -> set[str]:
