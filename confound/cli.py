@@ -47,6 +47,8 @@ def _log_options(command: Command) -> Command:
         click.option("--negative-control", multiple=True, metavar="Q", help="Question the treatment cannot change."),
         click.option("--confounder", multiple=True, metavar="Q", help="Question that is a confounder."),
         click.option("--control", multiple=True, metavar="[STUDY=]ARM", help="The control arm."),
+        click.option("--placebo", type=PAIR, multiple=True, metavar="ARM=OTHER", help="ARM only rewords arm OTHER."),
+        click.option("--reference", metavar="model=NAME", help="Hold the other models' drift against this model's."),
         click.option(
             "--order", type=PAIR, multiple=True, metavar="Q=LOW,..,HIGH", help="The answers to Q from low to high."
         ),
@@ -64,12 +66,20 @@ def _log_options(command: Command) -> Command:
 def _library_options(given: dict[str, Any]) -> dict[str, Any]:
     """Turn parsed options into the library's arguments."""
     given["data"] = list(given.pop("log"))
-    for name in ("rename", "order", "bins"):
+    for name in ("rename", "order", "bins", "placebo"):
         _refuse_repeats(name, [left for left, _ in given[name]])
     given["rename"] = dict(given["rename"])
+    given["placebo"] = dict(given["placebo"])
+    given["reference"] = _reference(given["reference"])
     given["order"] = {q: tuple(next(csv.reader([answers], skipinitialspace=True))) for q, answers in given["order"]}
     given["bins"] = {q: _bins(q, text) for q, text in given["bins"]}
     return given
+
+
+def _reference(text: str | None) -> str | None:
+    if text is not None and not text.startswith("model="):
+        raise click.UsageError(f"--reference {text}: name a model, such as --reference model=human")
+    return None if text is None else text.removeprefix("model=")
 
 
 def _refuse_repeats(option: str, names: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ def _place(contrast: Contrast) -> dict[str, Any]:
     }
 
 
-def _rng(place: Mapping[str, Any], seed: int) -> np.random.Generator:
+def keyed_rng(place: Mapping[str, Any], seed: int) -> np.random.Generator:
     """Return a generator of this contrast's own, so that no other contrast changes its draws."""
     return np.random.default_rng([seed, crc32("\0".join(map(str, place.values())).encode())])
 
@@ -56,8 +56,8 @@ def drift_row(contrast: Contrast, *, seed: int, confidence: float) -> dict[str, 
         "n_categories": int(((treated.answers.sum(axis=0) + control.answers.sum(axis=0)) > 0).sum()),
         "unknown_control": control.n_unknown,
         "unknown_treated": treated.n_unknown,
-        **measured(treated.answers, control.answers, rng=_rng(place, seed), confidence=confidence),
-        "detectable_tvd": _detectable(contrast, _rng(place, seed)),
+        **measured(treated.answers, control.answers, rng=keyed_rng(place, seed), confidence=confidence),
+        "detectable_tvd": _detectable(contrast, keyed_rng(place, seed)),
         "left_out": contrast.left_out,
     }
 

@@ -42,6 +42,7 @@ EFFECTS = (
 )
 QUESTIONS = ("study", "question", "role", "scale", "answers", "order")
 CONTRASTS = ("study", "model", "iteration", "contrast", "design", "n_personas", "n_control", "n_treated")
+COMPARISONS = (*_PLACE, "against", "n_personas", "estimate", "se", "ci_low", "ci_high", "pvalue")
 WARNINGS = ("level", "study", "model", "question", "message")
 MADE_HERE = frozenset({"analysis.json", "tables"})
 
@@ -58,6 +59,8 @@ class Analysis:
         A row a negative control and contrast.
     effects : pandas.DataFrame
         A row an outcome, contrast and level.
+    comparisons : pandas.DataFrame
+        Drift less the drift of what column `against` names: an earlier iteration, a reference model, a placebo.
     warnings : pandas.DataFrame
         Remarks on the data: column `level` is note or warning.
     verdict : tuple of Finding
@@ -71,6 +74,7 @@ class Analysis:
     data: pd.DataFrame
     drift: pd.DataFrame
     effects: pd.DataFrame
+    comparisons: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]
     settings: Mapping[str, Any]
@@ -79,7 +83,8 @@ class Analysis:
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
         """The frames by name."""
-        return {"data": self.data, "drift": self.drift, "effects": self.effects, "warnings": self.warnings}
+        names = ("data", "drift", "effects", "comparisons", "warnings")
+        return {name: getattr(self, name) for name in names}
 
     def save(self, folder: str | Path) -> Path:
         """Write `analysis.json` and `tables/*.{csv,md}`; the folder appears whole or not at all.

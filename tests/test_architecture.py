@@ -22,6 +22,8 @@ FLOW = [
     {"cells"},
     {"contrasts"},
     {"checks", "estimates"},
+    {"pooled"},
+    {"comparisons"},
     {"tables"},
     {"verdict"},
     {"result"},
