@@ -1,8 +1,10 @@
 """The command line: parse, one library call, print."""
 
+import contextlib
 import csv
 import functools
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +18,7 @@ T = TypeVar("T")
 Command = Callable[..., None]
 
 EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
 
 
 class Pairs(click.ParamType[tuple[str, str]]):
@@ -200,26 +203,106 @@ def power(**given: Any) -> None:
     click.echo(summary.power(given.pop("design"), **given))
 
 
-@main.command()
-@click.argument("study", type=click.Choice(["example"]))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run.")
-@click.option("--personas", default=100, show_default=True, help="Synthetic users.")
-@click.option("--trials", default=30, show_default=True, help="Conversations of each user in each arm.")
-@click.option("--seed", default=0, show_default=True, help="Of all random draws.")
-@_errors_told
-def simulate(study: str, out: Path, personas: int, trials: int, seed: int) -> None:  # noqa: ARG001 -- one study so far
-    """Simulate STUDY and write its response table to a folder.
+def _simulate_options(command: Command) -> Command:
+    """Add the options of `simulate`."""
+    folder = click.Path(path_type=Path)
+    options = [
+        click.argument("study", required=False),
+        click.option("--out", type=folder, help="Folder for the run."),
+        click.option("--list", "show_list", is_flag=True, help="List the studies that come with confound."),
+        click.option("--show", is_flag=True, help="Print the file of STUDY."),
+        click.option("--dry-run", is_flag=True, help="Print every kind of prompt once, and what a run would take."),
+        click.option("--personas", type=int, help="Synthetic users. Default: as the study says."),
+        click.option("--trials", type=int, help="Conversations of each user in each arm. Default: as the study says."),
+        click.option("--iterations", type=int, help="Iteration 0 included. Default: as the study says."),
+        click.option("--seed", type=int, help="Of all random draws. Default: 0."),
+        click.option("--backend", help="What answers: structural (the default), made-up users with known truth."),
+        click.option("--draw", type=click.Choice(["separate", "joint"]), help="How a batch of confounders is drawn."),
+        click.option("--retention", is_flag=True, default=None, help="Ask whether users keep to what they adopted."),
+        click.option(
+            "--source-design",
+            is_flag=True,
+            default=None,
+            help="Run arm by source arm too, adopted attributes all from one arm; written to source_design.parquet.",
+        ),
+        click.option("--stop", metavar="RULE", help="Stop adjusting once RULE holds, such as 'tvd_excess < 0.02'."),
+        click.option("--shard", metavar="I/N", help="Run the I-th of N shares of the users."),
+        click.option("--merge", is_flag=True, help="Join the shards in --out."),
+        click.option("--resume", is_flag=True, help="Go on with the run in --out."),
+    ]
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
-    `example` needs no language model: users with a latent class, drift and answers of known probability. The truth is
-    written beside the log.
+
+@main.command()
+@_simulate_options
+@_errors_told
+def simulate(study: str | None, out: Path | None, show_list: bool, show: bool, dry_run: bool, **given: Any) -> None:
+    """Simulate STUDY by Algorithm 1, and leave a response table that `confound analyze` takes as it is.
+
+    STUDY is `example`, a study that comes with confound (--list), or the path of a study file. After each iteration one
+    answer to each confounder, drawn from all of a user's conversations in all arms, becomes part of the user.
 
     \b
-    Example:
-      confound simulate example --out run
-      confound analyze run --out report
-    """  # noqa: D301 -- click reads the escape
-    from simulate.example import write_example
+    RULE compares one quantity of the negative controls, largest over controls and arms, with a number:
+      tvd_plugin  the plug-in distance, which is above 0 even with no drift
+      tvd_excess  the plug-in less its exact mean with no drift, which is too small where users drift
+      pvalue      the smallest p-value of no drift, times the number of tests; large: none was found
 
-    write_example(out, personas=personas, trials=trials, seed=seed)
-    click.echo(f"Wrote {out / 'responses.parquet'} and {out / 'truth.json'} (seed {seed}).")
-    click.echo(f"Next: confound analyze {out}")
+    \b
+    Examples:
+      confound simulate book_opinions --out run
+      confound analyze run --out report
+      confound simulate my_study.yaml --out run --shard 1/4     # and 2/4 to 4/4, anywhere, then
+      confound simulate my_study.yaml --out run --merge
+    """  # noqa: D301 -- click reads the escape
+    from simulate import commands
+
+    if show_list:
+        click.echo(commands.listing())
+    elif show:
+        click.echo(commands.text(study), nl=False)
+    elif dry_run:
+        sizes = {name: given[name] for name in ("personas", "trials", "iterations", "seed")}
+        click.echo(commands.preview(study, **sizes))
+    else:
+        _run(study, out, **given)
+
+
+def _run(study: str | None, out: Path | None, *, merge: bool, **given: Any) -> None:
+    """Run or merge, watched; Ctrl-C ends in a sentence."""
+    from simulate import commands
+
+    if out is None:
+        raise click.UsageError("Missing option '--out': the folder for the run.")
+    try:
+        with _watched() as progress:
+            done = commands.merge(study, out) if merge else commands.run(study, out, progress=progress, **given)
+    except KeyboardInterrupt:
+        again = commands.resume_command(study, out, given["shard"])
+        click.echo(f"\nStopped. What was answered is on disk. Go on with:\n  {again}", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    click.echo(done)
+
+
+@contextlib.contextmanager
+def _watched() -> Iterator[Callable[[int, int], None]]:
+    """Yield what shows answers on disk, their rate and the time left on stderr, if a person is there to see it."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None  # noqa: ARG005
+        return
+    with contextlib.ExitStack() as stack:
+        bars: list[Any] = []
+        before, start = 0, time.monotonic()
+
+        def show(done: int, total: int) -> None:
+            nonlocal before
+            if not bars:
+                bar = click.progressbar(length=max(1, total - done), file=sys.stderr, show_eta=True)
+                bars.append(stack.enter_context(bar))
+            else:
+                rate = (bars[0].pos + done - before) / max(time.monotonic() - start, 1e-9)
+                bars[0].label = f"{done:,} answers, {rate:,.0f} a second"
+                bars[0].update(done - before)
+            before = done
+
+        yield show

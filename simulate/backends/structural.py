@@ -17,7 +17,7 @@ import numpy as np
 from confound.errors import ConfoundError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
@@ -100,6 +100,8 @@ class Structure:
         Probability that an answer is Unknown, by arm, in [0, 1).
     questions : tuple of Question
         What every conversation is asked.
+    adherence : float
+        Share of the users who are as specified, in [0, 1]; see `condition`.
 
     Raises
     ------
@@ -115,6 +117,7 @@ class Structure:
     drift_strength: float
     refusal: Floats
     questions: tuple[Question, ...]
+    adherence: float = 1.0
 
     def __post_init__(self) -> None:
         _distinct(self.arms, "arms", at_least=2)
@@ -133,6 +136,8 @@ class Structure:
             raise InputError(f"drift_strength must be finite but got {self.drift_strength}")
         if not np.all((self.refusal >= 0) & (self.refusal < 1)):
             raise InputError(f"refusal must lie in [0, 1) but got {self.refusal.tolist()}")
+        if not 0 <= self.adherence <= 1:
+            raise InputError(f"adherence must lie in [0, 1] but got {self.adherence}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -283,6 +288,39 @@ def draw_personas(structure: Structure, ids: Sequence[str], *, seed: int) -> Per
     return Personas(tuple(ids), _softmax(log_odds))
 
 
+def condition(structure: Structure, personas: Personas, specified: Sequence[Mapping[str, str]]) -> Personas:
+    """Return the personas as they are with attributes specified.
+
+    Each attribute multiplies the odds of the classes by how likely they are to answer so (Bayes' rule). It is blurred
+    by the users who do not keep to what is specified, a share `1 - adherence` of them: these are as they were before.
+    The drift remains the prior of each arm, which what is specified outweighs only as it adds up.
+
+    Parameters
+    ----------
+    structure : Structure
+    personas : Personas
+        As before any attribute was specified.
+    specified : sequence of mapping of str to str
+        For each persona, id of a question -> one of its options. What is no question of the structure (an age)
+        or no option of it, and an outcome, is passed over; so are all attributes of a persona where no class could
+        have given them together.
+
+    Raises
+    ------
+    InputError
+        When there are not as many mappings as personas.
+    """
+    if len(specified) != len(personas.ids):
+        raise InputError(f"specified must have one mapping for each of {len(personas.ids)} personas: {len(specified)}")
+    known = {q.id: q for q in structure.questions if q.role != "outcome"}
+    kept = np.array([_log_likelihood(known, attributes, len(structure.classes)) for attributes in specified])
+    kept[np.isneginf(kept).all(axis=-1)] = 0.0
+    prior = personas.class_probabilities
+    odds = prior * np.exp(kept - kept.max(axis=-1, keepdims=True))[:, None]
+    posterior = odds / odds.sum(axis=-1, keepdims=True)
+    return Personas(personas.ids, structure.adherence * posterior + (1 - structure.adherence) * prior)
+
+
 def draw_answers(
     structure: Structure,
     personas: Personas,
@@ -321,13 +359,13 @@ def draw_answers(
     persona, arm = _blocks(structure, personas, design, seed)
     names = [(personas.ids[i], structure.arms[a], iteration) for i, a in zip(persona, arm, strict=True)]
     chance = np.stack([keyed_generator(seed, "class", *name).random(trials) for name in names])
-    latent = _pick(personas.class_probabilities[persona, arm][:, None], chance)
+    latent = pick(personas.class_probabilities[persona, arm][:, None], chance)
     responses = np.empty((*latent.shape, len(structure.questions)), np.int64)
     for q, question in enumerate(structure.questions):
         # Two a trial, answer and refusal, so that the trial stays the place in the stream.
         streams = [keyed_generator(seed, "answer", *name, question.id) for name in names]
         chance = np.stack([stream.random((trials, 2)) for stream in streams])
-        answer = _pick(_by_arm(structure, question)[arm[:, None], latent], chance[..., 0])
+        answer = pick(_by_arm(structure, question)[arm[:, None], latent], chance[..., 0])
         refused = chance[..., 1] < structure.refusal[arm][:, None]
         responses[..., q] = np.where(refused, UNKNOWN, answer)
     return Answers(persona, arm, latent, responses, iteration)
@@ -412,6 +450,17 @@ def response_frame(structure: Structure, personas: Personas, answers: Answers, *
     )
 
 
+def _log_likelihood(known: Mapping[str, Question], attributes: Mapping[str, str], n_classes: int) -> Floats:
+    """Return how likely each class is to answer so, as logarithms."""
+    total = np.zeros(n_classes)
+    with np.errstate(divide="ignore"):
+        for name, option in attributes.items():
+            question = known.get(name)
+            if question is not None and option in question.options:
+                total += np.log(question.probabilities[:, question.options.index(option)])
+    return total
+
+
 def _option_tables(structure: Structure) -> tuple[NDArray[np.object_], Floats]:
     width = 1 + max(len(question.options) for question in structure.questions)
     labels = np.full((len(structure.questions), width), None, object)
@@ -441,7 +490,7 @@ def _by_arm(structure: Structure, question: Question) -> Floats:
     )
 
 
-def _pick(probabilities: Floats, chance: Floats) -> Ints:
+def pick(probabilities: Floats, chance: Floats) -> Ints:
     """Invert the distribution function along the last axis; `chance` is uniform on [0, 1)."""
     # The last bound is left out: rounding may put it below 1, and the last answer takes what remains.
     bounds = np.cumsum(probabilities, axis=-1)[..., :-1]

@@ -1,0 +1,117 @@
+"""The manifest of a run: what was run, with what, when, and what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+from collections import Counter
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from confound.errors import ConfoundError
+from simulate.blocks import UNKNOWN
+from simulate.journal import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from simulate.blocks import Block
+    from simulate.records import Recorded
+
+MANIFEST = "manifest.json"
+PACKAGES = ("confound", "numpy", "pyarrow")
+
+
+def session() -> dict[str, Any]:
+    """Return the journal's line for a process that begins to work on the run."""
+    versions = {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+    return {"kind": "session", "started": _now(), "versions": versions}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def content(
+    header: dict[str, Any], found: Recorded, blocks: Iterable[Block], *, state: str, stopped: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Return the manifest.
+
+    Parameters
+    ----------
+    header : dict
+        The run's settings.
+    found : Recorded
+        Calls, tokens and sessions.
+    blocks : iterable of Block
+        Answers of the run so far.
+    state : {"running", "stopped", "complete"}
+    stopped : dict or None
+        The stop rule that held.
+    """
+    blocks = list(blocks)
+    head = {
+        **{name: value for name, value in header.items() if name not in ("kind", "format")},
+        "state": state,
+        "updated": _now(),
+        "sessions": [{name: value for name, value in one.items() if name != "kind"} for one in found.sessions],
+    }
+    if state == "running":  # what follows is only known at the end
+        return head
+    return {
+        **head,
+        "iterations_run": len({block.profile.iteration for block in blocks}),
+        "stopped_by": stopped,
+        "answers": sum(block.answered for block in blocks),
+        "calls": found.calls,
+        "failed_calls": found.failed,
+        "tokens_read": found.tokens[0],
+        "tokens_written": found.tokens[1],
+        "unknown": _unknown(blocks),
+    }
+
+
+def _unknown(blocks: Iterable[Block]) -> dict[str, dict[str, int]]:
+    """Count Unknown by arm and reason."""
+    tally: dict[str, Counter[str]] = {}
+    for block in blocks:
+        for arm, codes in zip(block.arms, block.codes, strict=True):
+            tally.setdefault(arm, Counter())["(all)"] += int((codes == UNKNOWN).sum())
+        for (place, _, _), reason in block.reasons.items():
+            tally[block.arms[place]][reason] += 1
+    return {arm: dict(sorted(counts.items())) for arm, counts in tally.items()}
+
+
+def write(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest, replacing what stands there.
+
+    Raises
+    ------
+    ConfoundError
+        When it cannot be written.
+    """
+    with replacing(folder / MANIFEST) as aside:
+        aside.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def kept(describe: Callable[[str], dict[str, Any]], folder: Path) -> Iterator[None]:
+    """Keep a manifest while the block runs: at its start, and if it ends before the run does."""
+    write(folder, describe("running"))
+    try:
+        yield
+    except BaseException:
+        # What stopped the run matters more than that its manifest could not be written.
+        with contextlib.suppress(ConfoundError):
+            write(folder, describe("stopped"))
+        raise
