@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from simulate.adjust import Profile
 from simulate.backends import Message, Reply, Request
 from simulate.study import Study, load_study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from simulate.adjust import Profile
 
 TABLES = ("responses.parquet", "attributes.parquet", "truth.json")
 

@@ -6,15 +6,21 @@ import errno
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from confound.errors import ConfoundError
 from simulate.journal import JOURNAL, Journal, replacing
 
-RECORDS: list[dict[str, Any]] = [{"kind": "run", "n": 1}, {"text": 'naïve "quoted"\nline \ud800 \x00 三'}, {"values": [1, 2.5, None]}]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECORDS: list[dict[str, Any]] = [
+    {"kind": "run", "n": 1},
+    {"text": 'naïve "quoted"\nline \ud800 \x00 三'},
+    {"values": [1, 2.5, None]},
+]
 
 
 def written(folder: Path) -> Path:

@@ -10,10 +10,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +21,9 @@ from simulate import collect
 from simulate.journal import JOURNAL, Journal
 from simulate.run import simulate
 from tests.simulate.fakes import TABLES, ByRote, contents, small_study
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Killed(BaseException):

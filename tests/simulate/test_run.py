@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,9 @@ from simulate.personas import make_personas
 from simulate.run import simulate
 from simulate.study import load_study
 from tests.simulate.fakes import ByRote, contents, small_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

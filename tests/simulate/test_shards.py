@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +12,9 @@ from confound.errors import ConfoundError, InputError
 from simulate.journal import JOURNAL, Journal
 from simulate.run import merge, simulate
 from tests.simulate.fakes import contents, small_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EVERYTHING: dict[str, Any] = {"retention": True, "source_design": True, "draw": "joint"}
 
