@@ -16,14 +16,25 @@ from confound.counts import group
 from confound.errors import InputError
 from confound.notes import Note
 from confound.questions import resolve
-from confound.result import COMPARISONS, CONTRASTS, DATA, DRIFT, EFFECTS, QUESTIONS, WARNINGS, Analysis, Description
+from confound.result import (
+    COMPARISONS,
+    CONTRASTS,
+    DATA,
+    DECOMPOSITION,
+    DRIFT,
+    EFFECTS,
+    QUESTIONS,
+    WARNINGS,
+    Analysis,
+    Description,
+)
 from confound.scales import label
 from confound.settings import Design, Settings, read_study_files
 from confound.sources import LogLike
 
 Track = Callable[[Sequence[Contrast]], Iterator[Contrast]]
 VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
-PARTS = ("drift", "effects")
+PARTS = ("drift", "effects", "decomposition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,7 @@ def analyze(
         Of the intervals, in (0, 1).
     seed : int
         Of the tests that cannot be exact. The same seed gives the same result to the last byte.
-    skip : sequence of {"drift", "effects"}
+    skip : sequence of {"drift", "effects", "decomposition"}
         Parts to leave out.
     track : callable
         Wraps the sequence of contrasts, to show progress.
@@ -137,14 +148,17 @@ def analyze(
         compared_rows = _comparisons(prepared, settings)
     drift = _corrected(drift_rows)
     effects = pd.DataFrame(effect_rows, columns=list(EFFECTS))
+    parts = [] if "decomposition" in skip else _decomposed(prepared, confidence=confidence)
+    decomposed = pd.DataFrame(parts, columns=list(DECOMPOSITION))
     compared = pd.DataFrame(compared_rows, columns=list(COMPARISONS))
     return Analysis(
         data=_data(prepared.cells),
         drift=drift,
         effects=effects,
+        decomposition=decomposed,
         comparisons=compared,
         warnings=_remarks(prepared),
-        verdict=verdict.findings(drift, effects, compared, confidence),
+        verdict=verdict.findings(drift, effects, decomposed, compared, confidence),
         settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)},
         versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
     )
@@ -177,6 +191,21 @@ def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], *, seed: int
         if cell.role == "negative_control" and cell.study in prepared.arms
     ]
     return [row for row in (*together, *arms) if row is not None]
+
+
+def _decomposed(prepared: Prepared, *, confidence: float) -> list[dict[str, Any]]:
+    """Decompose each outcome's effect at every iteration after the first."""
+    series: dict[tuple[str, ...], list[Contrast]] = {}
+    for contrast in prepared.contrasts:
+        cell = contrast.cell
+        if cell.role == "outcome":
+            series.setdefault((cell.study, cell.model, contrast.label, cell.question), []).append(contrast)
+    rows: list[dict[str, Any]] = []
+    for made in series.values():
+        first, *later = sorted(made, key=lambda contrast: contrast.cell.iteration)
+        for contrast in later:
+            rows += estimates.decomposition_rows(first, contrast, confidence=confidence)
+    return rows
 
 
 def _comparisons(prepared: Prepared, settings: Settings) -> list[dict[str, Any]]:

@@ -140,7 +140,9 @@ def main() -> None:
 )
 @click.option("--seed", default=0, show_default=True, help="Of tests that cannot be exact.")
 @click.option("--confidence", default=0.95, show_default=True, help="Of the intervals.")
-@click.option("--skip", multiple=True, type=click.Choice(["drift", "effects"]), help="Leave a part out.")
+@click.option(
+    "--skip", multiple=True, type=click.Choice(["drift", "effects", "decomposition"]), help="Leave a part out."
+)
 @_errors_told
 def analyze(out: Path, **given: Any) -> None:
     """Measure user drift and effects in LOG..., and say what they mean.

@@ -42,6 +42,16 @@ EFFECTS = (
 )
 QUESTIONS = ("study", "question", "role", "scale", "answers", "order")
 CONTRASTS = ("study", "model", "iteration", "contrast", "design", "n_personas", "n_control", "n_treated")
+DECOMPOSITION = (
+    "study",
+    "model",
+    "contrast",
+    "question",
+    "method",
+    "iteration",
+    "quantity",
+    *("estimate", "se", "ci_low", "ci_high"),
+)
 COMPARISONS = (*_PLACE, "against", "n_personas", "estimate", "se", "ci_low", "ci_high", "pvalue")
 WARNINGS = ("level", "study", "model", "question", "message")
 MADE_HERE = frozenset({"analysis.json", "tables"})
@@ -59,6 +69,8 @@ class Analysis:
         A row a negative control and contrast.
     effects : pandas.DataFrame
         A row an outcome, contrast and level.
+    decomposition : pandas.DataFrame
+        A row a part of an outcome's observed effect, at each iteration after the first.
     comparisons : pandas.DataFrame
         Drift less the drift of what column `against` names: an earlier iteration, a reference model, a placebo.
     warnings : pandas.DataFrame
@@ -74,6 +86,7 @@ class Analysis:
     data: pd.DataFrame
     drift: pd.DataFrame
     effects: pd.DataFrame
+    decomposition: pd.DataFrame
     comparisons: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]
@@ -83,7 +96,7 @@ class Analysis:
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
         """The frames by name."""
-        names = ("data", "drift", "effects", "comparisons", "warnings")
+        names = ("data", "drift", "effects", "decomposition", "comparisons", "warnings")
         return {name: getattr(self, name) for name in names}
 
     def save(self, folder: str | Path) -> Path:

@@ -39,7 +39,11 @@ class Finding:
 
 
 def findings(
-    drift: pd.DataFrame, effects: pd.DataFrame, comparisons: pd.DataFrame, confidence: float
+    drift: pd.DataFrame,
+    effects: pd.DataFrame,
+    decomposition: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    confidence: float,
 ) -> tuple[Finding, ...]:
     """Say for each model whether its users drift, which controls show it, the effect, and what that means.
 
@@ -48,7 +52,7 @@ def findings(
 
     Parameters
     ----------
-    drift, effects, comparisons : pandas.DataFrame
+    drift, effects, decomposition, comparisons : pandas.DataFrame
         As in `confound.result.Analysis`.
     confidence : float
         Of the intervals.
@@ -61,13 +65,19 @@ def findings(
     controls = drift[(drift["question"] != ALL_CONTROLS) & (drift["contrast"] != ALL_ARMS)]
     made = []
     for model in dict.fromkeys([*controls["model"], *effects["model"]]):
-        own = (frame[frame["model"] == model] for frame in (controls, effects, comparisons))
+        own = (frame[frame["model"] == model] for frame in (controls, effects, decomposition, comparisons))
         made.append(_finding(model, *own, confidence=confidence))
     return tuple(sorted(made, key=lambda finding: finding.drifts is not True))
 
 
 def _finding(
-    model: str, drift: pd.DataFrame, effects: pd.DataFrame, comparisons: pd.DataFrame, *, confidence: float
+    model: str,
+    drift: pd.DataFrame,
+    effects: pd.DataFrame,
+    decomposition: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    *,
+    confidence: float,
 ) -> Finding:
     iterations = sorted({int(drift["iteration"].min()), int(drift["iteration"].max())}) if len(drift) else []
     points: list[str] = []
@@ -79,6 +89,7 @@ def _finding(
         points += _drift_points(rows, surest, f"At iteration {iteration}, " if len(iterations) > 1 else "")
     points += _comparison_points(comparisons, confidence)
     points += _effect_points(effects, confidence)
+    points += _part_points(decomposition, confidence)
     return Finding(model, drifts, _headline(drifts, iterations, has_effects=bool(len(effects))), tuple(points))
 
 
@@ -146,6 +157,27 @@ def _comparison_points(comparisons: pd.DataFrame, confidence: float) -> Iterator
         yield f"Drift over all controls{where}, less that of {named(row['against'])}: {_estimate(row, confidence)}."
     if len(last) > SHOWN:
         yield f"and {len(last) - SHOWN} more comparisons."
+
+
+def _part_points(decomposition: pd.DataFrame, confidence: float) -> Iterator[str]:
+    """Say of each outcome, at the last iteration, how much of the observed effect is causal."""
+    last = decomposition[decomposition["iteration"] == decomposition["iteration"].max()]
+    several = len(last["study"].unique()) > 1
+    for (study, contrast, question), rows in list(last.groupby(["study", "contrast", "question"], sort=False))[:SHOWN]:
+        parts = {row["quantity"]: row for row in rows.to_dict("records")}
+        where = f" in {named(study)}" if several else ""
+        observed, cate, asb = (_interval(parts[name], confidence) for name in ("observed", "cate", "asb"))
+        how = f"by adjustment up to iteration {rows['iteration'].iloc[0]}, if the adopted attributes carry the drift"
+        yield (
+            f"{named(question)}{where}, {named(contrast)}: of the observed effect before adjustment, {observed}, the "
+            f"causal part is {cate} and selection bias {asb} ({how})."
+        )
+
+
+def _interval(row: Mapping[Hashable, Any], confidence: float) -> str:
+    if pd.isna(row["se"]):
+        return f"{row['estimate']:+.3f}"
+    return f"{row['estimate']:+.3f} ({confidence * 100:g} % {row['ci_low']:+.3f} to {row['ci_high']:+.3f})"
 
 
 def _estimate(row: Mapping[Hashable, Any], confidence: float) -> str:

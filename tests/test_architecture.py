@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 FLOW = [
     {"errors"},
     {"tvd", "stratum_law", "effects", "multiplicity"},
-    {"law_sum", "relabelling", "power"},
+    {"law_sum", "relabelling", "power", "decomposition"},
     {"permutation", "cmh", "maxt", "change"},
     {"ksample"},
     {"scales", "notes", "sources"},
