@@ -9,20 +9,32 @@ from typing import Any
 import pandas as pd
 
 import confound
-from confound import checks, estimates, multiplicity, responses, verdict
+from confound import checks, comparisons, estimates, multiplicity, pooled, responses, verdict
 from confound.cells import Cell, cells
-from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes
+from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
 from confound.counts import group
 from confound.errors import InputError
 from confound.notes import Note
 from confound.questions import resolve
-from confound.result import CONTRASTS, DATA, DRIFT, EFFECTS, QUESTIONS, WARNINGS, Analysis, Description
+from confound.result import (
+    COMPARISONS,
+    CONTRASTS,
+    DATA,
+    DECOMPOSITION,
+    DRIFT,
+    EFFECTS,
+    QUESTIONS,
+    WARNINGS,
+    Analysis,
+    Description,
+)
+from confound.scales import label
 from confound.settings import Design, Settings, read_study_files
 from confound.sources import LogLike
 
 Track = Callable[[Sequence[Contrast]], Iterator[Contrast]]
 VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
-PARTS = ("drift", "effects")
+PARTS = ("drift", "effects", "decomposition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +49,15 @@ class Prepared:
     notes : tuple of Note
     arms : dict
         Study -> its control arm.
+    placebos : dict
+        `placebo - original` -> its contrasts of negative controls.
     """
 
     cells: tuple[Cell, ...]
     contrasts: tuple[Contrast, ...]
     notes: tuple[Note, ...]
     arms: Mapping[str, str]
+    placebos: Mapping[str, Sequence[Contrast]]
 
 
 def analyze(
@@ -53,6 +68,8 @@ def analyze(
     negative_control: Sequence[str] = (),
     confounder: Sequence[str] = (),
     control: Sequence[str] | Mapping[str, str] = (),
+    placebo: Mapping[str, str] | None = None,
+    reference: str | None = None,
     order: Mapping[str, Sequence[str]] | None = None,
     bins: Mapping[str, int] | None = None,
     study_file: Sequence[str | Path] = (),
@@ -76,6 +93,10 @@ def analyze(
         Control arms, for every study that has them, or for one study if written ``"study=arm"``; or study -> arm.
         By default an arm called control, baseline,
         placebo, untreated or 0, else the first in sorted order.
+    placebo : mapping, optional
+        Arm -> the arm that it rewords: drift is then also reported in excess of what rewording alone makes.
+    reference : str, optional
+        A model without drift in the same log, such as the humans: the others' drift is compared with its drift.
     order : mapping, optional
         Question (globs allowed) -> its answers from low to high; they count 1, 2, ...
     bins : mapping, optional
@@ -88,7 +109,7 @@ def analyze(
         Of the intervals, in (0, 1).
     seed : int
         Of the tests that cannot be exact. The same seed gives the same result to the last byte.
-    skip : sequence of {"drift", "effects"}
+    skip : sequence of {"drift", "effects", "decomposition"}
         Parts to leave out.
     track : callable
         Wraps the sequence of contrasts, to show progress.
@@ -107,6 +128,8 @@ def analyze(
         negative_control=negative_control,
         confounder=confounder,
         control=control,
+        placebo=placebo,
+        reference=reference,
         order=order,
         bins=bins,
         study_file=study_file,
@@ -118,22 +141,80 @@ def analyze(
     if unknown:
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
     prepared = prepare(data, rename or {}, settings)
-    rows: dict[str, list[dict[str, Any]]] = {"drift": [], "effects": []}
-    for contrast in track(prepared.contrasts):
-        if contrast.cell.role == "negative_control" and "drift" not in skip:
-            rows["drift"].append(estimates.drift_row(contrast, seed=seed, confidence=confidence))
-        if contrast.cell.role == "outcome" and "effects" not in skip:
-            rows["effects"] += estimates.effect_rows(contrast, confidence=confidence)
-    drift, effect = _corrected(rows["drift"]), pd.DataFrame(rows["effects"], columns=list(EFFECTS))
+    drift_rows, effect_rows = _contrast_rows(prepared, settings, skip, track)
+    compared_rows: list[dict[str, Any]] = []
+    if "drift" not in skip:
+        drift_rows += _joint_rows(prepared, drift_rows, seed=seed)
+        compared_rows = _comparisons(prepared, settings)
+    drift = _corrected(drift_rows)
+    effects = pd.DataFrame(effect_rows, columns=list(EFFECTS))
+    parts = [] if "decomposition" in skip else _decomposed(prepared, confidence=confidence)
+    decomposed = pd.DataFrame(parts, columns=list(DECOMPOSITION))
+    compared = pd.DataFrame(compared_rows, columns=list(COMPARISONS))
     return Analysis(
         data=_data(prepared.cells),
         drift=drift,
-        effects=effect,
+        effects=effects,
+        decomposition=decomposed,
+        comparisons=compared,
         warnings=_remarks(prepared),
-        verdict=verdict.findings(drift, effect, confidence),
+        verdict=verdict.findings(drift, effects, decomposed, compared, confidence),
         settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)},
         versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
     )
+
+
+def _contrast_rows(
+    prepared: Prepared, settings: Settings, skip: Sequence[str], track: Track
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Make the drift and the effect rows, contrast by contrast."""
+    drift: list[dict[str, Any]] = []
+    effects: list[dict[str, Any]] = []
+    for contrast in track(prepared.contrasts):
+        if contrast.cell.role == "negative_control" and "drift" not in skip:
+            drift.append(estimates.drift_row(contrast, seed=settings.seed, confidence=settings.confidence))
+        if contrast.cell.role == "outcome" and "effects" not in skip:
+            effects += estimates.effect_rows(contrast, confidence=settings.confidence)
+    return drift, effects
+
+
+def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], *, seed: int) -> list[dict[str, Any]]:
+    """Make the drift rows of all controls of a contrast, and of all arms of a control."""
+    by_place: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        by_place.setdefault((row["study"], row["model"], row["iteration"], row["contrast"]), []).append(row)
+    groups = comparisons.grouped(prepared.contrasts)
+    together = [pooled.all_controls(made, by_place[key], seed=seed) for key, made in groups.items()]
+    arms = [
+        pooled.all_arms(cell, seed=seed)
+        for cell in prepared.cells
+        if cell.role == "negative_control" and cell.study in prepared.arms
+    ]
+    return [row for row in (*together, *arms) if row is not None]
+
+
+def _decomposed(prepared: Prepared, *, confidence: float) -> list[dict[str, Any]]:
+    """Decompose each outcome's effect at every iteration after the first."""
+    series: dict[tuple[str, ...], list[Contrast]] = {}
+    for contrast in prepared.contrasts:
+        cell = contrast.cell
+        if cell.role == "outcome":
+            series.setdefault((cell.study, cell.model, contrast.label, cell.question), []).append(contrast)
+    rows: list[dict[str, Any]] = []
+    for made in series.values():
+        first, *later = sorted(made, key=lambda contrast: contrast.cell.iteration)
+        for contrast in later:
+            rows += estimates.decomposition_rows(first, contrast, confidence=confidence)
+    return rows
+
+
+def _comparisons(prepared: Prepared, settings: Settings) -> list[dict[str, Any]]:
+    """Hold drift against earlier iterations, a reference model, and placebos."""
+    groups, confidence = comparisons.grouped(prepared.contrasts), settings.confidence
+    rows = list(comparisons.over_iterations(groups, confidence=confidence))
+    if settings.reference is not None:
+        rows += comparisons.with_reference(groups, settings.reference, seed=settings.seed, confidence=confidence)
+    return rows + list(comparisons.with_placebo(groups, prepared.placebos, confidence=confidence))
 
 
 def _settings(
@@ -142,6 +223,8 @@ def _settings(
     negative_control: Sequence[str] = (),
     confounder: Sequence[str] = (),
     control: Sequence[str] | Mapping[str, str] = (),
+    placebo: Mapping[str, str] | None = None,
+    reference: str | None = None,
     order: Mapping[str, Sequence[str]] | None = None,
     bins: Mapping[str, int] | None = None,
     study_file: Sequence[str | Path] = (),
@@ -164,10 +247,14 @@ def _settings(
         design=design,
         confidence=confidence,
         seed=seed,
+        placebo={label(arm) or arm: label(original) or original for arm, original in (placebo or {}).items()},
+        reference=reference,
     )
     listed = {
         **{role: list(patterns) for role, patterns in roles.items()},
         "control": [{"study": study, "arm": arm} for study, arm in asked],
+        "placebo": dict(settings.placebo),
+        "reference": reference,
         "order": {name: list(answers) for name, answers in settings.order.items()},
         "bins": dict(settings.bins),
         "study_file": [str(path) for path in study_file],
@@ -223,6 +310,7 @@ def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Pre
     """Read, count and check a log; everything that `analyze` does before the first statistic."""
     with responses.opened(data, rename=rename) as log:
         grouped = group(log)
+    settings.check_labels(grouped.labels["arm"], grouped.labels["model"])
     arms, arm_notes = control_arms(grouped, settings.control)
     binned, questions, question_notes = resolve(grouped, settings)
     made = tuple(cells(binned, questions))
@@ -245,7 +333,12 @@ def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Pre
         *checks.constant_notes(found),
         *(note for cell in compared for note in empty_arm_notes(cell, arms[cell.study], study_arms[cell.study])),
     ]
-    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms)
+    controls = [cell for cell in made if cell.role == "negative_control"]
+    placebos = {
+        f"{arm} - {original}": placebo_contrasts(controls, arm, original, settings.design)
+        for arm, original in settings.placebo.items()
+    }
+    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms, placebos)
 
 
 def _name(data: LogLike) -> list[str]:
@@ -276,8 +369,11 @@ def _corrected(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Add Holm's and Benjamini-Hochberg p-values over the controls of each study, model, iteration and contrast."""
     if not rows:
         return pd.DataFrame(columns=list(DRIFT))
-    frame = pd.DataFrame(rows)
-    family = frame.groupby(["study", "model", "iteration", "contrast"], sort=False)["pvalue"]
+    frame = pd.DataFrame(rows).reindex(columns=list(DRIFT))
+    cell = ["study", "model", "iteration", "contrast"]
+    frame = frame.sort_values(cell, kind="stable", ignore_index=True)
+    # The row `(all)` is no further control.
+    family = frame[frame["question"] != pooled.ALL_CONTROLS].groupby(cell, sort=False)["pvalue"]
     frame["pvalue_holm"] = family.transform(multiplicity.holm)
     frame["pvalue_bh"] = family.transform(multiplicity.benjamini_hochberg)
-    return frame[list(DRIFT)]
+    return frame

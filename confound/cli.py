@@ -50,6 +50,8 @@ def _log_options(command: Command) -> Command:
         click.option("--negative-control", multiple=True, metavar="Q", help="Question the treatment cannot change."),
         click.option("--confounder", multiple=True, metavar="Q", help="Question that is a confounder."),
         click.option("--control", multiple=True, metavar="[STUDY=]ARM", help="The control arm."),
+        click.option("--placebo", type=PAIR, multiple=True, metavar="ARM=OTHER", help="ARM only rewords arm OTHER."),
+        click.option("--reference", metavar="model=NAME", help="Hold the other models' drift against this model's."),
         click.option(
             "--order", type=PAIR, multiple=True, metavar="Q=LOW,..,HIGH", help="The answers to Q from low to high."
         ),
@@ -67,12 +69,20 @@ def _log_options(command: Command) -> Command:
 def _library_options(given: dict[str, Any]) -> dict[str, Any]:
     """Turn parsed options into the library's arguments."""
     given["data"] = list(given.pop("log"))
-    for name in ("rename", "order", "bins"):
+    for name in ("rename", "order", "bins", "placebo"):
         _refuse_repeats(name, [left for left, _ in given[name]])
     given["rename"] = dict(given["rename"])
+    given["placebo"] = dict(given["placebo"])
+    given["reference"] = _reference(given["reference"])
     given["order"] = {q: tuple(next(csv.reader([answers], skipinitialspace=True))) for q, answers in given["order"]}
     given["bins"] = {q: _bins(q, text) for q, text in given["bins"]}
     return given
+
+
+def _reference(text: str | None) -> str | None:
+    if text is not None and not text.startswith("model="):
+        raise click.UsageError(f"--reference {text}: name a model, such as --reference model=human")
+    return None if text is None else text.removeprefix("model=")
 
 
 def _refuse_repeats(option: str, names: Sequence[str]) -> None:
@@ -130,7 +140,9 @@ def main() -> None:
 )
 @click.option("--seed", default=0, show_default=True, help="Of tests that cannot be exact.")
 @click.option("--confidence", default=0.95, show_default=True, help="Of the intervals.")
-@click.option("--skip", multiple=True, type=click.Choice(["drift", "effects"]), help="Leave a part out.")
+@click.option(
+    "--skip", multiple=True, type=click.Choice(["drift", "effects", "decomposition"]), help="Leave a part out."
+)
 @_errors_told
 def analyze(out: Path, **given: Any) -> None:
     """Measure user drift and effects in LOG..., and say what they mean.

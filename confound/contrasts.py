@@ -23,18 +23,22 @@ class Side:
 
     Attributes
     ----------
+    personas : tuple of str
+        P of them.
     answers : ndarray of int64, shape (P, K + 1)
         Counts by persona; the last column is Unknown.
     totals : ndarray of float64, shape (P,)
         Sum of the numbers behind the known answers.
     """
 
+    personas: tuple[str, ...]
     answers: IntArray
     totals: FloatArray
 
     def rows(self, keep: npt.NDArray[np.bool_]) -> "Side":
         """Return the personas chosen by a mask."""
-        return Side(self.answers[keep], self.totals[keep])
+        personas = tuple(persona for persona, kept in zip(self.personas, keep, strict=True) if kept)
+        return Side(personas, self.answers[keep], self.totals[keep])
 
     @property
     def known(self) -> IntArray:
@@ -189,10 +193,17 @@ def _contrast(cell: Cell, treated: int, control: int, design: Design | None) -> 
         treated_arm=cell.arms[treated],
         control_arm=cell.arms[control],
         design=design,
-        treated=Side(cell.answers[rows_treated, treated], cell.totals[rows_treated, treated]),
-        control=Side(cell.answers[rows_control, control], cell.totals[rows_control, control]),
+        treated=Side(cell.personas, cell.answers[:, treated], cell.totals[:, treated]).rows(rows_treated),
+        control=Side(cell.personas, cell.answers[:, control], cell.totals[:, control]).rows(rows_control),
         left_out=int(either.sum() - (rows_treated | rows_control).sum()),
     )
+
+
+def placebo_contrasts(cells: Sequence[Cell], placebo: str, original: str, design: Design | None) -> list[Contrast]:
+    """Compare an arm with the arm that it rewords, in every cell that has both."""
+    both = [cell for cell in cells if placebo in cell.arms and original in cell.arms]
+    made = [_contrast(cell, cell.arms.index(placebo), cell.arms.index(original), design) for cell in both]
+    return [contrast for contrast in made if contrast is not None]
 
 
 def infer_design(n_both: int, n_either: int) -> Design:

@@ -6,8 +6,9 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+from scipy import stats
 
-from confound import cmh, effects, permutation, tvd
+from confound import cmh, decomposition, effects, permutation, power, tvd
 from confound.contrasts import Contrast, Side
 from confound.counts import IntArray
 from confound.scales import MAX_LEVELS, FloatArray, Scale
@@ -24,7 +25,7 @@ def _place(contrast: Contrast) -> dict[str, Any]:
     }
 
 
-def _rng(place: Mapping[str, Any], seed: int) -> np.random.Generator:
+def keyed_rng(place: Mapping[str, Any], seed: int) -> np.random.Generator:
     """Return a generator of this contrast's own, so that no other contrast changes its draws."""
     return np.random.default_rng([seed, crc32("\0".join(map(str, place.values())).encode())])
 
@@ -55,7 +56,8 @@ def drift_row(contrast: Contrast, *, seed: int, confidence: float) -> dict[str, 
         "n_categories": int(((treated.answers.sum(axis=0) + control.answers.sum(axis=0)) > 0).sum()),
         "unknown_control": control.n_unknown,
         "unknown_treated": treated.n_unknown,
-        **measured(treated.answers, control.answers, rng=_rng(place, seed), confidence=confidence),
+        **measured(treated.answers, control.answers, rng=keyed_rng(place, seed), confidence=confidence),
+        "detectable_tvd": _detectable(contrast, keyed_rng(place, seed)),
         "left_out": contrast.left_out,
     }
 
@@ -82,6 +84,28 @@ def _between(treated: IntArray, control: IntArray, *, rng: np.random.Generator, 
         "tvd_population_null": test.null_mean,
         **_squared(tvd.l2_squared_between(treated, control, confidence=confidence)),
     }
+
+
+def _detectable(contrast: Contrast, rng: np.random.Generator) -> float:
+    """Return the drift that the distance test of a contrast of this size finds with 80 % power, at level .05.
+
+    Answers before drift are taken to be those seen, both arms pooled.
+    """
+    sides = (contrast.treated.answers, contrast.control.answers)
+    pooled = sides[0] + sides[1] if contrast.design == "within" else np.vstack(sides)
+    pooled = pooled[:, pooled.any(axis=0)]
+    if pooled.shape[1] < 2:
+        return np.nan
+    sizes = [side.sum(axis=1) for side in sides]
+    per_arm = [len(side) for side in sides]
+    return power.detectable_tvd(
+        personas=max(1, round(stats.hmean(per_arm))),
+        trials=max(1, round(stats.hmean(np.concatenate(sizes)))),
+        answers=pooled / pooled.sum(axis=1, keepdims=True),
+        rng=rng,
+        direction="varied" if contrast.design == "within" else "common",
+        design=contrast.design,
+    )
 
 
 def _tests(distance: permutation.PermutationTest, direction: cmh.DirectionTest) -> dict[str, Any]:
@@ -164,6 +188,61 @@ def effect_rows(contrast: Contrast, *, confidence: float) -> list[dict[str, Any]
         }
         for q, level in enumerate(made.levels)
     ]
+
+
+def decomposition_rows(first: Contrast, later: Contrast, *, confidence: float) -> list[dict[str, Any]]:
+    """Split the effect on one outcome into its causal part and selection bias, by adjustment up to an iteration.
+
+    Personas with a known answer before and after are used.
+
+    Parameters
+    ----------
+    first, later : Contrast
+        Of the same outcome and arms, before adjustment and at a later iteration.
+    confidence : float
+        Of the intervals, in (0, 1).
+
+    Returns
+    -------
+    list of dict
+        A row a quantity of `confound.decomposition.QUANTITIES`; none where the outcome has no mean, the designs differ,
+        or no persona can be used.
+    """
+    if first.design != later.design or "nominal" in (first.cell.scale.kind, later.cell.scale.kind):
+        return []
+    treated, control = _before_and_after(first.treated, later.treated), _before_and_after(first.control, later.control)
+    paired = first.design == "within"
+    if paired:
+        shared = sorted(set(treated) & set(control))
+        treated, control = ({name: side[name] for name in shared} for side in (treated, control))
+    if not treated or not control:
+        return []
+    means = [np.asarray([side[name] for name in sorted(side)]) for side in (treated, control)]
+    result = decomposition.by_adjustment(means[0], means[1], paired=paired, confidence=confidence)
+    columns = (result.estimate, result.se, result.ci_low, result.ci_high)
+    place = {key: value for key, value in _place(later).items() if key != "iteration"}
+    return [
+        {
+            **place,
+            "method": "adjustment",
+            "iteration": later.cell.iteration,
+            "quantity": quantity,
+            **dict(zip(("estimate", "se", "ci_low", "ci_high"), (column[q] for column in columns), strict=True)),
+        }
+        for q, quantity in enumerate(decomposition.QUANTITIES)
+    ]
+
+
+def _before_and_after(first: Side, later: Side) -> dict[str, tuple[float, float]]:
+    """Return the mean answers of each persona that has known ones before and after."""
+    before, after = ({name: mean for name, mean in _means(side) if not np.isnan(mean)} for side in (first, later))
+    return {name: (before[name], after[name]) for name in before if name in after}
+
+
+def _means(side: Side) -> list[tuple[str, float]]:
+    known = side.known
+    means = np.divide(side.totals, known, out=np.full(len(known), np.nan), where=known > 0)
+    return list(zip(side.personas, means.tolist(), strict=True))
 
 
 def _known(contrast: Contrast) -> tuple[Side, Side]:

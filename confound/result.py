@@ -22,7 +22,17 @@ DRIFT = (
     *_PLACE,
     *("design", "n_personas", "n_control", "n_treated", "n_categories", "unknown_control", "unknown_treated"),
     *("tvd_plugin", "tvd_null", "tvd_population", "l2_squared", "l2_ci_low", "l2_ci_high"),
-    *("pvalue", "pvalue_holm", "pvalue_bh", "pvalue_common", "test", "test_common", "tvd_population_null", "left_out"),
+    *(
+        "pvalue",
+        "pvalue_holm",
+        "pvalue_bh",
+        "pvalue_common",
+        "test",
+        "test_common",
+        "tvd_population_null",
+        "detectable_tvd",
+        "left_out",
+    ),
 )
 EFFECTS = (
     *_PLACE,
@@ -32,6 +42,17 @@ EFFECTS = (
 )
 QUESTIONS = ("study", "question", "role", "scale", "answers", "order")
 CONTRASTS = ("study", "model", "iteration", "contrast", "design", "n_personas", "n_control", "n_treated")
+DECOMPOSITION = (
+    "study",
+    "model",
+    "contrast",
+    "question",
+    "method",
+    "iteration",
+    "quantity",
+    *("estimate", "se", "ci_low", "ci_high"),
+)
+COMPARISONS = (*_PLACE, "against", "n_personas", "estimate", "se", "ci_low", "ci_high", "pvalue")
 WARNINGS = ("level", "study", "model", "question", "message")
 MADE_HERE = frozenset({"analysis.json", "tables"})
 
@@ -48,6 +69,10 @@ class Analysis:
         A row a negative control and contrast.
     effects : pandas.DataFrame
         A row an outcome, contrast and level.
+    decomposition : pandas.DataFrame
+        A row a part of an outcome's observed effect, at each iteration after the first.
+    comparisons : pandas.DataFrame
+        Drift less the drift of what column `against` names: an earlier iteration, a reference model, a placebo.
     warnings : pandas.DataFrame
         Remarks on the data: column `level` is note or warning.
     verdict : tuple of Finding
@@ -61,6 +86,8 @@ class Analysis:
     data: pd.DataFrame
     drift: pd.DataFrame
     effects: pd.DataFrame
+    decomposition: pd.DataFrame
+    comparisons: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]
     settings: Mapping[str, Any]
@@ -69,7 +96,8 @@ class Analysis:
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
         """The frames by name."""
-        return {"data": self.data, "drift": self.drift, "effects": self.effects, "warnings": self.warnings}
+        names = ("data", "drift", "effects", "decomposition", "comparisons", "warnings")
+        return {name: getattr(self, name) for name in names}
 
     def save(self, folder: str | Path) -> Path:
         """Write `analysis.json` and `tables/*.{csv,md}`; the folder appears whole or not at all.

@@ -59,6 +59,10 @@ class Settings:
         In (0, 1).
     seed : int
         Of the Monte Carlo tests.
+    placebo : dict
+        Arm -> the arm that it rewords.
+    reference : str or None
+        Model that the others' drift is held against.
     """
 
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -69,6 +73,8 @@ class Settings:
     design: Design | None = None
     confidence: float = 0.95
     seed: int = 0
+    placebo: Mapping[str, str] = field(default_factory=dict)
+    reference: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:
@@ -99,6 +105,16 @@ class Settings:
     def bins_of(self, question: str) -> int | None:
         """Return the number of quantile bins that an option gives a question; None if it gives none."""
         return next((count for pattern, count in self.bins.items() if _matches(question, pattern)), None)
+
+    def check_labels(self, arms: Sequence[str], models: Sequence[str]) -> None:
+        """Refuse a placebo arm or a reference model that the log does not hold."""
+        for arm in (name for pair in self.placebo.items() for name in pair):
+            if arm not in arms:
+                raise InputError(f"--placebo {arm}: the log holds no such arm. It holds {', '.join(arms)}")
+        if self.reference is not None and self.reference not in models:
+            raise InputError(
+                f"--reference model={self.reference}: the log holds no such model. It holds {', '.join(models)}"
+            )
 
     def check_questions(self, questions: Sequence[str]) -> None:
         """Refuse an option that names a question that the log does not hold."""

@@ -27,10 +27,15 @@ def text(analysis: Analysis) -> str:
         parts.append(wrapped(f"{named(finding.model)}: {finding.headline}"))
         parts += [wrapped(f"- {point}", indent="  ") for point in finding.points]
     if len(analysis.drift):
-        parts.append(_table("DRIFT of the negative controls", analysis.drift, _DRIFT))
+        parts.append(_table("DRIFT of the negative controls", _ends(analysis.drift), _DRIFT))
     if len(analysis.effects):
         parts.append(_table("EFFECTS (treated - control)", main_rows(analysis.effects), _EFFECTS))
     return "\n".join([*parts, *remarks(analysis.warnings)])
+
+
+def _ends(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the first iteration and the last."""
+    return frame[frame["iteration"].isin([frame["iteration"].min(), frame["iteration"].max()])]
 
 
 def description(found: Description) -> str:
@@ -54,7 +59,7 @@ def _table(title: str, frame: pd.DataFrame, columns: Sequence[str]) -> str:
     fixed = {c: frame[c].iloc[0] for c in columns if c in (*_PLACE, "design") and len(frame[c].unique()) == 1}
     table = to_terminal(shown[[c for c in columns if c not in fixed and not (c == "level" and not frame[c].any())]])
     where = ", ".join(f"{name} {named(str(value))}" for name, value in fixed.items())
-    more = f"\n({len(frame) - ROWS:,} more rows in the saved table)" if len(frame) > ROWS else ""
+    more = "\n(more rows in the saved table)" if len(frame) > ROWS else ""
     return f"\n{title}{': ' if where else ''}{where}\n{table}{more}"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from confound import multiplicity
+from confound.pooled import ALL_ARMS, ALL_CONTROLS
 from confound.tables import format_p, named
 
 LEVEL = 0.05
@@ -37,7 +38,13 @@ class Finding:
     points: tuple[str, ...]
 
 
-def findings(drift: pd.DataFrame, effects: pd.DataFrame, confidence: float) -> tuple[Finding, ...]:
+def findings(
+    drift: pd.DataFrame,
+    effects: pd.DataFrame,
+    decomposition: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    confidence: float,
+) -> tuple[Finding, ...]:
     """Say for each model whether its users drift, which controls show it, the effect, and what that means.
 
     Both tests of all controls of a model at an iteration, over its studies and contrasts, are one family: a control
@@ -45,25 +52,33 @@ def findings(drift: pd.DataFrame, effects: pd.DataFrame, confidence: float) -> t
 
     Parameters
     ----------
-    drift, effects : pandas.DataFrame
+    drift, effects, decomposition, comparisons : pandas.DataFrame
         As in `confound.result.Analysis`.
     confidence : float
-        Of the intervals in `effects`.
+        Of the intervals.
 
     Returns
     -------
     tuple of Finding
         Models whose users drift come first.
     """
-    models = dict.fromkeys([*drift["model"], *effects["model"]])
-    made = [
-        _finding(model, drift[drift["model"] == model], effects[effects["model"] == model], confidence)
-        for model in models
-    ]
+    controls = drift[(drift["question"] != ALL_CONTROLS) & (drift["contrast"] != ALL_ARMS)]
+    made = []
+    for model in dict.fromkeys([*controls["model"], *effects["model"]]):
+        own = (frame[frame["model"] == model] for frame in (controls, effects, decomposition, comparisons))
+        made.append(_finding(model, *own, confidence=confidence))
     return tuple(sorted(made, key=lambda finding: finding.drifts is not True))
 
 
-def _finding(model: str, drift: pd.DataFrame, effects: pd.DataFrame, confidence: float) -> Finding:
+def _finding(
+    model: str,
+    drift: pd.DataFrame,
+    effects: pd.DataFrame,
+    decomposition: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    *,
+    confidence: float,
+) -> Finding:
     iterations = sorted({int(drift["iteration"].min()), int(drift["iteration"].max())}) if len(drift) else []
     points: list[str] = []
     drifts = None
@@ -72,7 +87,9 @@ def _finding(model: str, drift: pd.DataFrame, effects: pd.DataFrame, confidence:
         surest = standing(rows)
         drifts = bool(len(surest))
         points += _drift_points(rows, surest, f"At iteration {iteration}, " if len(iterations) > 1 else "")
+    points += _comparison_points(comparisons, confidence)
     points += _effect_points(effects, confidence)
+    points += _part_points(decomposition, confidence)
     return Finding(model, drifts, _headline(drifts, iterations, has_effects=bool(len(effects))), tuple(points))
 
 
@@ -113,6 +130,9 @@ def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str) -> Iterat
         f"{when}{by_distance} of {n} negative controls have p < .05 by distance and {by_direction} by common "
         f"direction, where chance gives {chance}; {corrected}."
     )
+    findable = rows["detectable_tvd"].median()
+    if surest.empty and not np.isnan(findable):
+        yield f"{when}80 % power to find a drift of {findable:.2f} by distance (median over the controls)."
     for row in surest.head(SHOWN).to_dict("records"):
         measured = (
             f"distance {row['tvd_plugin']:.2f}, {row['tvd_null']:.2f} expected with no drift, {_p(row['pvalue'])}"
@@ -125,6 +145,46 @@ def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str) -> Iterat
         listed = "; ".join(_where(row, several=several) for row in rest.head(SHOWN).to_dict("records"))
         more = f"; and {len(rest) - SHOWN} more" if len(rest) > SHOWN else ""
         yield f"Below .05 before correction only: {listed}{more}."
+
+
+def _comparison_points(comparisons: pd.DataFrame, confidence: float) -> Iterator[str]:
+    """Say how the drift over all controls, at the last iteration, differs from what it is held against."""
+    joint = comparisons[comparisons["question"] == ALL_CONTROLS]
+    last = joint[joint["iteration"] == joint["iteration"].max()]
+    several = len(comparisons[["study", "contrast"]].drop_duplicates()) > 1
+    for row in last.head(SHOWN).to_dict("records"):
+        where = f" in {named(row['study'])} ({named(row['contrast'])})" if several else ""
+        yield f"Drift over all controls{where}, less that of {named(row['against'])}: {_estimate(row, confidence)}."
+    if len(last) > SHOWN:
+        yield f"and {len(last) - SHOWN} more comparisons."
+
+
+def _part_points(decomposition: pd.DataFrame, confidence: float) -> Iterator[str]:
+    """Say of each outcome, at the last iteration, how much of the observed effect is causal."""
+    last = decomposition[decomposition["iteration"] == decomposition["iteration"].max()]
+    several = len(last["study"].unique()) > 1
+    for (study, contrast, question), rows in list(last.groupby(["study", "contrast", "question"], sort=False))[:SHOWN]:
+        parts = {row["quantity"]: row for row in rows.to_dict("records")}
+        where = f" in {named(study)}" if several else ""
+        observed, cate, asb = (_interval(parts[name], confidence) for name in ("observed", "cate", "asb"))
+        how = f"by adjustment up to iteration {rows['iteration'].iloc[0]}, if the adopted attributes carry the drift"
+        yield (
+            f"{named(question)}{where}, {named(contrast)}: of the observed effect before adjustment, {observed}, the "
+            f"causal part is {cate} and selection bias {asb} ({how})."
+        )
+
+
+def _interval(row: Mapping[Hashable, Any], confidence: float) -> str:
+    if pd.isna(row["se"]):
+        return f"{row['estimate']:+.3f}"
+    return f"{row['estimate']:+.3f} ({confidence * 100:g} % {row['ci_low']:+.3f} to {row['ci_high']:+.3f})"
+
+
+def _estimate(row: Mapping[Hashable, Any], confidence: float) -> str:
+    if pd.isna(row["pvalue"]):
+        return f"{row['estimate']:+.3f} (too few personas for an interval)"
+    interval = f"{confidence * 100:g} % interval {row['ci_low']:+.3f} to {row['ci_high']:+.3f}"
+    return f"{row['estimate']:+.3f} ({interval}, {_p(row['pvalue'])})"
 
 
 def _standing(n: int) -> str:
@@ -166,7 +226,4 @@ def _effect_points(effects: pd.DataFrame, confidence: float) -> Iterator[str]:
 def _effect(row: Mapping[Hashable, Any], confidence: float, *, several: bool) -> str:
     what = named(row["question"]) + (f" = {named(row['level'])}" if row["level"] else "")
     where = f" in {named(row['study'])}" if several else ""
-    interval = f"{confidence * 100:g} % interval {row['ci_low']:+.3f} to {row['ci_high']:+.3f}, {_p(row['pvalue'])}"
-    if pd.isna(row["pvalue"]):
-        interval = "too few personas for an interval"
-    return f"{what}{where}, {named(row['contrast'])}: {row['estimate']:+.3f} ({interval})"
+    return f"{what}{where}, {named(row['contrast'])}: {_estimate(row, confidence)}"

@@ -12,8 +12,9 @@ ROOT = Path(__file__).parent.parent
 FLOW = [
     {"errors"},
     {"tvd", "stratum_law", "effects", "multiplicity"},
-    {"law_sum", "relabelling", "power"},
-    {"permutation", "cmh", "maxt"},
+    {"law_sum", "relabelling", "power", "decomposition"},
+    {"permutation", "cmh", "maxt", "change"},
+    {"ksample"},
     {"scales", "notes", "sources"},
     {"responses"},
     {"counts", "settings"},
@@ -21,13 +22,15 @@ FLOW = [
     {"cells"},
     {"contrasts"},
     {"checks", "estimates"},
+    {"pooled"},
+    {"comparisons"},
     {"tables"},
     {"verdict"},
     {"result"},
     {"analysis", "summary"},
     {"cli"},
 ]
-ARRAY_MODULES = set().union(*FLOW[1:4])
+ARRAY_MODULES = set().union(*FLOW[1:5])
 
 
 def imports(path: Path) -> set[str]:

@@ -27,7 +27,11 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
     """The folder holds the contract's files with the contract's columns, and JSON without NaN."""
     folder = result.save(tmp_path / "out")
-    names = {f"tables/{name}.{kind}" for name in ("data", "drift", "effects", "warnings") for kind in ("csv", "md")}
+    names = {
+        f"tables/{name}.{kind}"
+        for name in ("data", "drift", "effects", "decomposition", "comparisons", "warnings")
+        for kind in ("csv", "md")
+    }
     assert set(files(folder)) == {"analysis.json", *names}
     for name, columns in {"data": DATA, "drift": DRIFT, "effects": EFFECTS}.items():
         assert tuple(pd.read_csv(folder / "tables" / f"{name}.csv").columns) == columns

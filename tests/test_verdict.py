@@ -6,7 +6,7 @@ import pytest
 
 import confound
 from confound import verdict
-from confound.result import DRIFT, EFFECTS
+from confound.result import COMPARISONS, DECOMPOSITION, DRIFT, EFFECTS
 
 
 def drift(pvalues: dict[str, float], *, model: str = "m", iteration: int = 0) -> pd.DataFrame:
@@ -22,6 +22,7 @@ def drift(pvalues: dict[str, float], *, model: str = "m", iteration: int = 0) ->
             "tvd_null": 0.1,
             "pvalue": p,
             "pvalue_common": p,
+            "detectable_tvd": 0.08,
         }
         for question, p in pvalues.items()
     ]
@@ -29,11 +30,12 @@ def drift(pvalues: dict[str, float], *, model: str = "m", iteration: int = 0) ->
 
 
 NO_EFFECTS = pd.DataFrame(columns=list(EFFECTS))
+NOTHING_ELSE = pd.DataFrame(columns=list(DECOMPOSITION)), pd.DataFrame(columns=list(COMPARISONS))
 
 
 def test_drift_is_named_with_its_evidence() -> None:
     """A control that stands after Holm is named with distance, expectation and p."""
-    (finding,) = verdict.findings(drift({"party": 0.001, "race": 0.04, "age": 0.9}), NO_EFFECTS, 0.95)
+    (finding,) = verdict.findings(drift({"party": 0.001, "race": 0.04, "age": 0.9}), NO_EFFECTS, *NOTHING_ELSE, 0.95)
     assert finding.drifts
     assert "the users drift" in finding.headline
     assert finding.points == (
@@ -48,10 +50,13 @@ def test_drift_is_named_with_its_evidence() -> None:
 
 def test_chance_is_not_called_drift() -> None:
     """A few p-values below .05 that do not stand after correction are no drift, and not proof of none."""
-    (finding,) = verdict.findings(drift({f"q{i}": p for i, p in enumerate([0.03, *[0.5] * 19])}), NO_EFFECTS, 0.95)
+    (finding,) = verdict.findings(
+        drift({f"q{i}": p for i, p in enumerate([0.03, *[0.5] * 19])}), NO_EFFECTS, *NOTHING_ELSE, 0.95
+    )
     assert finding.drifts is False
     assert "no drift beyond chance" in finding.headline
     assert "would not show" in finding.headline
+    assert "80 % power to find a drift of 0.08 by distance (median over the controls)." in finding.points
 
 
 def test_false_alarms_over_a_model_keep_their_level() -> None:
@@ -70,7 +75,7 @@ def test_without_negative_control_nothing_is_claimed() -> None:
         [["s", "m", 0, "b - a", "y", "", 10, 10, 10, 1.0, 2.0, 1.0, 0.1, 0.8, 1.2, 1e-9, 0.7] + [None] * 6],
         columns=list(EFFECTS),
     )
-    (finding,) = verdict.findings(drift({}), effects, 0.9)
+    (finding,) = verdict.findings(drift({}), effects, *NOTHING_ELSE, 0.9)
     assert finding.drifts is None
     assert "drift was not measured" in finding.headline
     assert "y, b - a: +1.000 (90 % interval +0.800 to +1.200, p < 0.000001)" in finding.points[0]
@@ -79,7 +84,7 @@ def test_without_negative_control_nothing_is_claimed() -> None:
 def test_last_iteration_decides() -> None:
     """Drift that adjustment removed is told at iteration 0, and the headline speaks of the last."""
     both = pd.concat([drift({"q": 0.001}), drift({"q": 0.5}, iteration=3)])
-    (finding,) = verdict.findings(both, NO_EFFECTS, 0.95)
+    (finding,) = verdict.findings(both, NO_EFFECTS, *NOTHING_ELSE, 0.95)
     assert finding.drifts is False
     assert "no drift beyond chance at iteration 3, the last" in finding.headline
     assert finding.points[0].startswith("At iteration 0, 1 of 1 negative")
@@ -88,13 +93,13 @@ def test_last_iteration_decides() -> None:
 def test_drifting_models_come_first() -> None:
     """The model that needs attention is the first line."""
     both = pd.concat([drift({"q": 0.5}, model="a"), drift({"q": 0.001}, model="b")])
-    assert [finding.model for finding in verdict.findings(both, NO_EFFECTS, 0.95)] == ["b", "a"]
+    assert [finding.model for finding in verdict.findings(both, NO_EFFECTS, *NOTHING_ELSE, 0.95)] == ["b", "a"]
 
 
 @pytest.mark.parametrize("label", ["evil\x1b[31m", "a\u202eb"])
 def test_labels_cannot_speak_to_the_terminal(label: str) -> None:
     """Control and bidirectional characters in a label are shown escaped."""
-    (finding,) = verdict.findings(drift({label: 0.001}), NO_EFFECTS, 0.95)
+    (finding,) = verdict.findings(drift({label: 0.001}), NO_EFFECTS, *NOTHING_ELSE, 0.95)
     assert label not in finding.points[1]
     assert label.encode("unicode_escape").decode() in finding.points[1]
 
