@@ -31,13 +31,14 @@ def test_story_beliefs_known_figures(story: confound.Analysis) -> None:
 
 def test_twins_drift_and_humans_do_not(story: confound.Analysis) -> None:
     """8 of 64 controls of the twins and 2 of the humans have p < .05, and the verdict says what follows."""
-    below = (story.drift["pvalue"] < 0.05).groupby(story.drift["model"]).sum()
+    controls = story.drift[story.drift["question"] != "(all)"]
+    below = (controls["pvalue"] < 0.05).groupby(controls["model"]).sum()
     assert below.to_dict() == {"human": 2, "llm_twin": 8}
     twins, humans = story.verdict
     assert (twins.model, twins.drifts, humans.model, humans.drifts) == ("llm_twin", True, "human", False)
     assert twins.points[0].startswith("8 of 64 negative controls have p < .05 by distance")
     assert twins.points[1].startswith("books_read_10y_thriller in story_thriller_vs_diary")
-    assert len(verdict.standing(story.drift[story.drift["model"] == "human"])) == 0
+    assert len(verdict.standing(controls[controls["model"] == "human"])) == 0
 
 
 def test_tax_rates_by_order_and_by_share() -> None:
