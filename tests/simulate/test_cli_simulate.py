@@ -200,18 +200,13 @@ def test_paper_size(tmp_path: Path) -> None:
     assert finished.answers == 100 * 30 * 2 * (13 * 12 + 10)
     assert finished.truth is not None
     target = finished.truth["contrasts"][0]["target"]["effect"]["gun_laws"]
-    frame = pd.read_parquet(tmp_path / "responses.parquet", filters=[("role", "==", "outcome")])
-    means = frame.pivot_table(index="persona", columns=["iteration", "arm"], values="value")
-    found = {
-        "cate": means[13, "leading"] - means[13, "plain"],
-        "sbt": 2 * (means[0, "leading"] - means[13, "leading"]),
-        "sbc": 2 * (means[13, "plain"] - means[0, "plain"]),
-    }
-    for quantity, per_persona in found.items():
-        half_width = 1.984 * per_persona.std() / 10
-        assert half_width < 0.3
-        assert abs(per_persona.mean() - target[quantity]) < half_width, quantity
-    drift = confound.analyze(tmp_path, control=["plain"], skip=["effects"]).drift
+    result = confound.analyze(tmp_path, control=["plain"])
+    found = result.decomposition[result.decomposition["iteration"] == 13].set_index("quantity")
+    for quantity in ("cate", "sbt", "sbc"):
+        row = found.loc[quantity]
+        assert row["ci_high"] - row["ci_low"] < 0.6
+        assert row["ci_low"] < target[quantity] < row["ci_high"], quantity
+    drift = result.drift[result.drift["question"].isin(finished.truth["contrasts"][0]["target"]["drift"])]
     excess = (drift["tvd_plugin"] - drift["tvd_null"]).groupby(drift["iteration"]).max()
     assert excess[0] > 0.1
     assert excess[6] < excess[0] / 2
