@@ -263,7 +263,7 @@ COMMAND = "import sys; sys.argv[0] = 'confound'; from confound.cli import main; 
 @pytest.mark.slow
 def test_sigkill_at_twenty_random_moments(tmp_path: Path) -> None:
     """Killed by SIGKILL at 20 random moments and resumed each time, a run ends in the bytes of one never killed."""
-    sizes = ["--personas", "60", "--trials", "12"]
+    sizes = ["--personas", "40", "--trials", "12"]
 
     def start(folder: str, *options: str) -> subprocess.Popen[bytes]:
         command = ["simulate", "book_opinions", "--out", str(tmp_path / folder), *sizes, *options]
