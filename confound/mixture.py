@@ -21,57 +21,72 @@ LEAKS = (0.1, 0.2, 0.35, 0.5, 0.7)
 KINDS = [("same", INF)]
 KINDS += [("same", k) for k in (100.0, 50.0, 25.0, 12.0, 6.0, 3.0, 1.5, 0.7)]
 KINDS += [(f"shift{c:g}", INF) for c in SHIFTS] + [("shift1", 60.0), ("shift1", 15.0), ("shift1", 5.0)]
-KINDS += [(f"own{c:g}", INF) for c in LEAKS] + [("redraw", 0.0)]
-SHAPE_PRIOR = 3.0
+KINDS += [(f"own{c:g}", INF) for c in LEAKS] + [("redraw", INF)]
+SHAPE_PRIOR = 1.0
+BASE_PRIOR = 1.0
+DRAWS = 300
 U = np.array([0.0, *(1 / (1 + np.exp(-np.linspace(-4.5, 4.5, 19)))), 1.0])
 PRIOR_U0 = 0.3
 PRIOR_U1 = 0.2
 
 
-def base(b, pooled):
-    """Return the concentration and mean of an arm's shares over personas."""
-    P, K = b.shape
-    n = b.sum(1)
-    m = (b.sum(0) / n.sum() * P + pooled) / (P + 1.0)
-    s = np.geomspace(0.2, 80, 28)
-    al = s[:, None, None] * m
-    ll = (gammaln(al + b) - gammaln(al)).sum((1, 2)) + (gammaln(s[:, None]) - gammaln(s[:, None] + n)).sum(1)
-    ll = ll - 0.5 * ((np.log(s) - np.log(K)) / 1.5) ** 2
-    return float(s[ll.argmax()]), m
+def log_beta(shape):
+    return gammaln(shape).sum(-1) - gammaln(shape.sum(-1))
 
 
-def draw_shares(a, b, alpha, rng):
+def dictionary(pooled):
+    """Dirichlet parameters (H, K): about the mean of all, and about each nearly pure answer."""
+    K = len(pooled)
+    rows = [s * pooled for s in np.geomspace(0.3, 90, 9)] + [s * np.full(K, 1 / K) for s in (K / 4, K / 2, K)]
+    for r in (0.02, 0.06, 0.18):
+        for c in (0.7, 2.0, 8.0):
+            rows += [np.full(K, c * 1.0 / K) + (c / r - c) * np.eye(K)[k] for k in range(K)]
+    return np.array(rows)
+
+
+def base(b, alphas, weight):
+    """Mixing weights of the dictionary by EM over one arm's rows."""
+    ll = log_beta(alphas + b[:, None, :]) - log_beta(alphas)
+    return em(np.exp(ll - ll.max(1, keepdims=True)), weight, 60)
+
+
+def draw_shares(a, b, alphas, pi, rng):
+    """p0 from its posterior given b and some of a, with log weights towards that given b alone."""
     P, K = a.shape
-    shape = alpha + b[:, None, :] + PULLS[:, None] * a[:, None, :]  # P,T,K
-    g = rng.standard_gamma(np.repeat(shape, SHARES_PER_PULL, axis=1))
-    g = np.maximum(g, 1e-300)
+    seen = b[:, None, :] + PULLS[:, None] * a[:, None, :]  # P,T,K
+    logz = np.log(pi) + log_beta(alphas + seen[:, :, None, :]) - log_beta(alphas)  # P,T,H
+    total = logsumexp(logz, axis=2)
+    cum = np.cumsum(np.exp(logz - total[..., None]), axis=2)
+    x = (np.arange(SHARES_PER_PULL) + rng.random((P, len(PULLS), SHARES_PER_PULL))) / SHARES_PER_PULL
+    h = np.minimum((cum[:, :, None, :] < x[..., None]).sum(-1), len(pi) - 1)
+    g = np.maximum(rng.standard_gamma(alphas[h] + seen[:, :, None, :]), 1e-300).reshape(P, -1, K)
     p = g / g.sum(-1, keepdims=True)
     logp = np.log(np.maximum(p, LOWEST))
-    logc = gammaln(shape).sum(-1) - gammaln(shape.sum(-1))  # P,T
     s = np.einsum("psk,pk->ps", logp, a)
-    logmix = logsumexp(PULLS[None, None, :] * s[:, :, None] - logc[:, None, :], axis=2) - np.log(len(PULLS))
-    logw = -logmix  # times constant alpha normaliser
-    return p, logp, logw, s
+    logw = -(logsumexp(PULLS * s[:, :, None] - total[:, None, :], axis=2) - np.log(len(PULLS)))
+    return p, logp, logw
 
 
-OWN_PULLS = np.array([0.0, 0.3, 1.0])
+OWN_PULLS = 3
 
 
-def draw_own(a, b, alpha, rng):
-    """Other shares q ~ Dir(alpha), drawn where they may explain the treated counts; with log weights."""
+def draw_own(a, b, alphas, pi, rng):
+    """Other shares q of the treated arm's base, drawn where they may explain its counts; with log weights."""
     P, K = a.shape
+    S = len(PULLS) * SHARES_PER_PULL
     excess = np.maximum(0.0, a - b * (a.sum(1) / b.sum(1))[:, None])
     pulls = np.stack([0 * excess, a * 1.0, excess], axis=1)
-    S = len(PULLS) * SHARES_PER_PULL
     n = S // 3
-    shape = alpha + pulls
-    g = np.maximum(rng.standard_gamma(np.repeat(shape, n, axis=1)), 1e-300)
+    logz = np.log(pi) + log_beta(alphas + pulls[:, :, None, :]) - log_beta(alphas)
+    total = logsumexp(logz, axis=2)
+    cum = np.cumsum(np.exp(logz - total[..., None]), axis=2)
+    x = (np.arange(n) + rng.random((P, 3, n))) / n
+    h = np.minimum((cum[:, :, None, :] < x[..., None]).sum(-1), len(pi) - 1)
+    g = np.maximum(rng.standard_gamma(alphas[h] + pulls[:, :, None, :]), 1e-300).reshape(P, S, K)
     q = g / g.sum(-1, keepdims=True)
-    q = rng.permuted(q.reshape(P, S, K).view(), axis=1) if False else q[:, rng.permutation(S)]
+    q = q[:, rng.permutation(S)]
     logq = np.log(np.maximum(q, LOWEST))
-    logc = gammaln(shape).sum(-1) - gammaln(shape.sum(-1))
-    logc -= gammaln(alpha).sum() - gammaln(alpha.sum())
-    terms = np.einsum("psk,ptk->pst", logq, pulls) - logc[:, None, :]
+    terms = np.einsum("psk,ptk->pst", logq, pulls) - total[:, None, :]
     return q, -(logsumexp(terms, axis=2) - np.log(3))
 
 
@@ -104,10 +119,10 @@ def direction(a, logp, logw, n=12):
     return v * max(0.0, 1 - (K - 1) / max(q2, 1e-9))
 
 
-def centres(p, logp, v, m, q):
+def centres(p, logp, v, q):
     return {"same": p, **{f"shift{c:g}": tilt(logp, c * v) for c in SHIFTS},
             **{f"own{w:g}": (1 - w) * p + w * q for w in LEAKS},
-            "redraw": np.broadcast_to(m, p.shape)}
+            "redraw": q}
 
 
 def log_rising(kappa, nmax):
@@ -117,9 +132,9 @@ def log_rising(kappa, nmax):
     return t.ravel()
 
 
-def likelihoods(a, b, s1, m, v, p, logp, logw, q, logwq, kinds):
+def likelihoods(a, b, v, p, logp, logw, q, logwq, kinds):
     P, S, K = p.shape
-    C = centres(p, logp, v, m, q)
+    C = centres(p, logp, v, q)
     nmax = int(a.max())
     n1 = a.sum(1)
     out = np.empty((len(kinds), P, S))
@@ -130,8 +145,6 @@ def likelihoods(a, b, s1, m, v, p, logp, logw, q, logwq, kinds):
         i = np.minimum(x.astype(np.int64), GRID - 2)
         pos[name] = (lq, i * (nmax + 1) + a[:, None, :], x - i)
     for j, (name, kappa) in enumerate(kinds):
-        if name == "redraw":
-            kappa = s1
         lq, i, f = pos[name]
         if kappa == INF:
             out[j] = np.einsum("psk,pk->ps", lq, a)
@@ -140,36 +153,80 @@ def likelihoods(a, b, s1, m, v, p, logp, logw, q, logwq, kinds):
             lo = t[i]
             hi = t[i + (nmax + 1)]
             out[j] = (lo + f * (hi - lo)).sum(-1) - (gammaln(kappa + n1) - gammaln(kappa))[:, None]
-        if name.startswith("own"):
+        if name.startswith("own") or name == "redraw":
             out[j] += logwq
     out += logw
     return out, C
 
 
-def bank(a, s1, C, p, weights, kinds, rng):
-    """Draws of TVD: (J, P, BANK)."""
+def draw_configs(a, C, p, weights, kinds, z, rng):
+    """Draws of (p0, p1), each (D, P, K), for labels z (D, P)."""
     J, P, S = weights.shape
+    D = len(z)
     cum = np.cumsum(weights, axis=2)
     cum /= cum[..., -1:]
-    u = (np.arange(BANK) + rng.random((J, P, BANK))) / BANK
-    idx = (cum[:, :, None, :] < u[..., None]).sum(-1) if S * J * P * BANK < 0 else np.stack([
-        [np.searchsorted(cum[j, i], u[j, i]) for i in range(P)] for j in range(J)])
-    idx = np.minimum(idx, S - 1)
-    out = np.empty((J, P, BANK))
-    rows = np.arange(P)[:, None]
+    # one search over all rows: shift each row's cumulative weights by its number
+    flat = (cum + np.arange(J * P).reshape(J, P, 1)).ravel()
+    row = z * P + np.arange(P)
+    idx = np.searchsorted(flat, row + rng.random((D, P))) - row * S
+    idx = np.clip(idx, 0, S - 1)
+    persona = np.broadcast_to(np.arange(P), z.shape)
+    p0 = p[persona, idx]
+    p1 = p0.copy()
     for j, (name, kappa) in enumerate(kinds):
-        if name == "redraw":
-            kappa = s1
-        if name == "same" and kappa == INF:
-            out[j] = 0.0
+        here = z == j
+        if (name == "same" and kappa == INF) or not here.any():
             continue
-        p0 = p[rows, idx[j]]
-        q = C[name][rows, idx[j]]
+        q = C[name][persona[here], idx[here]]
         if kappa < INF:
-            g = rng.standard_gamma(kappa * q + a[:, None, :])
+            g = rng.standard_gamma(kappa * q + a[persona[here]])
             q = g / np.maximum(g.sum(-1, keepdims=True), 1e-300)
-        out[j] = 0.5 * np.abs(p0 - q).sum(-1)
-    return out
+        p1[here] = q
+    return p0, p1
+
+
+def null_tables(n1, n0):
+    """h[row type][margin]: E of half the absolute difference; returns offset per persona, flat table."""
+    pairs, inv = np.unique(np.column_stack([n1, n0]), axis=0, return_inverse=True)
+    tabs, offs, off = [], [], 0
+    for x, y in pairs:
+        t = np.arange(x + y + 1)
+        above = t * x // (x + y) + 1
+        ok = above <= np.minimum(t, x)
+        above = np.where(ok, above, np.maximum(0, t - y))
+        lc = lambda n, k: gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+        mass = np.exp(lc(x, above) + lc(y, t - above) - lc(x + y, t))
+        tabs.append(np.where(ok, above * (y - t + above) * mass / (x * y), 0.0))
+        offs.append(off)
+        off += len(t)
+    return np.array(offs)[inv.ravel()], np.concatenate(tabs)
+
+
+def excess(a, b, n1, n0, off, tab):
+    """T: plug-in minus null mean, averaged over personas (last axes P, K)."""
+    d = 0.5 * np.abs(a / n1[:, None] - b / n0[:, None])
+    return (d - tab[off[:, None] + a + b]).sum(-1).mean(-1)
+
+
+def calibrate(a, b, p0, p1, rng, few=80):
+    n1, n0 = a.sum(1), b.sum(1)
+    off, tab = null_tables(n1, n0)
+    sim = lambda n, p: rng.multinomial(n, p / p.sum(-1, keepdims=True))
+    t_obs = excess(a, b, n1, n0, off, tab)
+    c0 = sim(n0, p0)
+    t = excess(sim(n1, p1), c0, n1, n0, off, tab)
+    dist = 0.5 * np.abs(p1 - p0).sum(-1).mean(-1)
+    ts, ds = [], []
+    live = np.flatnonzero(dist > 0)[:few]
+    if len(live) == 0:
+        return t_obs, t, 0.0
+    for c in (0.75, 1.3):
+        q = np.maximum(p0[live] + c * (p1[live] - p0[live]), 0.0)
+        q /= q.sum(-1, keepdims=True)
+        ts.append(excess(sim(n1, q), c0[live], n1, n0, off, tab).mean())
+        ds.append(0.5 * np.abs(q - p0[live]).sum(-1).mean())
+    beta = (ds[1] - ds[0]) / max(ts[1] - ts[0], 1e-9)
+    return t_obs, t, min(beta, 3.0)
 
 
 def gibbs(L, rng, chains=50, sweeps=50, burn=15):
@@ -211,25 +268,27 @@ def em(L, prior, n=50):
 
 def posterior(a, b, rng, kinds=KINDS, full=False):
     pooled = ((a + b).sum(0) + 0.5) / ((a + b).sum() + 0.5 * a.shape[1])
-    s0, m0 = base(b, pooled)
-    s1, m = base(a, pooled)
-    K = a.shape[1]
-    alpha = s0 * m0
-    alpha_own = min(s1, K / 2) * (0.5 * m + 0.5 / K)
-    alpha_redraw = s1 * m
-    p, logp, logw, _ = draw_shares(a, b, alpha, rng)
+    alphas = dictionary(pooled)
+    weight = np.full(len(alphas), BASE_PRIOR / len(alphas))
+    pi0 = base(b, alphas, weight)
+    pi1 = base(a, alphas, weight)
+    top0 = np.flatnonzero(pi0 > 2e-3)
+    top1 = np.flatnonzero(pi1 > 2e-3)
+    p, logp, logw = draw_shares(a, b, alphas[top0], pi0[top0] / pi0[top0].sum(), rng)
     v = direction(a, logp, logw)
-    q, logwq = draw_own(a, b, alpha_own, rng)
-    ll, C = likelihoods(a, b, s1, m, v, p, logp, logw, q, logwq, kinds)
+    q, logwq = draw_own(a, b, alphas[top1], pi1[top1] / pi1[top1].sum(), rng)
+    alpha = np.array([len(top0)])
+    ll, C = likelihoods(a, b, v, p, logp, logw, q, logwq, kinds)
     top = ll.max(axis=(0, 2), keepdims=True)
     W = np.exp(ll - top)
     L = W.mean(2).T  # P,J
     L = L / L.max(1, keepdims=True)
-    bk = bank(a, s1, C, p, W, kinds, rng)
     z, u = gibbs(L, rng)
-    pick = rng.integers(BANK, size=z.shape)
-    t = bk[z, np.arange(len(a)), pick]
-    draws = t.mean(1)
+    use = np.arange(len(z) - 1, -1, -(len(z) // DRAWS))[:DRAWS]
+    p0, p1 = draw_configs(a, C, p, W, kinds, z[use], rng)
+    draws = 0.5 * np.abs(p1 - p0).sum(-1).mean(-1)
+    t_obs, t, beta = calibrate(a, b, p0, p1, rng)
+    cal = np.where(draws > 0, np.maximum(draws + beta * (t_obs - t), 0), 0)
     if full:
-        return draws, z, L, bk, alpha, v, u
-    return draws
+        return draws, cal, z, L, alpha, v, u, beta, t_obs, t
+    return draws, cal
