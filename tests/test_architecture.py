@@ -11,9 +11,9 @@ ROOT = Path(__file__).parent.parent
 # From the log to the page: a module may import only from modules that come before its own line.
 FLOW = [
     {"errors"},
-    {"tvd", "stratum_law", "effects", "multiplicity"},
-    {"law_sum", "relabelling", "power", "decomposition"},
-    {"permutation", "cmh", "maxt", "change"},
+    {"tvd", "stratum_law", "effects", "multiplicity", "mixture"},
+    {"law_sum", "relabelling", "power", "decomposition", "calibration"},
+    {"permutation", "cmh", "maxt", "change", "correction"},
     {"ksample"},
     {"scales", "notes", "sources"},
     {"responses"},

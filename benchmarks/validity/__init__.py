@@ -1,0 +1,1 @@
+"""Bias, coverage, error rates and power against logs whose truth is known."""

@@ -1,0 +1,225 @@
+"""Make the table of bias, error, coverage, type I error and power: `python -m benchmarks.validity --help`."""
+
+import argparse
+import subprocess
+import time
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.validity.generator import SIZES, Cell, cells, draw
+from confound.correction import METHODS, corrected_tvd
+from confound.permutation import permutation_test
+
+HERE = Path(__file__).parent
+LEVEL = 0.05
+OURS = "mixture"
+MOST_JOBS = 2
+
+
+class Replicate(NamedTuple):
+    """One log: its truth, the exact p-value, seconds for p and our estimate, and (estimate, low, high) by method."""
+
+    size: float
+    tvd: float
+    pvalue: float
+    seconds: float
+    found: dict[str, tuple[float, float, float]]
+
+
+class Summary(NamedTuple):
+    """One method in one cell. `worst` is the largest |bias| at any one size; `coverage` NaN where no interval."""
+
+    cell: Cell
+    method: str
+    bias: float
+    worst: float
+    rmse: float
+    coverage: float
+    width: float
+
+
+def replicate(cell: Cell, number: int, seed: int) -> Replicate:
+    """Draw one log and put every method to it."""
+    log = draw(cell, number, seed)
+    rng = np.random.default_rng((seed, number, 1))
+    start = time.perf_counter()
+    pvalue = permutation_test(log.treated, log.control, rng=rng).pvalue
+    found, seconds = {}, 0.0
+    for method in (OURS, *(name for name in METHODS if name != OURS)):
+        result = corrected_tvd(log.treated, log.control, pvalue=pvalue, method=method, rng=rng)
+        found[method] = (result.estimate, result.ci_low, result.ci_high)
+        seconds = seconds or time.perf_counter() - start
+    return Replicate(log.size, log.tvd, pvalue, seconds, found)
+
+
+def run_cell(cell: Cell, n_replicates: int, seed: int) -> list[Replicate]:
+    """Draw all of a cell's logs."""
+    return [replicate(cell, number, seed) for number in range(n_replicates)]
+
+
+def summarise(cell: Cell, replicates: list[Replicate]) -> list[Summary]:
+    """Return one summary a method."""
+    truth, size = (np.array([getattr(r, name) for r in replicates]) for name in ("tvd", "size"))
+    rows = []
+    for method in METHODS:
+        estimate, low, high = np.array([r.found[method] for r in replicates]).T
+        error = estimate - truth
+        covered = (low <= truth + 1e-12) & (truth <= high + 1e-12)
+        rows.append(
+            Summary(
+                cell,
+                method,
+                bias=error.mean(),
+                worst=max(abs(error[size == s].mean()) for s in np.unique(size)),
+                rmse=np.sqrt((error**2).mean()),
+                coverage=np.nan if np.isnan(low).any() else covered.mean(),
+                width=(high - low).mean(),
+            )
+        )
+    return rows
+
+
+# The page.
+
+
+def name(cell: Cell) -> str:
+    """Return a cell's name, which `--cells` matches."""
+    return f"{cell.drift}-K{cell.n_answers}-n{cell.n_trials}-P{cell.n_personas}"
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [list(header), *map(list, rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def corrections_table(summaries: list[Summary]) -> str:
+    """Return bias / RMSE of every method, a row a cell; the smallest RMSE is bold."""
+    rows = []
+    for cell, group in groupby(summaries, key=lambda s: s.cell):
+        of_cell = list(group)
+        least = min(s.rmse for s in of_cell)
+        shown = [f"{s.bias:+.3f} / {s.rmse:.3f}" for s in of_cell]
+        rows.append([name(cell), *(f"**{x}**" if s.rmse == least else x for s, x in zip(of_cell, shown, strict=True))])
+    return table(["cell", *METHODS], rows)
+
+
+def intervals_table(summaries: list[Summary], rejected: dict[Cell, float]) -> str:
+    """Return coverage of each interval, our width and worst bias, and how often the exact test rejects."""
+    rows = []
+    for cell, group in groupby(summaries, key=lambda s: s.cell):
+        of_cell = {s.method: s for s in group}
+        ours = of_cell[OURS]
+        rows.append(
+            [
+                name(cell),
+                *(f"{of_cell[m].coverage:.3f}" for m in METHODS),
+                f"{ours.width:.3f}",
+                f"{ours.worst:.3f}",
+                f"{rejected[cell]:.3f}",
+            ]
+        )
+    columns = [*(f"{m} covers" for m in METHODS), "mixture width", "mixture worst bias", "test rejects"]
+    return table(["cell", *columns], rows)
+
+
+def targets(summaries: list[Summary]) -> str:
+    """Return what was aimed at, in how many cells it was reached, and the cells that miss it."""
+    ours = {s.cell: s for s in summaries if s.method == OURS}
+    best_other = {cell: min(s.rmse for s in summaries if s.cell == cell and s.method != OURS) for cell in ours}
+    large = [s for s in ours.values() if s.cell.n_personas == 100]
+    small = [s for s in ours.values() if s.cell.n_personas == 10]
+    checks = [
+        ("|bias| <= .02, 30 trials x 100 personas", [(s.cell, abs(s.bias) <= 0.02) for s in large if is_long(s)]),
+        ("RMSE <= .03, 30 trials x 100 personas", [(s.cell, s.rmse <= 0.03) for s in large if is_long(s)]),
+        ("|bias| <= .05, 5 trials x 100 personas", [(s.cell, abs(s.bias) <= 0.05) for s in large if is_short(s)]),
+        ("coverage >= .93, 100 personas", [(s.cell, s.coverage >= 0.93) for s in large]),
+        ("coverage >= .90, 10 personas", [(s.cell, s.coverage >= 0.90) for s in small]),
+        ("RMSE no worse than every other correction", [(s.cell, s.rmse <= best_other[s.cell]) for s in ours.values()]),
+    ]
+    rows = [
+        [aim, f"{sum(ok for _, ok in held)} of {len(held)}", ", ".join(name(c) for c, ok in held if not ok)]
+        for aim, held in checks
+        if held
+    ]
+    return table(["aim", "cells", "cells that miss it"], rows)
+
+
+def is_long(summary: Summary) -> bool:
+    """Tell whether a cell has 30 trials an arm."""
+    return summary.cell.n_trials == 30
+
+
+def is_short(summary: Summary) -> bool:
+    """Tell whether a cell has 5 trials an arm."""
+    return summary.cell.n_trials == 5
+
+
+def page(results: dict[Cell, list[Replicate]], *, n_replicates: int, seed: int, date: str) -> str:
+    """Return the whole page."""
+    summaries = [s for cell, replicates in results.items() for s in summarise(cell, replicates)]
+    rejected = {c: float(np.mean([r.pvalue <= LEVEL for r in found])) for c, found in results.items()}
+    seconds = [r.seconds for found in results.values() for r in found]
+    error = np.sqrt(0.95 * 0.05 / n_replicates)
+    sizes = "; ".join(f"{kind} {', '.join(map(str, values))}" for kind, values in SIZES.items())
+    return "\n\n".join(
+        [
+            f"Commit {commit()}, seed {seed}, {n_replicates} replicates a cell, {date}. A coverage of .95 has a "
+            f"simulation error of {error:.3f}. Exact p, estimate and interval took {np.mean(seconds):.2f} s on "
+            f"average, {max(seconds):.2f} s at most.",
+            f"A cell is drift-Kanswers-ntrials an arm-Ppersonas. Mean distances aimed at, in turn: {sizes}.",
+            "### Targets",
+            targets(summaries),
+            "### Bias / RMSE",
+            corrections_table(summaries),
+            "### Coverage of nominal 95 % intervals, and the exact test at 5 % (type I error where drift is none)",
+            intervals_table(summaries, rejected),
+        ]
+    )
+
+
+def commit() -> str:
+    """Return the commit of the working tree, marked where it has changes."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)  # noqa: S603
+    return done.stdout.strip() or "unknown"
+
+
+def write(text: str) -> None:
+    """Put the page into the README, below the line that says it is made."""
+    readme = HERE / "README.md"
+    marker = "<!-- made by python -m benchmarks.validity --write -->"
+    head = readme.read_text(encoding="utf-8").split(marker)[0]
+    readme.write_text(f"{head}{marker}\n\n{text}\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Run the cells asked for and print or write the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.validity", description=__doc__)
+    parser.add_argument("--replicates", type=int, default=200, help="logs a cell (default 200)")
+    parser.add_argument("--cells", nargs="*", default=[""], help="parts of names, such as few-K10 or n30-P100")
+    parser.add_argument("--jobs", type=int, default=1, choices=range(1, MOST_JOBS + 1), help="processes")
+    parser.add_argument("--seed", type=int, default=20260605)
+    parser.add_argument("--date", default="date not given", help="written into the page")
+    parser.add_argument("--write", action="store_true", help="write the page into README.md")
+    asked = parser.parse_args()
+    chosen = [cell for cell in cells() if any(part in name(cell) for part in asked.cells)]
+    if not chosen:
+        parser.error(f"no cell's name holds any of {asked.cells}; they are like {name(cells()[0])}")
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        runs = {cell: pool.submit(run_cell, cell, asked.replicates, asked.seed) for cell in chosen}
+        results = {cell: run.result() for cell, run in runs.items()}
+    text = page(results, n_replicates=asked.replicates, seed=asked.seed, date=asked.date)
+    print(text)
+    if asked.write:
+        write(text)
+
+
+if __name__ == "__main__":
+    main()

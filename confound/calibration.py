@@ -1,0 +1,269 @@
+"""Distance of two arms from the persona mixture, calibrated so that logs drawn from it look like the one seen.
+
+1. Draw both arms' shares for all personas from the posterior, with doubt about the kinds' frequencies.
+2. Simulate a log from each draw. Its ``T``, the plug-in less its exact mean with no drift, should be the
+   observed one; the draw's distance is moved by the difference times the slope of distance on ``T``.
+3. Widen by the shapes that the likelihood allows (profile), and downwards towards ``T`` itself, whose mean
+   lies below the distance whatever the shape.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, ndtri
+
+from confound.mixture import KINDS, PersonaMixture, fit, mixing_weights
+
+__all__ = ["Calibrated", "calibrated", "draw_labels", "draw_shares"]
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+# Prior of the kinds other than none: sparse, worth one persona in all.
+SHAPE_PRIOR = 1.0
+# Prior of the proportion of personas that drift at all: exactly none, all, or any on the logit scale.
+DRIFTING = np.concatenate([[0.0], 1 / (1 + np.exp(-np.linspace(-4.5, 4.5, 19))), [1.0]])
+PRIOR_NOBODY, PRIOR_EVERYBODY = 0.35, 0.1
+# Gibbs sampler: chains, sweeps left out, sweeps kept (one in five).
+CHAINS, BURN_IN, KEPT, THIN = 50, 15, 6, 5
+# Factors by which drift is scaled to find the slope of distance on T, the draws used, and the largest slope:
+# where drift is hardly seen T is flat and the slope would carry noise only.
+SCALES = (0.75, 1.3)
+SCALED_DRAWS = 80
+LARGEST_SLOPE = 3.0
+# Twice this is the fall of the log likelihood, per squared normal quantile, within which a shape is allowed:
+# 4 for 95 %, the quantile of a chi squared with 3 to 4 degrees of freedom, as many as a shape seems to have.
+PROFILE_FALL = 1.04
+# Penalties of distance, per persona, with which extreme shapes are found, and EM steps for each.
+PENALTIES = np.concatenate([-np.geomspace(100, 0.5, 12), [0.0], np.geomspace(0.5, 100, 12)])
+PROFILE_STEPS = 80
+# How far the lower end is moved towards what T alone allows. Chosen by simulation with few personas drifting
+# strongly, where the likelihood leaves too little room below.
+TOWARDS_LOWER_BOUND = 0.3
+TINY = float(np.finfo(np.float64).tiny)
+# Draws of all personas' shares, and the numbers held at once by them.
+DRAWS_LIMIT = 6_000_000
+
+
+class Calibrated(NamedTuple):
+    """Mean distance over personas, with the ends of its interval before the exact test has its say."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+class _Excess(NamedTuple):
+    """What is needed for T: the arms' sizes (P, 1), and the null mean of an answer by its margin."""
+
+    n_treated: IntArray
+    n_control: IntArray
+    offsets: IntArray
+    null_means: FloatArray
+
+    def of(self, treated: IntArray, control: IntArray) -> FloatArray:
+        """Return T of logs of shape (..., P, K)."""
+        distance = 0.5 * np.abs(treated / self.n_treated - control / self.n_control)
+        return np.asarray((distance - self.null_means[self.offsets + treated + control]).sum(axis=-1).mean(axis=-1))
+
+
+def calibrated(treated: IntArray, control: IntArray, *, confidence: float, rng: np.random.Generator) -> Calibrated:
+    """Estimate the distance averaged over personas, and its interval.
+
+    Parameters
+    ----------
+    treated, control : ndarray of int, shape (personas, answers)
+        Counts; each persona has an answer in each arm, at least two answers, each given.
+    confidence : float
+        In (0, 1).
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Calibrated
+        ``0 <= low <= estimate <= high <= 1``.
+    """
+    mixture = fit(treated, control, rng)
+    labels = draw_labels(mixture.likelihoods, rng)
+    n_draws = int(np.clip(DRAWS_LIMIT // treated.size, 50, len(labels)))
+    shares = draw_shares(mixture, labels[-n_draws:], rng)
+    distances, (observed, spread) = _moved_distances(treated, control, shares, rng)
+    quantile = float(ndtri((1 + confidence) / 2))
+    lowest, likeliest, highest = _allowed_distances(mixture, quantile, rng)
+    estimate, noise = float(distances.mean()), quantile * float(distances.std())
+    low = estimate - float(np.hypot(noise, max(estimate - lowest, likeliest - lowest)))
+    low += TOWARDS_LOWER_BOUND * min(0.0, observed - quantile * spread - low)
+    high = estimate + float(np.hypot(noise, max(highest - estimate, highest - likeliest)))
+    estimate = min(max(estimate, 0.0), 1.0)
+    return Calibrated(estimate, min(max(low, 0.0), estimate), max(min(high, 1.0), estimate))
+
+
+def _moved_distances(
+    treated: IntArray, control: IntArray, shares: tuple[FloatArray, FloatArray], rng: np.random.Generator
+) -> tuple[FloatArray, tuple[float, float]]:
+    """Return the draws' distances, calibrated, and T observed with its standard deviation."""
+    excess = _excess(treated.sum(axis=1), control.sum(axis=1))
+    n_treated, n_control = excess.n_treated[:, 0], excess.n_control[:, 0]
+    treated_shares, control_shares = shares
+    distances = _distances(treated_shares, control_shares)
+    simulated_control = _simulated(n_control, control_shares, rng)
+    simulated = excess.of(_simulated(n_treated, treated_shares, rng), simulated_control)
+    observed = float(excess.of(treated, control))
+    drifting = np.flatnonzero(distances > 0)
+    if drifting.size:
+        some = drifting[:SCALED_DRAWS]
+        at = []
+        for scale in SCALES:
+            scaled = np.maximum(0.0, control_shares[some] + scale * (treated_shares[some] - control_shares[some]))
+            scaled /= scaled.sum(axis=-1, keepdims=True)
+            log = _simulated(n_treated, scaled, rng)
+            at.append((_distances(scaled, control_shares[some]).mean(), excess.of(log, simulated_control[some]).mean()))
+        (low, t_low), (high, t_high) = at
+        slope = LARGEST_SLOPE if t_high <= t_low else min(LARGEST_SLOPE, (high - low) / (t_high - t_low))
+        moved = distances[drifting] + slope * (observed - simulated[drifting])
+        distances[drifting] = np.clip(moved, 0.0, 1.0)
+    return distances, (observed, float(simulated.std()))
+
+
+def _distances(treated: FloatArray, control: FloatArray) -> FloatArray:
+    return np.asarray(0.5 * np.abs(treated - control).sum(axis=-1).mean(axis=-1))
+
+
+def _simulated(sizes: IntArray, shares: FloatArray, rng: np.random.Generator) -> IntArray:
+    return rng.multinomial(sizes, shares / shares.sum(axis=-1, keepdims=True))
+
+
+def _excess(n_treated: IntArray, n_control: IntArray) -> _Excess:
+    sizes, which = np.unique(np.column_stack([n_treated, n_control]), axis=0, return_inverse=True)
+    tables = [_null_means(int(n1), int(n0)) for n1, n0 in sizes]
+    starts = np.cumsum([0, *(len(table) for table in tables[:-1])])
+    offsets = starts[which.ravel()]
+    return _Excess(n_treated[:, None], n_control[:, None], offsets[:, None], np.concatenate(tables))
+
+
+def _null_means(n1: int, n0: int) -> FloatArray:
+    """Return half the expected difference of an answer's shares with no drift, by how often it was given in all.
+
+    The closed form of `confound.tvd.null_mean`, for every margin at once.
+    """
+    margin = np.arange(n1 + n0 + 1)
+    above = margin * n1 // (n1 + n0) + 1
+    possible = above <= np.minimum(margin, n1)
+    above = np.where(possible, above, np.maximum(0, margin - n0))
+    log_mass = _log_choose(n1, above) + _log_choose(n0, margin - above) - _log_choose(n1 + n0, margin)
+    return np.asarray(np.where(possible, above * (n0 - margin + above) * np.exp(log_mass) / (n1 * n0), 0.0))
+
+
+def _log_choose(n: int, k: IntArray) -> FloatArray:
+    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
+
+
+def _allowed_distances(
+    mixture: PersonaMixture, quantile: float, rng: np.random.Generator
+) -> tuple[float, float, float]:
+    """Return the mean distance of the lowest shape that is allowed, of the likeliest and of the highest."""
+    distances = mean_distances(mixture, rng)
+    tilted = mixture.likelihoods * np.exp(-PENALTIES[:, None, None] * distances)
+    n_personas, n_kinds = distances.shape
+    weights = np.full((len(PENALTIES), 1, n_kinds), 1.0 / n_kinds)
+    for _ in range(PROFILE_STEPS):
+        scale = 1.0 / (tilted @ weights.transpose(0, 2, 1))
+        weights = weights * (scale.transpose(0, 2, 1) @ tilted) / n_personas
+    joint = weights * mixture.likelihoods
+    total = joint.sum(axis=2)
+    log_likelihood = np.log(total).sum(axis=1)
+    mean = ((joint * distances).sum(axis=2) / total).mean(axis=1)
+    allowed = log_likelihood >= log_likelihood.max() - PROFILE_FALL * quantile**2
+    best = mean[log_likelihood.argmax()]
+    return float(mean[allowed].min()), float(best), float(mean[allowed].max())
+
+
+def draw_labels(likelihoods: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Draw every persona's kind from the posterior, doubt about how common the kinds are included.
+
+    Parameters
+    ----------
+    likelihoods : ndarray, shape (P, J)
+        The first kind is no drift.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of int, shape (draws, P)
+        Kinds, in 0..J-1.
+
+    Notes
+    -----
+    Gibbs sampling by turns of the proportion of personas that drift (on a grid, kinds summed out), their
+    kinds, and how common each is among those that drift.
+    """
+    n_personas, n_kinds = likelihoods.shape
+    none, drifting = likelihoods[:, 0], np.ascontiguousarray(likelihoods[:, 1:].T)
+    prior = np.full(n_kinds - 1, SHAPE_PRIOR / (n_kinds - 1))
+    log_prior = np.log(_drifting_prior())[:, None]
+    weights = np.tile(mixing_weights(likelihoods[:, 1:] + TINY, prior + 0.3), (CHAINS, 1))
+    chain = np.arange(CHAINS)[:, None]
+    kept = []
+    for sweep in range(BURN_IN + KEPT * THIN):
+        mixed = (1 - DRIFTING)[:, None, None] * none + DRIFTING[:, None, None] * (weights @ drifting)
+        log_posterior = np.log(np.maximum(mixed, TINY)).sum(axis=2) + log_prior
+        share = DRIFTING[(log_posterior + rng.gumbel(size=log_posterior.shape)).argmax(axis=0)]
+        every = np.column_stack([1 - share, share[:, None] * weights])
+        cumulative = np.cumsum(every[:, None, :] * likelihoods, axis=2)
+        at = rng.random((CHAINS, n_personas, 1)) * cumulative[..., -1:]
+        labels = np.minimum((cumulative <= at).sum(axis=2), n_kinds - 1)
+        if sweep >= BURN_IN and (sweep - BURN_IN) % THIN == THIN - 1:
+            kept.append(labels)
+        counts = np.bincount((chain * n_kinds + labels).ravel(), minlength=CHAINS * n_kinds)
+        gammas = rng.standard_gamma(counts.reshape(CHAINS, n_kinds)[:, 1:] + prior) + TINY
+        weights = gammas / gammas.sum(axis=1, keepdims=True)
+    return np.concatenate(kept)
+
+
+def _drifting_prior() -> FloatArray:
+    between = len(DRIFTING) - 2
+    some = (1 - PRIOR_NOBODY - PRIOR_EVERYBODY) / between
+    return np.concatenate([[PRIOR_NOBODY], np.full(between, some), [PRIOR_EVERYBODY]])
+
+
+def draw_shares(mixture: PersonaMixture, labels: IntArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Draw both arms' shares of personas whose kinds are known.
+
+    Parameters
+    ----------
+    mixture : PersonaMixture
+    labels : ndarray of int, shape (D, P)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    treated, control : ndarray, shape (D, P, K)
+    """
+    n_kinds, n_personas, n_draws = mixture.weights.shape
+    cumulative = np.cumsum(mixture.weights, axis=2)
+    cumulative /= cumulative[..., -1:]
+    # One search over all rows at once: the cumulative weights of row r lie in (r, r + 1].
+    rising = (cumulative + np.arange(n_kinds * n_personas).reshape(n_kinds, n_personas, 1)).ravel()
+    row = labels * n_personas + np.arange(n_personas)
+    drawn = np.clip(np.searchsorted(rising, row + rng.random(labels.shape)) - row * n_draws, 0, n_draws - 1)
+    persona = np.broadcast_to(np.arange(n_personas), labels.shape)
+    control = mixture.shares[persona, drawn]
+    treated = control.copy()
+    for j, kind in enumerate(KINDS[1:], start=1):
+        here = labels == j
+        shares = mixture.centres[kind.centre][persona[here], drawn[here]]
+        if np.isfinite(kind.precision):
+            gammas = rng.standard_gamma(kind.precision * shares + mixture.treated[persona[here]])
+            shares = gammas / gammas.sum(axis=-1, keepdims=True)
+        treated[here] = shares
+    return treated, control
+
+
+def mean_distances(mixture: PersonaMixture, rng: np.random.Generator, *, n_draws: int = 12) -> FloatArray:
+    """Return each persona's expected distance under each kind, shape (P, J), in [0, 1], from `n_draws` draws."""
+    n_kinds, n_personas, _ = mixture.weights.shape
+    labels = np.repeat(np.arange(n_kinds), n_draws)[:, None] + np.zeros(n_personas, dtype=np.int64)
+    treated, control = draw_shares(mixture, labels, rng)
+    distances = 0.5 * np.abs(treated - control).sum(axis=2)
+    return np.asarray(distances.reshape(n_kinds, n_draws, n_personas).mean(axis=1).T)
