@@ -12,6 +12,7 @@ import confound
 from confound import checks, comparisons, estimates, multiplicity, pooled, responses, verdict
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
+from confound.correction import DEFAULT
 from confound.counts import group
 from confound.errors import InputError
 from confound.notes import Note
@@ -74,6 +75,7 @@ def analyze(
     bins: Mapping[str, int] | None = None,
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
+    correction: str = DEFAULT,
     confidence: float = 0.95,
     seed: int = 0,
     skip: Sequence[str] = (),
@@ -105,6 +107,8 @@ def analyze(
         YAML files that give roles, options and values of questions.
     design : {"within", "between"}, optional
         By default within where at least half of the personas are in both arms, else between; for each contrast.
+    correction : {"mixture", "plugin", "null", "jackknife", "bootstrap", "folded", "npmle"}
+        How the plug-in distance is corrected, see `confound.correction.corrected_tvd`.
     confidence : float
         Of the intervals, in (0, 1).
     seed : int
@@ -134,6 +138,7 @@ def analyze(
         bins=bins,
         study_file=study_file,
         design=design,
+        correction=correction,
         confidence=confidence,
         seed=seed,
     )
@@ -172,10 +177,14 @@ def _contrast_rows(
     effects: list[dict[str, Any]] = []
     for contrast in track(prepared.contrasts):
         if contrast.cell.role == "negative_control" and "drift" not in skip:
-            drift.append(estimates.drift_row(contrast, seed=settings.seed, confidence=settings.confidence))
+            drift.append(_drift_row(contrast, settings))
         if contrast.cell.role == "outcome" and "effects" not in skip:
             effects += estimates.effect_rows(contrast, confidence=settings.confidence)
     return drift, effects
+
+
+def _drift_row(contrast: Contrast, settings: Settings) -> dict[str, Any]:
+    return estimates.drift_row(contrast, seed=settings.seed, confidence=settings.confidence, method=settings.correction)
 
 
 def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], *, seed: int) -> list[dict[str, Any]]:
@@ -229,6 +238,7 @@ def _settings(
     bins: Mapping[str, int] | None = None,
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
+    correction: str = DEFAULT,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> tuple[Settings, dict[str, Any]]:
@@ -245,6 +255,7 @@ def _settings(
         control=from_files + asked,
         questions=questions,
         design=design,
+        correction=correction,
         confidence=confidence,
         seed=seed,
         placebo={label(arm) or arm: label(original) or original for arm, original in (placebo or {}).items()},
@@ -259,6 +270,7 @@ def _settings(
         "bins": dict(settings.bins),
         "study_file": [str(path) for path in study_file],
         "design": design,
+        "correction": correction,
         "confidence": confidence,
         "seed": seed,
     }

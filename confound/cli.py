@@ -138,6 +138,9 @@ def main() -> None:
 @click.option(
     "--out", default="confound-out", show_default=True, type=click.Path(path_type=Path), help="Folder for results."
 )
+@click.option(
+    "--correction", default="mixture", show_default=True, help="Of the distance: plugin, null, jackknife, ..."
+)
 @click.option("--seed", default=0, show_default=True, help="Of tests that cannot be exact.")
 @click.option("--confidence", default=0.95, show_default=True, help="Of the intervals.")
 @click.option(

@@ -20,6 +20,7 @@ __all__ = ["METHODS", "CorrectedTvd", "corrected_tvd"]
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
+DEFAULT = "mixture"
 METHODS = ("plugin", "null", "jackknife", "bootstrap", "folded", "npmle", "mixture")
 BOOTSTRAP_DRAWS = 200
 # Grid points an axis of the mixing distribution, evenly spaced in arcsine of the root, and EM steps.
@@ -54,7 +55,7 @@ def corrected_tvd(
     control: ArrayLike,
     *,
     pvalue: float,
-    method: str = "mixture",
+    method: str = DEFAULT,
     confidence: float = 0.95,
     rng: np.random.Generator,
 ) -> CorrectedTvd:

@@ -8,7 +8,7 @@ from zlib import crc32
 import numpy as np
 from scipy import stats
 
-from confound import cmh, decomposition, effects, permutation, power, tvd
+from confound import cmh, correction, decomposition, effects, permutation, power, tvd
 from confound.contrasts import Contrast, Side
 from confound.counts import IntArray
 from confound.scales import MAX_LEVELS, FloatArray, Scale
@@ -30,7 +30,7 @@ def keyed_rng(place: Mapping[str, Any], seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, crc32("\0".join(map(str, place.values())).encode())])
 
 
-def drift_row(contrast: Contrast, *, seed: int, confidence: float) -> dict[str, Any]:
+def drift_row(contrast: Contrast, *, seed: int, confidence: float, method: str = correction.DEFAULT) -> dict[str, Any]:
     """Measure and test the drift of one negative control; Unknown counts as an answer.
 
     Null hypothesis: within each persona (within) or over all personas (between), answers are exchangeable between arms.
@@ -40,13 +40,16 @@ def drift_row(contrast: Contrast, *, seed: int, confidence: float) -> dict[str, 
     contrast : Contrast
         Of a negative control.
     seed : int
-        Of tests that cannot be exact.
+        Of tests that cannot be exact, and of the corrected distance's simulations.
     confidence : float
         Of the intervals, in (0, 1).
+    method : str
+        One of `confound.correction.METHODS`.
     """
     place = _place(contrast)
     treated, control = contrast.treated, contrast.control
     measured = _within if contrast.design == "within" else _between
+    found = measured(treated.answers, control.answers, rng=keyed_rng(place, seed), confidence=confidence)
     return {
         **place,
         "design": contrast.design,
@@ -56,7 +59,8 @@ def drift_row(contrast: Contrast, *, seed: int, confidence: float) -> dict[str, 
         "n_categories": int(((treated.answers.sum(axis=0) + control.answers.sum(axis=0)) > 0).sum()),
         "unknown_control": control.n_unknown,
         "unknown_treated": treated.n_unknown,
-        **measured(treated.answers, control.answers, rng=keyed_rng(place, seed), confidence=confidence),
+        **found,
+        **_corrected(contrast, found["pvalue"], method=method, confidence=confidence, rng=keyed_rng(place, seed)),
         "detectable_tvd": _detectable(contrast, keyed_rng(place, seed)),
         "left_out": contrast.left_out,
     }
@@ -84,6 +88,29 @@ def _between(treated: IntArray, control: IntArray, *, rng: np.random.Generator, 
         "tvd_population_null": test.null_mean,
         **_squared(tvd.l2_squared_between(treated, control, confidence=confidence)),
     }
+
+
+def _corrected(
+    contrast: Contrast, pvalue: float, *, method: str, confidence: float, rng: np.random.Generator
+) -> dict[str, float]:
+    """Estimate the corrected distance where answers allow it.
+
+    Within subjects from personas with two answers or more an arm; between subjects, where every persona gave one
+    answer, as the distance of two samples. Else not a number.
+    """
+    treated, control = contrast.treated.answers, contrast.control.answers
+    sizes = treated.sum(axis=1), control.sum(axis=1)
+    if contrast.design == "within":
+        used = (sizes[0] > 1) & (sizes[1] > 1)
+        treated, control = treated[used], control[used]
+    elif all((n == 1).all() for n in sizes):
+        treated, control = (side.sum(axis=0, keepdims=True) for side in (treated, control))
+    else:
+        treated = treated[:0]
+    if not len(treated):
+        return dict.fromkeys(("tvd", "ci_low", "ci_high"), np.nan)
+    result = correction.corrected_tvd(treated, control, pvalue=pvalue, method=method, confidence=confidence, rng=rng)
+    return {"tvd": result.estimate, "ci_low": result.ci_low, "ci_high": result.ci_high}
 
 
 def _detectable(contrast: Contrast, rng: np.random.Generator) -> float:

@@ -14,7 +14,7 @@ from confound.scales import FloatArray
 
 ALL_CONTROLS = "(all)"
 ALL_ARMS = "(all arms)"
-AVERAGED = ("tvd_plugin", "tvd_null", "tvd_population", "tvd_population_null", "l2_squared")
+AVERAGED = ("tvd_plugin", "tvd_null", "tvd", "tvd_population", "tvd_population_null", "l2_squared")
 SUMMED = ("n_control", "n_treated", "unknown_control", "unknown_treated")
 
 

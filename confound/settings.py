@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from confound.correction import DEFAULT, METHODS
 from confound.errors import InputError
 from confound.responses import ROLES
 from confound.scales import canonical
@@ -63,6 +64,8 @@ class Settings:
         Arm -> the arm that it rewords.
     reference : str or None
         Model that the others' drift is held against.
+    correction : str
+        One of `confound.correction.METHODS`.
     """
 
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -75,10 +78,13 @@ class Settings:
     seed: int = 0
     placebo: Mapping[str, str] = field(default_factory=dict)
     reference: str | None = None
+    correction: str = DEFAULT
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:
             raise InputError(f"confidence must lie between 0 and 1, such as 0.95, but got {self.confidence}")
+        if self.correction not in METHODS:
+            raise InputError(f"--correction {self.correction}: no such correction. There are {', '.join(METHODS)}")
         if self.seed < 0:
             raise InputError(f"the seed must not be negative, but got {self.seed}")
         if self.design is not None and self.design not in get_args(Design):

@@ -16,7 +16,7 @@ from confound.verdict import main_rows
 WIDTH = 100
 ROWS = 20
 _PLACE = ["study", "model", "iteration", "contrast", "question"]
-_DRIFT = [*_PLACE, "design", "n_personas", "tvd_plugin", "tvd_null", "pvalue", "pvalue_holm", "pvalue_common"]
+_DRIFT = [*_PLACE, "design", "n_personas", "tvd", "ci_low", "ci_high", "pvalue", "pvalue_holm", "pvalue_common"]
 _EFFECTS = [*_PLACE, "level", "n_personas", "mean_control", "mean_treated", "estimate", "ci_low", "ci_high", "pvalue"]
 
 

@@ -86,7 +86,8 @@ def _finding(
         rows = drift[drift["iteration"] == iteration]
         surest = standing(rows)
         drifts = bool(len(surest))
-        points += _drift_points(rows, surest, f"At iteration {iteration}, " if len(iterations) > 1 else "")
+        when = f"At iteration {iteration}, " if len(iterations) > 1 else ""
+        points += _drift_points(rows, surest, when, confidence)
     points += _comparison_points(comparisons, confidence)
     points += _effect_points(effects, confidence)
     points += _part_points(decomposition, confidence)
@@ -121,7 +122,7 @@ def _headline(drifts: bool | None, iterations: list[int], *, has_effects: bool) 
     return f"the users drift{when}. The arms hold different people" + (f", so {what}." if has_effects else ".")
 
 
-def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str) -> Iterator[str]:
+def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str, confidence: float) -> Iterator[str]:
     several = len(rows[["study", "contrast"]].drop_duplicates()) > 1
     by_distance, by_direction = ((rows[test] < LEVEL).sum() for test in TESTS)
     n, chance = len(rows), f"{LEVEL * len(rows):.2g}"
@@ -134,10 +135,8 @@ def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str) -> Iterat
     if surest.empty and not np.isnan(findable):
         yield f"{when}80 % power to find a drift of {findable:.2f} by distance (median over the controls)."
     for row in surest.head(SHOWN).to_dict("records"):
-        measured = (
-            f"distance {row['tvd_plugin']:.2f}, {row['tvd_null']:.2f} expected with no drift, {_p(row['pvalue'])}"
-        )
-        yield f"{_where(row, several=several)}: {measured}; common direction {_p(row['pvalue_common'])}."
+        measured = f"{_drift(row, confidence)}, {_p(row['pvalue'])}; common direction {_p(row['pvalue_common'])}"
+        yield f"{_where(row, several=several)}: {measured}."
     if len(surest) > SHOWN:
         yield f"and {len(surest) - SHOWN} more controls."
     rest = rows[(rows[list(TESTS)] < LEVEL).any(axis=1)].drop(surest.index)
@@ -189,6 +188,15 @@ def _estimate(row: Mapping[Hashable, Any], confidence: float) -> str:
 
 def _standing(n: int) -> str:
     return "none stands" if n == 0 else "1 control stands" if n == 1 else f"{n} controls stand"
+
+
+def _drift(row: Mapping[Hashable, Any], confidence: float) -> str:
+    """Say how far apart the arms are: corrected if it can be, else as seen beside what chance alone makes."""
+    if pd.isna(row["tvd"]):
+        return f"distance {row['tvd_plugin']:.2f}, {row['tvd_null']:.2f} expected with no drift"
+    if pd.isna(row["ci_low"]):
+        return f"drift {row['tvd']:.2f}"
+    return f"drift {row['tvd']:.2f} ({confidence * 100:g} % interval {row['ci_low']:.2f} to {row['ci_high']:.2f})"
 
 
 def _where(row: Mapping[Hashable, Any], *, several: bool) -> str:

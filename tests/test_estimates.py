@@ -128,3 +128,31 @@ def test_between_with_several_answers_permutes_personas() -> None:
     row = confound.analyze(rows, negative_control=["q"]).drift.iloc[0]
     assert (row["design"], row["tvd_plugin"], row["test"]) == ("between", 1.0, "monte carlo")
     assert row["pvalue"] == pytest.approx(2 / 20, abs=0.02)  # 2 of the 20 ways to split 6 personas are as far apart
+
+
+def test_drift_is_corrected_as_asked() -> None:
+    """The corrected distance is that of `--correction`, with an interval that starts at 0 where nothing is rejected."""
+    rng = np.random.default_rng(8)
+    index = pd.MultiIndex.from_product(
+        [range(20), ["control", "treated"], range(10)], names=["persona", "arm", "trial"]
+    )
+    frame = index.to_frame(index=False).assign(question="q")
+    frame["response"] = rng.choice(["x", "y", "z"], len(frame))
+    rows = {
+        method: confound.analyze(frame, negative_control=["q"], correction=method).drift.iloc[0]
+        for method in ("mixture", "plugin", "null")
+    }
+    assert rows["plugin"]["tvd"] == pytest.approx(rows["plugin"]["tvd_plugin"])
+    assert rows["null"]["tvd"] == pytest.approx(max(0, rows["null"]["tvd_plugin"] - rows["null"]["tvd_null"]))
+    assert rows["mixture"]["pvalue"] > 0.05
+    assert 0 == rows["mixture"]["ci_low"] <= rows["mixture"]["tvd"] <= rows["mixture"]["ci_high"]
+    assert rows["mixture"]["tvd"] < rows["mixture"]["tvd_plugin"]
+
+
+def test_one_trial_an_arm_has_no_corrected_distance() -> None:
+    """Within subjects a persona's distance cannot be told from single answers; the row says so by leaving it out."""
+    rows = [(p, arm, "q", "xy"[(p + (arm == "b")) % 2]) for p in range(8) for arm in "ab"]
+    frame = pd.DataFrame(rows, columns=["persona", "arm", "question", "response"])
+    row = confound.analyze(frame, negative_control=["q"]).drift.iloc[0]
+    assert row["design"] == "within"
+    assert np.isnan(row["tvd"])

@@ -20,6 +20,9 @@ def drift(pvalues: dict[str, float], *, model: str = "m", iteration: int = 0) ->
             "question": question,
             "tvd_plugin": 0.25,
             "tvd_null": 0.1,
+            "tvd": 0.18,
+            "ci_low": 0.05,
+            "ci_high": 0.26,
             "pvalue": p,
             "pvalue_common": p,
             "detectable_tvd": 0.08,
@@ -43,7 +46,7 @@ def test_drift_is_named_with_its_evidence() -> None:
             "2 of 3 negative controls have p < .05 by distance and 2 by common direction, where chance gives 0.15; "
             "1 control stands after Holm's correction over all 6 tests."
         ),
-        "party: distance 0.25, 0.10 expected with no drift, p = 0.0010; common direction p = 0.0010.",
+        "party: drift 0.18 (95 % interval 0.05 to 0.26), p = 0.0010; common direction p = 0.0010.",
         "Below .05 before correction only: race.",
     )
 
@@ -112,3 +115,10 @@ def test_verdict_agrees_with_the_truth_of_a_simulated_log(tmp_path) -> None:  # 
     drift_rows = confound.analyze(tmp_path / "run").drift
     called = set(verdict.standing(drift_rows)["question"])
     assert {"ideology", "party"} <= called <= {"ideology", "party", "race"}  # the others do not drift at all
+
+
+def test_drift_that_cannot_be_corrected_is_shown_beside_chance() -> None:
+    """Without a corrected distance the one seen stands beside what chance alone makes."""
+    rows = drift({"party": 0.001}).assign(tvd=np.nan, ci_low=np.nan, ci_high=np.nan)
+    (finding,) = verdict.findings(rows, NO_EFFECTS, *NOTHING_ELSE, 0.95)
+    assert "distance 0.25, 0.10 expected with no drift, p = 0.0010" in finding.points[1]
