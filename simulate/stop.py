@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from confound import permutation, tvd
 from confound.errors import InputError
 from simulate.backends.structural import keyed_generator
 from simulate.blocks import counts
@@ -79,11 +78,15 @@ def parse_rule(text: str) -> StopRule:
 
 def tvd_plugin(blocks: Sequence[Block], control: str) -> float:
     """Return the largest plug-in distance of a negative control between an arm and the control arm: biased upwards."""
+    from confound import tvd  # here and below: scipy.stats takes a second to import, and few runs have a rule
+
     return max(tvd.plugin(*pair) for pair in _pairs(blocks, control).values())
 
 
 def tvd_excess(blocks: Sequence[Block], control: str) -> float:
     """Return the largest plug-in distance less its exact mean with no drift: biased downwards where users drift."""
+    from confound import tvd
+
     return max(tvd.plugin(*pair) - tvd.null_mean(*pair) for pair in _pairs(blocks, control).values())
 
 
@@ -92,6 +95,8 @@ def pvalue(blocks: Sequence[Block], control: str) -> float:
 
     A large one says that no drift was found, not that there is none: with few trials it is large from the start.
     """
+    from confound import permutation
+
     pairs = _pairs(blocks, control)
     # Drawn from only where the exact law is too costly; the same at every resume.
     found = [

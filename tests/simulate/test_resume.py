@@ -263,34 +263,42 @@ COMMAND = "import sys; sys.argv[0] = 'confound'; from confound.cli import main; 
 @pytest.mark.slow
 def test_sigkill_at_twenty_random_moments(tmp_path: Path) -> None:
     """Killed by SIGKILL at 20 random moments and resumed each time, a run ends in the bytes of one never killed."""
-    sizes = ["--personas", "40", "--trials", "12"]
+    sizes = ["--personas", "30", "--trials", "12"]
 
     def start(folder: str, *options: str) -> subprocess.Popen[bytes]:
         command = ["simulate", "book_opinions", "--out", str(tmp_path / folder), *sizes, *options]
         program = [sys.executable, "-c", COMMAND, *command]
         return subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
 
+    whole = start("whole")
+    _await_writing(whole, tmp_path / "whole" / JOURNAL, 0)
     begun = time.monotonic()
-    assert start("whole").wait() == 0
+    assert whole.wait() == 0
     took = time.monotonic() - begun
     rng = np.random.default_rng(1)
-    kills, sizes_seen = 0, set()
+    journal, kills, sizes_seen = tmp_path / "run" / JOURNAL, 0, set()
     while kills < 20:
+        before = journal.stat().st_size if journal.exists() else 0
         running = start("run", "--resume")
+        _await_writing(running, journal, before)
         try:
-            running.wait(timeout=rng.uniform(0.2, 0.6) * took)
+            running.wait(timeout=rng.uniform(0, 0.5) * took)
         except subprocess.TimeoutExpired:
             running.send_signal(signal.SIGKILL)
             running.wait()
+            kills += 1
+            sizes_seen.add(journal.stat().st_size)
         else:
-            # It came to its end: kill it in another folder from the start.
+            # It came to its end: the kills that are left are for a new run.
             assert contents(tmp_path / "run") == contents(tmp_path / "whole")
             (tmp_path / "run").rename(tmp_path / f"finished{kills}")
-            continue
-        kills += 1
-        journal = tmp_path / "run" / JOURNAL
-        sizes_seen.add(journal.stat().st_size if journal.exists() else 0)
     assert start("run", "--resume").wait() == 0
     assert contents(tmp_path / "run") == contents(tmp_path / "whole")
-    assert len(sizes_seen) > 5
+    assert len(sizes_seen) > 5  # the moments fell at different stages
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted([*TABLES, JOURNAL, "manifest.json"])
+
+
+def _await_writing(process: subprocess.Popen[bytes], journal: Path, size: int) -> None:
+    """Wait until a process has started to write, or ended: Python's start is no moment to be killed at."""
+    while process.poll() is None and not (journal.exists() and journal.stat().st_size > size):
+        time.sleep(0.005)
