@@ -129,7 +129,7 @@ def intervals_table(summaries: list[Summary], rejected: dict[Cell, float]) -> st
     return table(["cell", *columns], rows)
 
 
-def losses(cell: Cell, replicates: list[Replicate]) -> dict[str, tuple[bool, bool]]:
+def losses(replicates: list[Replicate]) -> dict[str, tuple[bool, bool]]:
     """Tell by other method whether our RMSE is larger, and whether by more than two standard errors."""
     truth = np.array([r.tvd for r in replicates])
     square = {m: (np.array([r.found[m][0] for r in replicates]) - truth) ** 2 for m in METHODS}
@@ -144,7 +144,7 @@ def losses(cell: Cell, replicates: list[Replicate]) -> dict[str, tuple[bool, boo
 def targets(results: dict[Cell, list[Replicate]], summaries: list[Summary]) -> str:
     """Return what was aimed at, in how many cells it was reached, and the cells that miss it."""
     ours = {s.cell: s for s in summaries if s.method == OURS}
-    lost = {cell: losses(cell, found) for cell, found in results.items()}
+    lost = {cell: losses(found) for cell, found in results.items()}
     large = [s for s in ours.values() if s.cell.n_personas == 100]
     small = [s for s in ours.values() if s.cell.n_personas == 10]
     checks = [

@@ -70,7 +70,7 @@ def test_run_prints_the_truth_that_it_stores(tmp_path: Path) -> None:
     effect = json.loads((tmp_path / "run" / "truth.json").read_text())["contrasts"][0]["target"]["effect"]["gun_laws"]
     for part in ("observed", "cate", "asb", "sbt", "sbc"):
         assert f"{effect[part]:+.3f}" in done.stdout
-    assert f"Next: confound analyze {tmp_path / 'run'} --control plain" in done.stdout
+    assert f"Next: confound analyze {tmp_path / 'run'} --control control" in done.stdout
     assert done.stderr == ""
 
 
@@ -201,7 +201,7 @@ def test_paper_size(tmp_path: Path) -> None:
     assert finished.answers == 100 * 30 * 2 * (13 * 12 + 10)
     assert finished.truth is not None
     target = finished.truth["contrasts"][0]["target"]["effect"]["gun_laws"]
-    result = confound.analyze(tmp_path, control=["plain"])
+    result = confound.analyze(tmp_path, control=["control"])
     found = result.decomposition[result.decomposition["iteration"] == 13].set_index("quantity")
     for quantity in ("cate", "sbt", "sbc"):
         row = found.loc[quantity]

@@ -29,7 +29,7 @@ def adopted(study: Study, persona: Persona, iteration: int) -> Profile:
     """Return a profile with the first option of each confounder so far adopted."""
     profile = Profile(persona)
     for batch in study.batches[:iteration]:
-        first = [Adoption(name, study.questions[name].options[0], "plain", 1) for name in batch]
+        first = [Adoption(name, study.questions[name].options[0], "control", 1) for name in batch]
         profile = profile.next(first)
     return profile
 
@@ -77,17 +77,17 @@ def test_derived_numbers_hang_on_names_alone() -> None:
 
 def test_arms_take_turns_and_a_placebo_drifts_without_effect() -> None:
     """The control arm stays, others go up and down in turns; a placebo moves the users as its arm, not the outcome."""
-    arms = (Arm("plain"), Arm("up"), Arm("down"), Arm("sham", placebo_of="up"))
-    structure = structure_of(replace(small_study(), arms=arms, control="plain"))
+    arms = (Arm("control"), Arm("up"), Arm("down"), Arm("sham", placebo_of="up"))
+    structure = structure_of(replace(small_study(), arms=arms, control="control"))
     drift = dict(zip(structure.arms, structure.drift, strict=True))
-    assert not drift["plain"].any()
+    assert not drift["control"].any()
     assert np.array_equal(drift["down"], -drift["up"])
     assert np.array_equal(drift["sham"], drift["up"])
     outcome = structure.questions[0]
     means = dict(zip(structure.arms, outcome.probabilities @ np.array(outcome.option_values), strict=True))
-    assert (means["up"] > means["plain"]).all()
-    assert (means["down"] < means["plain"]).all()
-    assert np.array_equal(means["sham"], means["plain"])
+    assert (means["up"] > means["control"]).all()
+    assert (means["down"] < means["control"]).all()
+    assert np.array_equal(means["sham"], means["control"])
 
 
 def test_given_numbers_are_used() -> None:
@@ -103,7 +103,7 @@ def test_given_numbers_are_used() -> None:
         "drift_strength": 3,
         "refusal": {"leading": 0.25},
         "adherence": 0.5,
-        "answers": {"citizenship": rows, "gun_laws": {"leading": spread, "plain": spread}},
+        "answers": {"citizenship": rows, "gun_laws": {"leading": spread, "control": spread}},
     }
     structure = structure_of(replace(study, structure=given))
     assert (structure.classes, structure.spread, structure.drift_strength) == (("x", "y"), 0.1, 3.0)
@@ -121,7 +121,7 @@ def test_given_numbers_are_used() -> None:
     [
         ({"clases": 3}, "unknown key clases. Known are classes, base"),
         ({"answers": {"q": [[1.0]]}}, "unknown question q. Known are gun_laws"),
-        ({"drift": {"nowhere": [0, 0, 0, 0]}}, "unknown arm nowhere. Known are plain, leading"),
+        ({"drift": {"nowhere": [0, 0, 0, 0]}}, "unknown arm nowhere. Known are control, leading"),
         ({"refusal": {"nowhere": 0.1}}, "unknown arm nowhere"),
         ({"refusal": 1.5}, r"refusal must lie in \[0, 1\)"),
         ({"base": [0.0]}, r"base must have shape \(4,\)"),
@@ -153,15 +153,15 @@ def test_answers_agree_with_the_truth_given_what_was_adopted() -> None:
     (contrast,) = backend.truth([[Profile(persona)], [profile]])["contrasts"]
     before, level = contrast["iterations"]
     for question in study.questions.values():
-        found = {arm: shares(backend, profile, arm, question) for arm in ("plain", "leading")}
+        found = {arm: shares(backend, profile, arm, question) for arm in ("control", "leading")}
         if question.role == "outcome":
             values = np.array(question.values)
-            for arm, name in (("plain", "mean_control"), ("leading", "mean_treated")):
+            for arm, name in (("control", "mean_control"), ("leading", "mean_treated")):
                 known = found[arm][:-1] / found[arm][:-1].sum()
                 error = np.sqrt((known @ values**2 - (known @ values) ** 2) / TRIALS / 0.9)
                 assert abs(known @ values - level["effect"][question.id][name]) < 4.5 * error
         else:
-            distance = np.abs(found["leading"] - found["plain"]).sum() / 2
+            distance = np.abs(found["leading"] - found["control"]).sum() / 2
             assert abs(distance - level["drift"][question.id]["tvd"]) < 4.5 * np.sqrt(0.5 / TRIALS)
     assert level["effect"]["gun_laws"]["mean_control"] != pytest.approx(before["effect"]["gun_laws"]["mean_control"])
 
@@ -187,8 +187,8 @@ def test_retention_is_kept_as_often_as_adherence_says() -> None:
     backend, (persona,) = users(study, 1)
     profile = adopted(study, persona, 1)
     name = study.batches[0][0]
-    found = shares(backend, profile, "plain", retention_question(study.questions[name]))
-    plain = shares(backend, profile, "plain", study.questions[name])
+    found = shares(backend, profile, "control", retention_question(study.questions[name]))
+    plain = shares(backend, profile, "control", study.questions[name])
     assert abs(found[0] - (0.7 + 0.3 * plain[0])) < 4.5 * np.sqrt(0.5 / TRIALS)
 
 
@@ -199,7 +199,10 @@ def test_replies_do_not_depend_on_what_else_is_asked() -> None:
     questions = list(study.questions.values())
     trials = tuple(range(1, 9))
     requests = [
-        Request(Profile(p), arm, trials, question=q) for p in people for arm in ("plain", "leading") for q in questions
+        Request(Profile(p), arm, trials, question=q)
+        for p in people
+        for arm in ("control", "leading")
+        for q in questions
     ]
     whole = {
         (r.request.profile.key, r.request.arm, r.request.question.id, r.trial): r.option
