@@ -27,6 +27,8 @@ SHAPE_PRIOR = 1.0
 # .02 where all do; with it by about .05 and .03.
 DRIFTING = np.concatenate([[0.0], expit(np.linspace(-4.5, 4.5, 19)), [1.0]])
 PRIOR_NOBODY, PRIOR_EVERYBODY = 0.4, 0.03
+# The same where there is one persona only, or one sample of many, and so no few nor many of them.
+PRIOR_NOBODY_OF_ONE = 0.25
 # Gibbs sampler: chains, sweeps left out, sweeps kept (one in five).
 CHAINS, BURN_IN, KEPT, THIN = 50, 15, 6, 5
 # Factors by which drift is scaled to find the slope of distance on T, the draws used, and the largest slope:
@@ -98,10 +100,13 @@ def calibrated(treated: IntArray, control: IntArray, *, confidence: float, rng: 
     moved = np.where(drawn > 0, np.clip(drawn + slope * (observed - simulated), 0.0, 1.0), 0.0)
     quantile, spread = float(ndtri((1 + confidence) / 2)), float(simulated.std())
     lowest, likeliest, highest = _allowed_distances(mixture, quantile, rng)
-    centre, noise = float(moved.mean()), quantile * float(moved.std())
-    low = centre - float(np.hypot(noise, max(centre - lowest, likeliest - lowest)))
+    centre = float(moved.mean())
+    # With one persona a chance of no drift at all says nothing of how far it drifted if it did.
+    drifted = moved[drawn > 0] if len(treated) == 1 and drawn.any() else moved
+    middle, noise = float(drifted.mean()), quantile * float(drifted.std())
+    low = middle - float(np.hypot(noise, max(middle - lowest, likeliest - lowest)))
     low += TOWARDS_LOWER_BOUND * min(0.0, observed - quantile * spread - low)
-    high = centre + float(np.hypot(noise, max(highest - centre, highest - likeliest)))
+    high = middle + float(np.hypot(noise, max(highest - middle, highest - likeliest)))
     doubt = float(drawn.var()) + DISCREPANCY**2
     followed = doubt / (doubt + (slope * spread) ** 2)
     estimate = float(drawn.mean()) + followed * (centre - float(drawn.mean()))
@@ -207,7 +212,7 @@ def draw_labels(likelihoods: FloatArray, rng: np.random.Generator) -> IntArray:
     n_personas, n_kinds = likelihoods.shape
     none, drifting = likelihoods[:, 0], np.ascontiguousarray(likelihoods[:, 1:].T)
     prior = np.full(n_kinds - 1, SHAPE_PRIOR / (n_kinds - 1))
-    log_prior = np.log(_drifting_prior())[:, None]
+    log_prior = np.log(_drifting_prior(n_personas))[:, None]
     weights = np.tile(mixing_weights(likelihoods[:, 1:] + TINY, prior + 0.3), (CHAINS, 1))
     chain = np.arange(CHAINS)[:, None]
     kept = []
@@ -227,9 +232,11 @@ def draw_labels(likelihoods: FloatArray, rng: np.random.Generator) -> IntArray:
     return np.concatenate(kept)
 
 
-def _drifting_prior() -> FloatArray:
+def _drifting_prior(n_personas: int) -> FloatArray:
     some = (1 - DRIFTING[1:-1]) ** 2 + PRIOR_EVERYBODY
     some *= (1 - PRIOR_NOBODY - PRIOR_EVERYBODY) / some.sum()
+    if n_personas == 1:
+        return np.concatenate([[PRIOR_NOBODY_OF_ONE], 0 * some + TINY, [1 - PRIOR_NOBODY_OF_ONE]])
     return np.concatenate([[PRIOR_NOBODY], some, [PRIOR_EVERYBODY]])
 
 

@@ -227,13 +227,18 @@ def main() -> None:
     """Run the cells asked for and print or write the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.validity", description=__doc__)
     parser.add_argument("--replicates", type=int, default=200, help="logs a cell (default 200)")
-    parser.add_argument("--cells", nargs="*", default=[""], help="parts of names, such as few-K10 or n30-P100")
+    parser.add_argument(
+        "--cells", nargs="*", default=[], help="parts of names, such as few-K10 or n30-P100 (default all)"
+    )
     parser.add_argument("--jobs", type=int, default=1, choices=range(1, MOST_JOBS + 1), help="processes")
     parser.add_argument("--seed", type=int, default=20260605)
     parser.add_argument("--date", default="date not given", help="written into the page")
     parser.add_argument("--write", action="store_true", help="write the page into README.md")
     asked = parser.parse_args()
-    chosen = [cell for cell in cells() if any(part in name(cell) for part in asked.cells)]
+    chosen = [
+        cell for cell in cells() if any(set(part.split("-")) <= set(name(cell).split("-")) for part in asked.cells)
+    ]
+    chosen = chosen if asked.cells else cells()
     if not chosen:
         parser.error(f"no cell's name holds any of {asked.cells}; they are like {name(cells()[0])}")
     with ProcessPoolExecutor(asked.jobs) as pool:
