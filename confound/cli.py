@@ -230,7 +230,7 @@ def _simulate_options(command: Command) -> Command:
             default=None,
             help="Run arm by source arm too, adopted attributes all from one arm; written to source_design.parquet.",
         ),
-        click.option("--stop", metavar="RULE", help="Stop adjusting once RULE holds, such as 'tvd_excess < 0.02'."),
+        click.option("--stop", metavar="RULE", help="Stop adjusting once RULE holds, such as 'tvd_upper < 0.05'."),
         click.option("--shard", metavar="I/N", help="Run the I-th of N shares of the users."),
         click.option("--merge", is_flag=True, help="Join the shards in --out."),
         click.option("--resume", is_flag=True, help="Go on with the run in --out."),
@@ -249,6 +249,7 @@ def simulate(study: str | None, out: Path | None, show_list: bool, show: bool, d
 
     \b
     RULE compares one quantity of the negative controls, largest over controls and arms, with a number:
+      tvd_upper   the upper end of the corrected distance's 95 % interval: what drift there may still be
       tvd_plugin  the plug-in distance, which is above 0 even with no drift
       tvd_excess  the plug-in less its exact mean with no drift, which is too small where users drift
       pvalue      the smallest p-value of no drift, times the number of tests; large: none was found

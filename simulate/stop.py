@@ -57,7 +57,7 @@ class StopRule:
 
 
 def parse_rule(text: str) -> StopRule:
-    """Read a rule such as `tvd_excess < 0.02`.
+    """Read a rule such as `tvd_upper < 0.05`.
 
     Raises
     ------
@@ -90,6 +90,19 @@ def tvd_excess(blocks: Sequence[Block], control: str) -> float:
     return max(tvd.plugin(*pair) - tvd.null_mean(*pair) for pair in _pairs(blocks, control).values())
 
 
+def tvd_upper(blocks: Sequence[Block], control: str) -> float:
+    """Return the largest upper end of the corrected distance's 95 % interval; infinite where there is none."""
+    from confound import correction, permutation
+
+    ends = []
+    for names, pair in _pairs(blocks, control).items():
+        # The same draws at every resume.
+        rng = keyed_generator(0, "stop", *names)
+        p = permutation.permutation_test(*pair, rng=rng).pvalue
+        ends.append(correction.corrected_tvd(*pair, pvalue=p, rng=rng).ci_high)
+    return math.inf if any(map(math.isnan, ends)) else max(ends)
+
+
 def pvalue(blocks: Sequence[Block], control: str) -> float:
     """Return the smallest p-value of the exact permutation tests of no drift, after Bonferroni.
 
@@ -106,7 +119,12 @@ def pvalue(blocks: Sequence[Block], control: str) -> float:
     return min(1.0, len(found) * min(found))
 
 
-QUANTITIES: Mapping[str, Quantity] = {"tvd_plugin": tvd_plugin, "tvd_excess": tvd_excess, "pvalue": pvalue}
+QUANTITIES: Mapping[str, Quantity] = {
+    "tvd_upper": tvd_upper,
+    "tvd_plugin": tvd_plugin,
+    "tvd_excess": tvd_excess,
+    "pvalue": pvalue,
+}
 
 
 def _pairs(blocks: Sequence[Block], control: str) -> dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]]:

@@ -211,17 +211,27 @@ def test_quantities_are_those_of_confound() -> None:
         "tvd_excess": max(tvd.plugin(*pair) - tvd.null_mean(*pair) for pair in pairs),
         "pvalue": 2 * min(permutation.permutation_test(*pair, rng=rng).pvalue for pair in pairs),
     }
-    assert set(expected) == set(QUANTITIES)
+    assert {*expected, "tvd_upper"} == set(QUANTITIES)
     for name, value in expected.items():
         assert StopRule(name, "<", 0.0).value(blocks, "u") == pytest.approx(value)
     assert expected["pvalue"] < 0.001
     assert StopRule("pvalue", "<", 0.0).value(controls(1, 0.0), "u") > 0.05
 
 
+def test_upper_end_bounds_the_worst_control() -> None:
+    """`tvd_upper` lies above the drift there is, is lower where there is none, and the same at every resume."""
+    drifting, still = controls(0, 0.4), controls(1, 0.0)
+    upper = StopRule("tvd_upper", "<", 0.0).value(drifting, "u")
+    assert 0.4 < upper <= 1
+    assert StopRule("tvd_upper", "<", 0.0).value(still, "u") < upper
+    assert StopRule("tvd_upper", "<", 0.0).value(drifting, "u") == upper
+
+
 @pytest.mark.parametrize(
     ("text", "quantity", "sign", "bound"),
     [
         ("tvd_excess < 0.02", "tvd_excess", "<", 0.02),
+        ("tvd_upper < 0.05", "tvd_upper", "<", 0.05),
         ("tvd_plugin<=.1", "tvd_plugin", "<=", 0.1),
         ("  pvalue  >  5e-2 ", "pvalue", ">", 0.05),
         ("pvalue >= 1", "pvalue", ">=", 1.0),
