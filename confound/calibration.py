@@ -28,7 +28,7 @@ SHAPE_PRIOR = 1.0
 DRIFTING = np.concatenate([[0.0], expit(np.linspace(-4.5, 4.5, 19)), [1.0]])
 PRIOR_NOBODY, PRIOR_EVERYBODY = 0.4, 0.03
 # The same where there is one persona only, or one sample of many, and so no few nor many of them.
-PRIOR_NOBODY_OF_ONE = 0.25
+PRIOR_NOBODY_OF_ONE = 0.1
 # Gibbs sampler: chains, sweeps left out, sweeps kept (one in five).
 CHAINS, BURN_IN, KEPT, THIN = 50, 15, 6, 5
 # Factors by which drift is scaled to find the slope of distance on T, the draws used, and the largest slope:
@@ -36,9 +36,10 @@ CHAINS, BURN_IN, KEPT, THIN = 50, 15, 6, 5
 SCALES = (0.75, 1.3)
 SCALED_DRAWS = 80
 LARGEST_SLOPE = 3.0
-# Standard deviation by which the posterior mean may be wrong because the true drift is of no kind in the mixture.
-# Against it and T's own noise stands how far the estimate follows T.
-DISCREPANCY = 0.03
+# Standard deviation, with one persona, by which the posterior mean may be wrong because the true drift is of no
+# kind in the mixture; it falls with the root of the number of personas. The larger it is beside T's own noise,
+# the further the estimate follows T.
+DISCREPANCY = 0.3
 # Twice this is the fall of the log likelihood, per squared normal quantile, within which a shape is allowed:
 # 4 for 95 %, the quantile of a chi squared with 3 to 4 degrees of freedom, as many as a shape seems to have.
 PROFILE_FALL = 1.04
@@ -107,7 +108,7 @@ def calibrated(treated: IntArray, control: IntArray, *, confidence: float, rng: 
     low = middle - float(np.hypot(noise, max(middle - lowest, likeliest - lowest)))
     low += TOWARDS_LOWER_BOUND * min(0.0, observed - quantile * spread - low)
     high = middle + float(np.hypot(noise, max(highest - middle, highest - likeliest)))
-    doubt = float(drawn.var()) + DISCREPANCY**2
+    doubt = float(drawn.var()) + DISCREPANCY**2 / len(treated)
     followed = doubt / (doubt + (slope * spread) ** 2)
     estimate = float(drawn.mean()) + followed * (centre - float(drawn.mean()))
     return Calibrated(estimate, max(min(low, estimate), 0.0), min(max(high, estimate), 1.0))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
+from scipy.special import xlog1py, xlogy
 
 from confound import tvd
 from confound.calibration import calibrated
@@ -218,11 +218,10 @@ def _npmle(treated: IntArray, control: IntArray, _rng: np.random.Generator) -> F
     rows = np.stack([treated, sizes[0], control, sizes[1]], axis=-1).reshape(-1, 4)
     cells, which, times = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
     grid = np.sin(np.linspace(0, np.pi / 2, NPMLE_POINTS)) ** 2
-    likelihood = (
-        (_binomial(cells[:, 0], cells[:, 1], grid)[:, :, None])
-        * (_binomial(cells[:, 2], cells[:, 3], grid)[:, None, :])
-    )
-    likelihood = likelihood.reshape(len(cells), -1)
+    treated_part = _log_binomial(cells[:, 0], cells[:, 1], grid)[:, :, None]
+    control_part = _log_binomial(cells[:, 2], cells[:, 3], grid)[:, None, :]
+    log_likelihood = (treated_part + control_part).reshape(len(cells), -1)
+    likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
     weights = np.full(likelihood.shape[1], 1.0 / likelihood.shape[1])
     for _ in range(NPMLE_STEPS):
         weights = weights * ((times / (likelihood @ weights)) @ likelihood) / times.sum()
@@ -231,10 +230,9 @@ def _npmle(treated: IntArray, control: IntArray, _rng: np.random.Generator) -> F
     return np.asarray(0.5 * mean[which.ravel()].reshape(treated.shape).sum(axis=1))
 
 
-def _binomial(count: IntArray, size: IntArray, grid: FloatArray) -> FloatArray:
-    log_choose = gammaln(size + 1) - gammaln(count + 1) - gammaln(size - count + 1)
-    powers = grid ** count[:, None] * (1 - grid) ** (size - count)[:, None]
-    return np.asarray(np.exp(log_choose)[:, None] * powers)
+def _log_binomial(count: IntArray, size: IntArray, grid: FloatArray) -> FloatArray:
+    """Return log probabilities, shape (cells, points), up to a constant for each cell."""
+    return np.asarray(xlogy(count[:, None], grid) + xlog1py((size - count)[:, None], -grid))
 
 
 _BY_PERSONA: dict[str, Callable[[IntArray, IntArray, np.random.Generator], FloatArray]] = {
