@@ -148,9 +148,9 @@ def targets(results: dict[Cell, list[Replicate]], summaries: list[Summary]) -> s
     large = [s for s in ours.values() if s.cell.n_personas == 100]
     small = [s for s in ours.values() if s.cell.n_personas == 10]
     checks = [
-        ("|bias| <= .02, 30 trials x 100 personas", [(s.cell, abs(s.bias) <= 0.02) for s in large if is_long(s)]),
+        ("abs(bias) <= .02, 30 trials x 100 personas", [(s.cell, abs(s.bias) <= 0.02) for s in large if is_long(s)]),
         ("RMSE <= .03, 30 trials x 100 personas", [(s.cell, s.rmse <= 0.03) for s in large if is_long(s)]),
-        ("|bias| <= .05, 5 trials x 100 personas", [(s.cell, abs(s.bias) <= 0.05) for s in large if is_short(s)]),
+        ("abs(bias) <= .05, 5 trials x 100 personas", [(s.cell, abs(s.bias) <= 0.05) for s in large if is_short(s)]),
         ("coverage >= .93, 100 personas", [(s.cell, s.coverage >= 0.93) for s in large]),
         ("coverage >= .90, 10 personas", [(s.cell, s.coverage >= 0.90) for s in small]),
         ("RMSE no worse than every other", [(c, not any(worse for worse, _ in of.values())) for c, of in lost.items()]),

@@ -306,7 +306,7 @@ def test_more_personas_trials_or_iterations_leave_the_rest_alone(tmp_path: Path)
         ({"shard": "5/4"}, "--shard 5/4: write I/N"),
         ({"shard": "1/7"}, "--shard 1/7: there are only 6 personas"),
         ({"shard": "1/2", "stop": "tvd_plugin < 1"}, "--stop looks at all personas together"),
-        ({"stop": "tvd_upper < 0.05"}, "there is no quantity tvd_upper. There are tvd_plugin"),
+        ({"stop": "tvd_lower < 0.05"}, "there is no quantity tvd_lower. There are tvd_upper, tvd_plugin"),
     ],
 )
 def test_wrong_settings_are_refused_before_a_folder_is_made(
