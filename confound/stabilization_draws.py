@@ -1,0 +1,244 @@
+"""Posterior draws of the sampled parameters -> draws of the arms' paths, on the outcome's own scale (arrays only)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from confound.stabilization_law import (
+    SIDES,
+    Persons,
+    Quadratic,
+    condense,
+    exponential,
+    given_path,
+    loadings,
+    reduce,
+    shrinking,
+    walk,
+)
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+CHUNK = 50  # draws at a time: a hundred personas then take some tens of megabytes
+NODES = 20  # of the quadrature over personas
+
+
+@dataclass(frozen=True, slots=True)
+class Theta:
+    """Draws of the parameters of one group; S draws.
+
+    Attributes
+    ----------
+    persons : Persons
+        Of S in the place of groups.
+    centre : ndarray of float64, shape (S, 3)
+        Expected settled effect and halves of the biases of the treated and control arm, before the data of the group.
+    effect_sd, bias_sd : ndarray of float64, shape (S,)
+    path : dict
+        The path's own parameters, each of shape (S,): `scale`; `step` and `kept`; `step`.
+    """
+
+    persons: Persons
+    centre: FloatArray
+    effect_sd: FloatArray
+    bias_sd: FloatArray
+    path: Mapping[str, FloatArray]
+
+    def rows(self, which: slice | IntArray) -> "Theta":
+        """Return some of the draws."""
+        persons = Persons(*(getattr(self.persons, name.name)[which] for name in fields(Persons)))
+        path = {name: values[which] for name, values in self.path.items()}
+        return Theta(persons, self.centre[which], self.effect_sd[which], self.bias_sd[which], path)
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Draws of one group's paths, on the scale of the linear predictor.
+
+    Attributes
+    ----------
+    means : ndarray of float64, shape (S, 2, T + 1)
+        Treated arm first; the last column is the settled level.
+    change : ndarray of int64, shape (S,)
+        From which of the T iterations on the path is constant; T: from none. -1 throughout if the path has no such point.
+    log_likelihood : ndarray of float64, shape (S, P)
+        Of each persona, its effects integrated out.
+    log_prior : ndarray of float64, shape (S,)
+        Of the path given its parameters.
+    """
+
+    means: FloatArray
+    change: IntArray
+    log_likelihood: FloatArray
+    log_prior: FloatArray
+
+
+def factors(path: str, times: FloatArray, theta: Theta) -> FloatArray:
+    """Return the factor of a path for each draw, shape (S, V, 2 T, Q)."""
+    n = len(times)
+    if path == "exponential":
+        return np.asarray(exponential(times, theta.path["scale"], theta.effect_sd, theta.bias_sd, np))
+    ahead = np.triu(np.ones((n, n)))
+    if path == "random_walk":
+        sds = shrinking(times, theta.path["step"], theta.path["kept"], np)
+    else:
+        sds = np.tri(n + 1, n, -1)[None] * theta.path["step"][:, None, None]
+    return np.asarray(walk(sds, theta.effect_sd, ahead, np))
+
+
+def middle(path: str, times: FloatArray, theta: Theta) -> FloatArray:
+    """Return the centre of the arms' means for each draw, shape (S, 2 T)."""
+    level = np.repeat(SIDES, len(times)) * theta.centre[:, :1]
+    if path != "exponential":
+        return level
+    left = np.exp(-times / theta.path["scale"][:, None])
+    return level + np.concatenate([left * theta.centre[:, 1:2], -left * theta.centre[:, 2:]], axis=1)
+
+
+def draw_paths(path: str, data: Quadratic, theta: Theta, rng: np.random.Generator) -> Paths:
+    """Draw the arms' means from their normal law given the data and each draw of the parameters.
+
+    Parameters
+    ----------
+    path : {"exponential", "random_walk", "changepoint"}
+    data : Quadratic
+        Of one group.
+    theta : Theta
+    rng : numpy.random.Generator
+    """
+    n = len(theta.effect_sd)
+    parts = [_drawn(path, data, theta.rows(slice(i, i + CHUNK)), rng) for i in range(0, n, CHUNK)]
+    return Paths(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Paths)))
+
+
+def _drawn(path: str, data: Quadratic, theta: Theta, rng: np.random.Generator) -> Paths:
+    n_times = len(data.times)
+    centre, factor = middle(path, data.times, theta), factors(path, data.times, theta)
+    found, root, told = given_path(condense(data, theta.persons), centre, factor)
+    change = _variants(found, rng)
+    rows = np.arange(len(found))
+    root, told, factor = root[rows, change], told[rows, change], factor[rows, change]
+    normal = rng.standard_normal(told.shape)
+    z = np.linalg.solve(root.swapaxes(-1, -2), (told + normal)[..., None])[..., 0]
+    m = centre + (factor @ z[..., None])[..., 0]
+    settled = theta.centre[:, 0] + theta.effect_sd * z[:, 0]
+    ends = np.stack([side * settled for side in SIDES], axis=1)
+    means = np.concatenate([m.reshape(len(m), 2, n_times), ends[..., None]], axis=-1)
+    each = reduce(data, theta.persons)
+    pulled = (each.v * m[:, None] ** 2).sum(axis=-1) - ((each.w @ m[:, None, :, None])[..., 0] ** 2).sum(axis=-1)
+    likelihood = each.const + (each.h * m[:, None]).sum(axis=-1) - pulled / 2
+    if path != "changepoint":
+        change = np.full(len(found), -1)
+    return Paths(means, change, likelihood, -(z**2).sum(axis=-1) / 2)
+
+
+def _variants(found: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Draw one variant a row by its evidence."""
+    shares = np.exp(found - found.max(axis=1, keepdims=True))
+    bounds = np.cumsum(shares, axis=1)
+    return np.asarray((rng.uniform(size=(len(found), 1)) * bounds[:, -1:] > bounds).sum(axis=1))
+
+
+def expected(
+    means: FloatArray, persons: Persons, times: FloatArray, values: FloatArray | None, unit: tuple[float, float]
+) -> FloatArray:
+    """Average the outcome over the population of personas, shape (S, 2, T + 1).
+
+    Parameters
+    ----------
+    means : ndarray, shape (S, 2, T + 1)
+        As in `Paths`.
+    persons : Persons
+        Of S draws.
+    times : ndarray, shape (T,)
+    values : ndarray, shape (K,), or None
+        Numbers behind the answers; None for a numeric outcome.
+    unit : (float, float)
+        Mean and standard deviation that a numeric outcome was divided by.
+    """
+    if values is None:
+        level = -persons.cuts[:, 0][:, None, None]
+        return np.asarray(unit[0] + unit[1] * (level + means))
+    sd = _spread(persons, times)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    total = np.full(means.shape, float(values[0]))
+    for c, jump in enumerate(np.diff(values)):
+        above = means - persons.cuts[:, c][:, None, None]
+        shares = sum(
+            w / (1 + np.exp(-above - x * sd)) for x, w in zip(nodes, weights / weights.sum(), strict=True)
+        )
+        total += jump * shares
+    return np.asarray(total)
+
+
+def _spread(persons: Persons, times: FloatArray) -> FloatArray:
+    """Return the standard deviation of eta over personas, shape (S, 2, T + 1)."""
+    until = np.append(times, np.inf)
+    design = loadings(until, persons.growth, np)
+    variance = ((design * persons.sds[:, None, :]) ** 2).sum(axis=-1) + persons.noise[:, None] ** 2
+    return np.sqrt(variance).reshape(len(variance), 2, len(until))
+
+
+def quantities(outcome: FloatArray) -> dict[str, FloatArray]:
+    """Return the draws of what is reported, from expected outcomes of shape (S, 2, T + 1) whose first iteration is 0.
+
+    The observed effect at the first iteration, the settled effect, the selection bias in the treated and in the control
+    outcome and their mean: ``observed = settled + asb`` in every draw.
+    """
+    (treated, control), (later_treated, later_control) = outcome[:, :, 0].T, outcome[:, :, -1].T
+    sbt, sbc = 2 * (treated - later_treated), 2 * (later_control - control)
+    return {
+        "observed": treated - control,
+        "settled": later_treated - later_control,
+        "sbt": sbt,
+        "sbc": sbc,
+        "asb": (sbt + sbc) / 2,
+    }
+
+
+def settled_by(outcome: FloatArray, tolerance: float) -> FloatArray:
+    """Return the probability that from each of the T iterations on the effect is within a tolerance of the settled one."""
+    effect = outcome[:, 0] - outcome[:, 1]
+    away = np.abs(effect[:, :-1] - effect[:, -1:]) > tolerance
+    still = np.maximum.accumulate(away[:, ::-1], axis=1)[:, ::-1]
+    return np.asarray(1 - still.mean(axis=0))
+
+
+def simulate(
+    means: FloatArray, persons: Persons, times: FloatArray, sizes: IntArray, rng: np.random.Generator
+) -> FloatArray:
+    """Draw what new personas would answer: counts, or means of a numeric outcome.
+
+    Parameters
+    ----------
+    means : ndarray, shape (2, T)
+        Of the linear predictor.
+    persons : Persons
+        Of one draw.
+    times : ndarray, shape (T,)
+    sizes : ndarray of int, shape (P, 2, T)
+        Answers of each persona, arm and iteration.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, shape (P, 2, T, K)
+    """
+    eta = simulate_predictors(means, persons, times, len(sizes), rng)
+    above = 1 / (1 + np.exp(persons.cuts[0] - eta[..., None]))
+    ends = np.ones((*eta.shape, 1))
+    shares = -np.diff(np.concatenate([ends, above, 0 * ends], axis=-1), axis=-1)
+    return np.asarray(rng.multinomial(sizes, np.maximum(shares, 0)))
+
+
+def simulate_predictors(
+    means: FloatArray, persons: Persons, times: FloatArray, n_personas: int, rng: np.random.Generator
+) -> FloatArray:
+    """Draw linear predictors of new personas, shape (P, 2, T)."""
+    design = loadings(times, persons.growth, np)[0] * persons.sds[0]
+    own = rng.standard_normal((n_personas, design.shape[1])) @ design.T
+    noise = persons.noise[0] * rng.standard_normal(own.shape)
+    return means + (own + noise).reshape(n_personas, 2, len(times))

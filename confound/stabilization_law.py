@@ -1,0 +1,223 @@
+"""The law of an outcome over iterations, with persona effects and paths integrated out (arrays only).
+
+In each group (a study, model and contrast), persona p answers in arm a at iteration t with linear predictor
+
+    eta = m_a(t) + level_p + f(t) level'_p + s_a (effect_p + f(t) effect'_p) + noise,   s = 1/2 treated, -1/2 control,
+
+f(t) = 1 - exp(-t / growth): persona effects are normal, in level and in effect, and grow as personas get attributes.
+The likelihood is quadratic in eta (`confound.stabilization_quadratic`), so persona effects integrate out in closed form, and
+what all personas say of the arms' means m is one quadratic form: `condense`. A path is a normal law of m, centre plus
+``factor @ z`` with z standard normal, which integrates out too: `evidence`. A sampler meets only the dozen parameters
+that are left; the rest is drawn from normal laws afterwards.
+
+The same law with its gradient, compiled for the sampler, is in `confound.stabilization_kernel`.
+"""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+SIDES = (0.5, -0.5)  # of the treated and the control arm
+EFFECTS = 4  # of a persona: level, level', effect, effect'
+
+
+@dataclass(frozen=True, slots=True)
+class Quadratic:
+    """The log likelihood of each persona as a quadratic form, of G groups, P personas, T iterations and C cutpoints.
+
+    ``const + linear'cuts - cuts'square cuts / 2 + (slope cuts - offset)'eta - eta'weight eta / 2``, and
+    ``between_c log(1 - exp(cut_c - cut_c+1))``; the 2 T cells of a persona are the treated arm's iterations, then the
+    control arm's. Cells and personas that are not there are 0 throughout.
+
+    Attributes
+    ----------
+    weight, offset : shape (G, P, 2 T)
+    slope : shape (G, P, 2 T, C)
+        Sums to `weight` over the cutpoints.
+    const : shape (G, P)
+    linear, square : shape (G, P, C)
+    between : shape (G, P, C - 1)
+        Answers between two cutpoints.
+    times : shape (T,)
+        Iteration numbers.
+    """
+
+    weight: Any
+    offset: Any
+    slope: Any
+    const: Any
+    linear: Any
+    square: Any
+    between: Any
+    times: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Persons:
+    """How the personas of each group differ and answer.
+
+    Attributes
+    ----------
+    cuts : shape (G, C)
+        Cutpoints on the scale of eta, increasing; the negative level of a numeric outcome.
+    sds : shape (G, 4)
+        Standard deviations of level, level', effect, effect'.
+    noise : shape (G,)
+        Standard deviation of what is a persona's, an arm's and an iteration's own.
+    growth : shape (G,)
+        In iterations.
+    """
+
+    cuts: Any
+    sds: Any
+    noise: Any
+    growth: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Condensed:
+    """What the personas of a group say of the arms' means: ``const + h'm - m'precision m / 2``.
+
+    Attributes
+    ----------
+    const, h, precision : shapes (G,), (G, 2 T) and (G, 2 T, 2 T)
+    """
+
+    const: Any
+    h: Any
+    precision: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """What one persona says of the arms' means: ``const + h'm - m'(diag(v) - w'w) m / 2``.
+
+    Attributes
+    ----------
+    const, h, v, w : shapes (G, P), (G, P, 2 T), (G, P, 2 T) and (G, P, 4, 2 T)
+    """
+
+    const: Any
+    h: Any
+    v: Any
+    w: Any
+
+
+def loadings(times: Any, growth: Any, xp: ModuleType) -> Any:
+    """Return what a unit of each persona effect adds to eta, shape (G, 2 T, 4)."""
+    f = 1 - xp.exp(-times[None, :] / growth[:, None])
+    one = 0 * f + 1
+    return xp.concatenate([xp.stack([one, f, side * one, side * f], axis=-1) for side in SIDES], axis=1)
+
+
+def reduce(data: Quadratic, persons: Persons) -> Reduced:
+    """Integrate each persona's effects and noise out."""
+    cuts, variance = persons.cuts, persons.noise[:, None, None] ** 2
+    given = (data.slope * cuts[:, None, None, :]).sum(axis=-1) - data.offset
+    kept = 1 / (1 + variance * data.weight)
+    v, z = data.weight * kept, given * kept
+    design = (loadings(data.times, persons.growth, np) * persons.sds[:, None, :])[:, None]  # (G, 1, 2 T, 4)
+    loaded = v[..., None] * design
+    root = np.linalg.cholesky((loaded[..., :, None] * design[..., None, :]).sum(axis=-3) + np.eye(EFFECTS))
+    told = (z[..., None] * design).sum(axis=-2)
+    half = np.linalg.solve(root, np.concatenate([loaded.swapaxes(-1, -2), told[..., None]], axis=-1))
+    w, seen = half[..., :-1], half[..., -1]
+    const = (
+        direct(data, cuts, np)
+        + (variance * given**2 * kept + np.log(kept)).sum(axis=-1) / 2
+        + (seen**2).sum(axis=-1) / 2
+        - np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(axis=-1)
+    )
+    return Reduced(const, z - (w * seen[..., None]).sum(axis=-2), v, w)
+
+
+def direct(data: Quadratic, cuts: Any, xp: ModuleType) -> Any:
+    """Return the terms of each persona's likelihood that depend on nothing but the cutpoints, shape (G, P)."""
+    linear = (data.linear * cuts[:, None, :]).sum(axis=-1) - (data.square * cuts[:, None, :] ** 2).sum(axis=-1) / 2
+    gaps = cuts[:, 1:] - cuts[:, :-1]
+    return data.const + linear + (data.between * xp.log(1 - xp.exp(-gaps))[:, None, :]).sum(axis=-1)
+
+
+def condense(data: Quadratic, persons: Persons) -> Condensed:
+    """Integrate the persona effects out and add the personas up."""
+    each = reduce(data, persons)
+    n_groups, n_personas, n_cells = each.v.shape
+    w = each.w.reshape((n_groups, n_personas * EFFECTS, n_cells))
+    precision = each.v.sum(axis=1)[:, :, None] * np.eye(n_cells) - w.swapaxes(-1, -2) @ w
+    return Condensed(each.const.sum(axis=1), each.h.sum(axis=1), precision)
+
+
+def given_path(said: Condensed, centre: Any, factor: Any) -> tuple[Any, Any, Any]:
+    """Return (evidence, root, told) of paths ``m = centre + factor z``.
+
+    Parameters
+    ----------
+    said : Condensed
+    centre : shape (G, 2 T)
+    factor : shape (G, V, 2 T, Q)
+        Of V variants of the path, each on its own.
+
+    Returns
+    -------
+    evidence : shape (G, V)
+        The log likelihood with z integrated out.
+    root, told : shapes (G, V, Q, Q) and (G, V, Q)
+        Given the data z is normal with precision ``root root'`` and mean ``root'^-1 told``.
+    """
+    pulled = (said.precision * centre[:, None, :]).sum(axis=-1)
+    base = said.const + ((said.h - pulled / 2) * centre).sum(axis=-1)
+    across = factor.swapaxes(-1, -2)
+    root = np.linalg.cholesky(across @ (said.precision[:, None] @ factor) + np.eye(factor.shape[-1]))
+    toward = (across * (said.h - pulled)[:, None, None, :]).sum(axis=-1)
+    told = np.linalg.solve(root, toward[..., None])[..., 0]
+    evidence = base[:, None] + (told**2).sum(axis=-1) / 2 - np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(axis=-1)
+    return evidence, root, told
+
+
+def exponential(times: Any, scale: Any, effect_sd: Any, bias_sd: Any, xp: ModuleType) -> Any:
+    """Return the factor of ``settled level + half a bias x exp(-iteration / scale)``, shape (G, 1, 2 T, 3).
+
+    Its columns: the settled effect, half the bias of the treated arm, half the bias of the control arm. All arguments
+    but `times` have shape (G,).
+    """
+    left = xp.exp(-times[None, :] / scale[:, None]) * bias_sd[:, None]
+    level = (0 * left + 1) * effect_sd[:, None]
+    treated = xp.stack([SIDES[0] * level, left, 0 * left], axis=-1)
+    control = xp.stack([SIDES[1] * level, 0 * left, -left], axis=-1)
+    return xp.concatenate([treated, control], axis=1)[:, None]
+
+
+def walk(sds: Any, effect_sd: Any, ahead: Any, xp: ModuleType) -> Any:
+    """Return the factor of a walk of each arm towards its settled level, shape (G, V, 2 T, 1 + 2 T).
+
+    Its columns: the settled effect, then the steps of the treated and of the control arm.
+
+    Parameters
+    ----------
+    sds : shape (G, V, T)
+        Standard deviations of the steps from each iteration to the next, the last one of all that are to come.
+    effect_sd : shape (G,)
+    ahead : shape (T, T)
+        The upper triangle of ones: which steps an iteration has before it.
+    """
+    steps = ahead * sds[..., None, :]
+    level = (0 * sds + 1) * effect_sd[:, None, None]
+    treated = xp.concatenate([SIDES[0] * level[..., None], steps, 0 * steps], axis=-1)
+    control = xp.concatenate([SIDES[1] * level[..., None], 0 * steps, steps], axis=-1)
+    return xp.concatenate([treated, control], axis=-2)
+
+
+def shrinking(times: Any, size: Any, kept: Any, xp: ModuleType) -> Any:
+    """Return the standard deviations of steps that shrink by the factor `kept` an iteration, shape (G, 1, T).
+
+    The last one is that of the sum over all iterations to come. `size` and `kept` have shape (G,).
+    """
+    left = xp.exp(2 * xp.log(kept)[:, None] * times[None, :])
+    after = xp.concatenate([left[:, 1:], 0 * left[:, :1]], axis=1)
+    variances = (size**2 / (1 - kept**2))[:, None] * (left - after)
+    return xp.exp(xp.log(variances) / 2)[:, None]
