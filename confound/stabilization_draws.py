@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from confound.stabilization_law import (
+    EFFECTS,
     SIDES,
     Persons,
     Quadratic,
@@ -18,6 +19,7 @@ from confound.stabilization_law import (
     shrinking,
     walk,
 )
+from confound.stabilization_settings import Priors
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -167,9 +169,7 @@ def expected(
     total = np.full(means.shape, float(values[0]))
     for c, jump in enumerate(np.diff(values)):
         above = means - persons.cuts[:, c][:, None, None]
-        shares = sum(
-            w / (1 + np.exp(-above - x * sd)) for x, w in zip(nodes, weights / weights.sum(), strict=True)
-        )
+        shares = sum(w / (1 + np.exp(-above - x * sd)) for x, w in zip(nodes, weights / weights.sum(), strict=True))
         total += jump * shares
     return np.asarray(total)
 
@@ -242,3 +242,47 @@ def simulate_predictors(
     own = rng.standard_normal((n_personas, design.shape[1])) @ design.T
     noise = persons.noise[0] * rng.standard_normal(own.shape)
     return means + (own + noise).reshape(n_personas, 2, len(times))
+
+
+def draw_prior(path: str, n_cuts: int, n: int, *, priors: Priors, rng: np.random.Generator) -> Theta:
+    """Draw the parameters of one group from their prior.
+
+    Parameters
+    ----------
+    path : {"exponential", "random_walk", "changepoint"}
+    n_cuts : int
+        Answers less one; of a numeric outcome 1.
+    n : int
+    priors : Priors
+    rng : numpy.random.Generator
+    """
+    gaps = np.exp(rng.standard_normal((n, n_cuts - 1)))
+    first = rng.normal(0, priors.cut, n)
+    cuts = first[:, None] + np.concatenate([np.zeros((n, 1)), np.cumsum(gaps, axis=1)], axis=1)
+    scales = np.array([priors.level, priors.level, priors.difference, priors.difference])
+    median, width = priors.scale
+    persons = Persons(
+        cuts=cuts,
+        sds=np.abs(rng.normal(0, scales, (n, EFFECTS))),
+        noise=np.abs(rng.normal(0, priors.noise, n)),
+        growth=median * np.exp(width * rng.standard_normal(n)),
+    )
+    if path == "exponential":
+        own = {"scale": median * np.exp(width * rng.standard_normal(n))}
+    else:
+        own = {"step": np.abs(rng.normal(0, priors.step, n))}
+    if path == "random_walk":
+        own["kept"] = rng.beta(*priors.kept, n)
+    return Theta(persons, np.zeros((n, 3)), np.full(n, priors.effect), np.full(n, priors.bias), own)
+
+
+def draw_prior_paths(path: str, times: FloatArray, theta: Theta, rng: np.random.Generator) -> FloatArray:
+    """Draw the arms' means of each draw of the parameters without data, shape (S, 2, T + 1)."""
+    factor = factors(path, times, theta)
+    n, n_variants, _, n_columns = factor.shape
+    z = rng.standard_normal((n, n_columns))
+    which = rng.integers(n_variants, size=n)
+    m = middle(path, times, theta) + (factor[np.arange(n), which] @ z[..., None])[..., 0]
+    settled = theta.centre[:, 0] + theta.effect_sd * z[:, 0]
+    ends = np.stack([side * settled for side in SIDES], axis=1)
+    return np.concatenate([m.reshape(n, 2, len(times)), ends[..., None]], axis=-1)

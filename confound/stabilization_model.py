@@ -3,11 +3,14 @@
 This module is imported by functions only: PyMC takes seconds to load.
 """
 
+import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import nutpie
 import pymc as pm
 import pytensor.tensor as pt
 
@@ -23,51 +26,12 @@ from confound.stabilization_law import (
     shrinking,
     walk,
 )
+from confound.stabilization_settings import Priors, Sampler
 
-IntArray = npt.NDArray[np.int64]
-PATHS = ("exponential", "random_walk", "changepoint")
-
-
-@dataclass(frozen=True, slots=True)
-class Priors:
-    """Scales of the priors, of the linear predictor: log odds, or standard deviations of a numeric outcome.
-
-    Attributes
-    ----------
-    effect : float
-        Standard deviation of the settled effect. Effects beyond 3 on the log odds scale turn most answers around.
-    bias : float
-        Standard deviation of half a selection bias; as wide in all as the effect.
-    scale : (float, float)
-        Median and standard deviation of the log of the exponential's scale. Lin et al. (2026) see effects move over
-        the first few iterations; three standard deviations up there is no settling in sight.
-    step : float
-        Scale of a step of the random walk, or of one before the change point (half-normal).
-    kept : (float, float)
-        Beta law of the factor by which the random walk's steps shrink.
-    level, difference : float
-        Scales of the standard deviations of persona effects in level and in effect (half-normal).
-    noise : float
-        Scale of what is a persona's, an arm's and an iteration's own (half-normal).
-    cut : float
-        Standard deviation of the first cutpoint; distances between cutpoints are log-normal about 1.
-    between : float
-        Scale of the standard deviations between studies, between models and over both (half-normal).
-    """
-
-    effect: float = 1.5
-    bias: float = 0.75
-    scale: tuple[float, float] = (3.0, 1.0)
-    step: float = 0.5
-    kept: tuple[float, float] = (2.0, 2.0)
-    level: float = 1.0
-    difference: float = 0.5
-    noise: float = 0.5
-    cut: float = 3.0
-    between: float = 0.5
+FloatArray = npt.NDArray[np.float64]
 
 
-def build(path: str, data: Quadratic, study: IntArray, model: IntArray, priors: Priors) -> pm.Model:
+def build(path: str, data: Quadratic, study: tuple[int, ...], model: tuple[int, ...], priors: Priors) -> pm.Model:
     """Build the model of one path.
 
     Parameters
@@ -75,7 +39,7 @@ def build(path: str, data: Quadratic, study: IntArray, model: IntArray, priors: 
     path : {"exponential", "random_walk", "changepoint"}
     data : Quadratic
         G groups.
-    study, model : ndarray of int, shape (G,)
+    study, model : tuple of int, G of them
         Which study and model each group is of; effects, biases and scales are pooled over both. With one group nothing is
         pooled.
     priors : Priors
@@ -121,7 +85,7 @@ def _persons(n_groups: int, n_cuts: int, priors: Priors) -> Persons:
     )
 
 
-def _pooled(study: IntArray, model: IntArray, priors: Priors, *, with_bias: bool) -> tuple[Any, Any, Any]:
+def _pooled(study: tuple[int, ...], model: tuple[int, ...], priors: Priors, *, with_bias: bool) -> tuple[Any, Any, Any]:
     """Return centre (G, 3) and standard deviations (G,), (G,) of settled effects and of biases."""
     widths = np.asarray([priors.effect, priors.bias, priors.bias])[: 3 if with_bias else 1]
     n = len(study)
@@ -129,10 +93,10 @@ def _pooled(study: IntArray, model: IntArray, priors: Priors, *, with_bias: bool
         return pt.zeros((1, len(widths))), pt.ones(1) * priors.effect, pt.ones(1) * priors.bias
     centre = pm.Normal("mean", 0, widths, shape=len(widths))[None, :]
     for name, member in (("study", study), ("model", model)):
-        if len(set(member.tolist())) > 1:
+        if len(set(member)) > 1:
             spread = pm.HalfNormal(f"{name}_sd", priors.between, shape=len(widths))
-            unit = pm.Normal(f"{name}_unit", shape=(int(member.max()) + 1, len(widths)))
-            centre = centre + (unit * spread)[member]
+            unit = pm.Normal(f"{name}_unit", shape=(max(member) + 1, len(widths)))
+            centre = centre + (unit * spread)[np.asarray(member)]
     rest = pm.HalfNormal("group_sd", priors.between, shape=2)
     centre = pm.Deterministic("centre", centre + np.zeros((n, 1)))
     return centre, rest[0] * pt.ones(n), rest[1] * pt.ones(n)
@@ -153,3 +117,74 @@ def _steps(path: str, times: Any, n_times: int, n_groups: int, priors: Priors) -
     if path == "random_walk":
         return shrinking(times, size, pm.Beta("kept", *priors.kept, shape=n_groups), pt)
     return pm.Data("before", np.tri(n_times + 1, n_times, -1))[None] * size[:, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a sampler gave.
+
+    Attributes
+    ----------
+    posterior : dict
+        Parameter -> draws, shape (chains, draws, ...).
+    diverging, energy : ndarray, shape (chains, draws)
+    """
+
+    posterior: dict[str, FloatArray]
+    diverging: FloatArray
+    energy: FloatArray
+
+
+def sample(
+    path: str,
+    data: Quadratic,
+    study: tuple[int, ...],
+    model: tuple[int, ...],
+    *,
+    priors: Priors,
+    sampler: Sampler,
+    seed: int,
+    progress: bool,
+) -> Sample:
+    """Draw from the posterior of one path by the no-U-turn sampler of nutpie."""
+    n_times = len(data.times)
+    arrays = {name: getattr(data, name) for name in Quadratic.__slots__}
+    if path != "exponential":
+        arrays["ahead"] = np.triu(np.ones((n_times, n_times)))
+    if path == "changepoint":
+        arrays["before"] = np.tri(n_times + 1, n_times, -1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of numba's compilation, none of them the analyst's concern
+        compiled = _compiled(path, data.square.shape[-1], study, model, priors).with_data(**arrays)
+        trace = nutpie.sample(
+            compiled,
+            chains=sampler.chains,
+            draws=sampler.draws,
+            tune=sampler.tune,
+            target_accept=sampler.target_accept,
+            cores=sampler.cores,
+            seed=seed,
+            save_warmup=False,
+            progress_bar=progress,
+        )
+    posterior = {str(name): np.asarray(values) for name, values in trace["posterior"].data_vars.items()}
+    kept = {name: values for name, values in posterior.items() if not name.endswith("__")}
+    stats = trace["sample_stats"]
+    return Sample(kept, np.asarray(stats["diverging"]), np.asarray(stats["energy"]))
+
+
+@lru_cache(maxsize=16)
+def _compiled(path: str, n_cuts: int, study: tuple[int, ...], model: tuple[int, ...], priors: Priors) -> Any:
+    """Compile a model; the data, of any number of personas and iterations, are put in later."""
+    n_groups, n_times = len(study), 3
+    empty = Quadratic(
+        weight=np.zeros((n_groups, 2, 2 * n_times)),
+        offset=np.zeros((n_groups, 2, 2 * n_times)),
+        slope=np.zeros((n_groups, 2, 2 * n_times, n_cuts)),
+        const=np.zeros((n_groups, 2)),
+        linear=np.zeros((n_groups, 2, n_cuts)),
+        square=np.zeros((n_groups, 2, n_cuts)),
+        between=np.zeros((n_groups, 2, n_cuts - 1)),
+        times=np.arange(float(n_times)),
+    )
+    return nutpie.compile_pymc_model(build(path, empty, study, model, priors), freeze_model=False)

@@ -159,7 +159,9 @@ def _moments(data: Quadratic, persons: Persons) -> tuple[FloatArray, Persons]:
     spread = np.sqrt((unit**2 + np.diagonal(cov, axis1=1, axis2=2)).mean(axis=0))
     there = data.weight[0] > 0
     own = np.sqrt((noise**2 + variance * kept)[there].mean())
-    return path + unit @ design.T + noise, Persons(persons.cuts, (persons.sds[0] * spread)[None], own[None], persons.growth)
+    return path + unit @ design.T + noise, Persons(
+        persons.cuts, (persons.sds[0] * spread)[None], own[None], persons.growth
+    )
 
 
 def _cuts(counts: FloatArray, cuts: FloatArray, eta: FloatArray) -> FloatArray:

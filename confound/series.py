@@ -1,0 +1,150 @@
+"""Contrasts of one outcome over iterations -> the answers that a model of its path needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from confound.contrasts import Contrast, Side
+from confound.counts import IntArray
+from confound.notes import Note
+from confound.scales import MAX_LEVELS, FloatArray
+
+MIN_ITERATIONS = 3  # fewer show no path
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The answers to one outcome over iterations, in one study, model and contrast.
+
+    Attributes
+    ----------
+    study, model, contrast, question : str
+    times : ndarray of float64, shape (T,)
+        Iteration numbers, increasing.
+    sizes : ndarray of int64, shape (P, 2, T)
+        Known answers of each persona, treated arm first.
+    counts : ndarray of int64, shape (P, 2, T, K), or None
+        By answer, from low to high; None for a numeric outcome.
+    values : ndarray of float64, shape (K,), or None
+        The numbers behind the answers.
+    means, errors : ndarray of float64, shape (P, 2, T)
+        Cell means and their standard errors from the scatter within cells, all cells pooled; NaN without an answer.
+    sd : float
+        Standard deviation of all answers.
+    """
+
+    study: str
+    model: str
+    contrast: str
+    question: str
+    times: FloatArray
+    sizes: IntArray
+    counts: IntArray | None
+    values: FloatArray | None
+    means: FloatArray
+    errors: FloatArray
+    sd: float
+
+    @property
+    def name(self) -> str:
+        """What tells it from others, in one text."""
+        return " | ".join((self.study, self.model, self.contrast, self.question))
+
+
+def series(contrasts: Sequence[Contrast]) -> tuple[list[Series], list[Note]]:
+    """Join the contrasts of each outcome over iterations; tell of those that cannot be modelled.
+
+    Parameters
+    ----------
+    contrasts : sequence of Contrast
+        Those of outcomes are used.
+    """
+    joined: dict[tuple[str, ...], list[Contrast]] = {}
+    for contrast in contrasts:
+        cell = contrast.cell
+        if cell.role == "outcome":
+            joined.setdefault((cell.study, cell.model, contrast.label, cell.question), []).append(contrast)
+    made, notes = [], []
+    for key, each in joined.items():
+        why = _unfit(each)
+        if why is None:
+            made.append(_series(key, sorted(each, key=lambda contrast: contrast.cell.iteration)))
+        elif why:
+            notes.append(Note("note", why, study=key[0], model=key[1], question=key[3]))
+    return made, notes
+
+
+def _unfit(contrasts: Sequence[Contrast]) -> str | None:
+    """Say why a path cannot be modelled; None if it can, empty if there is nothing to say."""
+    n = len({contrast.cell.iteration for contrast in contrasts})
+    if n == 1:
+        return ""
+    if n < MIN_ITERATIONS:
+        return (
+            f"Whether the effect settles was not modelled: that takes {MIN_ITERATIONS} iterations, and there are {n}."
+        )
+    if contrasts[0].cell.scale.kind == "nominal":
+        return "Whether the effect settles was not modelled: the answers have no order, so there is no mean."
+    totals = [side for contrast in contrasts for side in (contrast.treated, contrast.control)]
+    means = np.concatenate([side.totals[side.known > 0] / side.known[side.known > 0] for side in totals])
+    if not len(means) or np.ptp(means) == 0:
+        return "Whether the effect settles was not modelled: all answers are the same."
+    return None
+
+
+def _series(key: tuple[str, ...], contrasts: Sequence[Contrast]) -> Series:
+    personas = {name for contrast in contrasts for side in _sides(contrast) for name in side.personas}
+    place = {name: i for i, name in enumerate(sorted(personas))}
+    width = contrasts[0].treated.answers.shape[1] - 1
+    shape = (len(place), 2, len(contrasts))
+    answers, totals = np.zeros((*shape, width), dtype=np.int64), np.zeros(shape)
+    for t, contrast in enumerate(contrasts):
+        for a, side in enumerate(_sides(contrast)):
+            rows = [place[name] for name in side.personas]
+            answers[rows, a, t], totals[rows, a, t] = side.answers[:, :-1], side.totals
+    scale = contrasts[0].cell.scale
+    sizes = answers.sum(axis=-1)
+    means = np.divide(totals, sizes, out=np.full(shape, np.nan), where=sizes > 0)
+    within = _scatter(answers, scale.values, means)
+    grand = totals.sum() / sizes.sum()
+    spread = float(np.nansum(sizes * (means - grand) ** 2) / sizes.sum())
+    counts, values = _merged(answers, scale.values)
+    return Series(
+        *key,
+        times=np.asarray([float(contrast.cell.iteration) for contrast in contrasts]),
+        sizes=sizes,
+        counts=counts if values is not None and len(values) <= MAX_LEVELS else None,
+        values=values if values is not None and len(values) <= MAX_LEVELS else None,
+        means=means,
+        errors=np.sqrt(within / np.maximum(sizes, 1)),
+        sd=float(np.sqrt(spread + within)),
+    )
+
+
+def _sides(contrast: Contrast) -> tuple[Side, Side]:
+    return contrast.treated, contrast.control
+
+
+def _merged(answers: IntArray, values: FloatArray) -> tuple[IntArray | None, FloatArray | None]:
+    """Drop answers never given and join those of equal value; None where there is nothing to count."""
+    if not len(values):
+        return None, None
+    used = answers.sum(axis=(0, 1, 2)) > 0
+    distinct, place = np.unique(values[used], return_inverse=True)
+    return np.asarray(answers[..., used] @ np.eye(len(distinct), dtype=np.int64)[place]), distinct
+
+
+def _scatter(answers: IntArray, values: FloatArray, means: FloatArray) -> float:
+    """Return the variance of answers within cells, all cells pooled.
+
+    Of a continuous outcome, whose counts hold no numbers, from the steps of a persona's means from one iteration to the
+    next, which hold its own noise too.
+    """
+    sizes = answers.sum(axis=-1)
+    if len(values):
+        squares = (answers @ values**2).sum() - np.nansum(sizes * means**2)
+        return float(squares / max(1, (sizes - 1).clip(0).sum()))
+    steps = np.diff(means, axis=-1)
+    both = 1 / np.maximum(sizes[..., 1:], 1) + 1 / np.maximum(sizes[..., :-1], 1)
+    return float(np.nanmean(steps**2 / both))

@@ -1,0 +1,423 @@
+"""Does the effect settle? Bayesian models of an outcome over adjustment iterations, summarised as tables."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+
+from confound import stabilization_checks as checks
+from confound import stabilization_draws as drawing
+from confound import stabilization_quadratic as quadratic
+from confound.errors import InputError
+from confound.scales import FloatArray
+from confound.series import Series
+from confound.stabilization_law import Persons, Quadratic
+from confound.stabilization_settings import PATHS, Priors, Sampler
+
+if TYPE_CHECKING:
+    from confound.stabilization_model import Sample
+
+_PLACE = ("study", "model", "contrast", "question", "path")
+STABILIZATION = (
+    *_PLACE,
+    *("quantity", "mean", "sd", "ci_low", "ci_high", "rhat", "ess_bulk", "ess_tail"),
+    *("prior_low", "prior_high", "prior_sensitivity", "likelihood_sensitivity"),
+)
+SETTLED = (*_PLACE, "iteration", "probability", "tolerance")
+CHECKS = (*_PLACE, "check", "value", "limit", "passed")
+
+TOLERANCE = 0.1  # of the outcome's standard deviation: what is smaller is commonly called negligible
+KEPT = 20_000  # draws, times groups, that are summarised
+N_PRIOR = 1000
+N_REPLICATES = 200
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stabilization:
+    """What the models say of the effect over iterations.
+
+    Attributes
+    ----------
+    stabilization : pandas.DataFrame
+        A row a quantity of a path: observed (the effect at the first iteration), settled, sbt, sbc, asb on the outcome's own
+        scale, averaged over personas; scale, kept, change of the path; elpd (its sd the standard error) and
+        weight of the comparison.
+    settled : pandas.DataFrame
+        The probability that from an iteration on the effect is within the tolerance of the settled effect.
+    checks : pandas.DataFrame
+        Gates (rhat to pareto_k) and posterior predictive checks (ppc_...: the share of replicated logs above the log's own).
+    fits : dict
+        Name -> the draws, as ArviZ keeps them.
+    """
+
+    stabilization: pd.DataFrame
+    settled: pd.DataFrame
+    checks: pd.DataFrame
+    fits: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """One path of one pool of series: what was sampled, and by series what follows."""
+
+    path: str
+    sample: "Sample"
+    thetas: list[drawing.Theta]
+    paths: list[drawing.Paths]
+    outcomes: list[FloatArray]
+    gates: list[checks.Check]
+    elpd: list[FloatArray]
+
+
+def fit(
+    data: Sequence[Series],
+    *,
+    paths: Sequence[str] = PATHS,
+    priors: Priors | None = None,
+    sampler: Sampler | None = None,
+    tolerance: float | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    progress: bool = False,
+    tell: Tell = lambda text: None,
+) -> Stabilization:
+    """Fit models of the path of each outcome's effect over iterations.
+
+    Series of the same question, contrast and iterations are pooled over studies and models: their settled effects, biases and
+    scales are drawn from common normal laws, as far as the data say that they are alike.
+
+    Parameters
+    ----------
+    data : sequence of Series
+        From `confound.series.series`.
+    paths : sequence of {"exponential", "random_walk", "changepoint"}
+    priors : Priors, optional
+    sampler : Sampler, optional
+        Of nutpie's no-U-turn sampler. A fit that fails a gate is sampled once more with tighter settings.
+    tolerance : float, optional
+        What counts as settled, in units of the outcome; by default a tenth of its standard deviation.
+    confidence : float
+        Of the intervals, in (0, 1).
+    seed : int
+        The same seed gives the same draws on the same machine.
+    progress : bool
+        Whether the sampler shows how far it is.
+    tell : callable
+        Is told what is being fitted.
+
+    Returns
+    -------
+    Stabilization
+
+    Raises
+    ------
+    InputError
+        Where a path is unknown.
+
+    References
+    ----------
+    Lin et al. (2026), arXiv 2605.20767; Vehtari, Gelman and Gabry (2017) on leave-one-out; Yao et al. (2018) on stacking.
+    """
+    unknown = set(paths) - set(PATHS)
+    if unknown:
+        raise InputError(f"path {min(unknown)}: no such path. Paths are {', '.join(PATHS)}")
+    priors, sampler = priors or Priors(), sampler or Sampler()
+    tables: dict[str, list[dict[str, Any]]] = {"stabilization": [], "settled": [], "checks": []}
+    fits: dict[str, Any] = {}
+    for pool in _pools(data):
+        law = quadratic.stacked([_quadratic(each) for each in pool])
+        made = []
+        for path in paths:
+            tell(f"Fitting the {path.replace('_', ' ')} path of {_what(pool)} ...")
+            made.append(_fit(path, pool, law, priors, sampler, seed=seed, progress=progress))
+        weights = [_weights(made, i) for i in range(len(pool))]
+        for m, found in enumerate(made):
+            for i, each in enumerate(pool):
+                prior = _prior(found.path, each, priors, _rng(seed, found.path, each.name, "prior"))
+                allowed = TOLERANCE * each.sd if tolerance is None else tolerance
+                tables["stabilization"] += _rows(found, i, each, prior, weights[i][m], confidence)
+                tables["settled"] += _settled_rows(found, i, each, allowed)
+                tables["checks"] += _check_rows(found, i, each, _rng(seed, found.path, each.name, "replicates"))
+            fits[f"{_key(pool)}/{found.path}"] = _tree(found, pool)
+    columns = {"stabilization": STABILIZATION, "settled": SETTLED, "checks": CHECKS}
+    frames = {name: pd.DataFrame(rows, columns=list(columns[name])) for name, rows in tables.items()}
+    return Stabilization(**frames, fits=fits)
+
+
+def _pools(data: Sequence[Series]) -> Iterator[list[Series]]:
+    """Put together what is pooled."""
+    pools: dict[Any, list[Series]] = {}
+    for each in data:
+        pools.setdefault((each.contrast, each.question, tuple(each.times)), []).append(each)
+    yield from pools.values()
+
+
+def _what(pool: Sequence[Series]) -> str:
+    more = f" in {len(pool)} studies and models" if len(pool) > 1 else ""
+    return f"{pool[0].question}, {pool[0].contrast}{more}"
+
+
+def _key(pool: Sequence[Series]) -> str:
+    """Name a pool as a group of a netCDF file, which knows no slash."""
+    names = (pool[0].name,) if len(pool) == 1 else (pool[0].contrast, pool[0].question, f"{len(pool)} pooled")
+    return " | ".join(names).replace("/", "_")
+
+
+def _rng(seed: int, *place: str) -> np.random.Generator:
+    return np.random.default_rng([seed, crc32("\0".join(place).encode())])
+
+
+def _quadratic(each: Series) -> Quadratic:
+    if each.counts is not None:
+        return quadratic.of_counts(each.counts.astype(float), each.times)
+    mean, sd = _unit(each)
+    return quadratic.of_means((each.means - mean) / sd, each.errors / sd, each.times)
+
+
+def _unit(each: Series) -> tuple[float, float]:
+    """Return the mean and standard deviation that a numeric outcome is measured in."""
+    return float(np.nansum(each.means * each.sizes) / each.sizes.sum()), each.sd
+
+
+def _fit(
+    path: str, pool: Sequence[Series], law: Quadratic, priors: Priors, sampler: Sampler, *, seed: int, progress: bool
+) -> _Fit:
+    """Sample one path; once more with tighter settings if a gate fails."""
+    found = _fit_once(path, pool, law, priors, sampler, seed=seed, progress=progress)
+    if all(gate.passed for gate in found.gates):
+        return found
+    return _fit_once(path, pool, law, priors, sampler.tighter(), seed=seed + 1, progress=progress)
+
+
+def _fit_once(
+    path: str, pool: Sequence[Series], law: Quadratic, priors: Priors, sampler: Sampler, *, seed: int, progress: bool
+) -> _Fit:
+    from confound.stabilization_model import sample
+
+    study, model = (_codes([getattr(each, key) for each in pool]) for key in ("study", "model"))
+    sampled = sample(
+        path,
+        law,
+        study,
+        model,
+        priors=priors,
+        sampler=sampler,
+        seed=crc32(f"{seed}\0{path}\0{_key(pool)}".encode()),
+        progress=progress,
+    )
+    sampled = _thinned(sampled, len(pool))
+    thetas = [_theta(sampled.posterior, i, each, path, priors, len(pool)) for i, each in enumerate(pool)]
+    drawn, outcomes, elpd, ks = [], [], [], []
+    for i, (each, theta) in enumerate(zip(pool, thetas, strict=True)):
+        one = _one(law, i, each)
+        drawn.append(drawing.draw_paths(path, one, theta, _rng(seed, path, each.name, "paths")))
+        outcomes.append(drawing.expected(drawn[-1].means, theta.persons, each.times, each.values, _unit(each)))
+        own, k = _left_out(drawn[-1].log_likelihood, sampled.energy.shape[0])
+        elpd.append(own)
+        ks.append(k)
+    diagnosed = [checks.diagnose(draws) for draws in _scalars(sampled.posterior)]
+    diagnosed += [
+        checks.diagnose(draws.reshape(sampled.energy.shape))
+        for outcome in outcomes
+        for draws in drawing.quantities(outcome).values()
+    ]
+    n_draws = sampled.energy.size
+    gates = checks.gates(diagnosed, int(sampled.diverging.sum()), sampled.energy, np.concatenate(ks), n_draws)
+    return _Fit(path, sampled, thetas, drawn, outcomes, gates, elpd)
+
+
+def _codes(labels: Sequence[str]) -> tuple[int, ...]:
+    names = sorted(set(labels))
+    return tuple(names.index(label) for label in labels)
+
+
+def _thinned(sampled: "Sample", n_groups: int) -> "Sample":
+    """Keep as many draws as are summarised; divergences all count."""
+    from confound.stabilization_model import Sample
+
+    chains, draws = sampled.energy.shape
+    step = max(1, chains * draws * n_groups // KEPT)
+    posterior = {name: values[:, ::step] for name, values in sampled.posterior.items()}
+    return Sample(posterior, sampled.diverging, sampled.energy[:, ::step]) if step > 1 else sampled
+
+
+def _one(law: Quadratic, i: int, each: Series) -> Quadratic:
+    """Return the likelihood of one series without what it was padded with."""
+    n, c = len(each.sizes), (1 if each.values is None else len(each.values) - 1)
+    return Quadratic(
+        weight=law.weight[i : i + 1, :n],
+        offset=law.offset[i : i + 1, :n],
+        slope=law.slope[i : i + 1, :n, :, :c],
+        const=law.const[i : i + 1, :n],
+        linear=law.linear[i : i + 1, :n, :c],
+        square=law.square[i : i + 1, :n, :c],
+        between=law.between[i : i + 1, :n, : c - 1],
+        times=law.times,
+    )
+
+
+def _theta(
+    posterior: Mapping[str, FloatArray], i: int, each: Series, path: str, priors: Priors, n: int
+) -> drawing.Theta:
+    """Take the parameters of one series out of the posterior, chains end to end."""
+    flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in posterior.items()}
+    first = flat["cut"][:, i : i + 1]
+    cuts = first
+    if each.values is not None and len(each.values) > 2:
+        gaps = flat["gap"][:, i, : len(each.values) - 2]
+        cuts = np.concatenate([first, first + np.cumsum(gaps, axis=1)], axis=1)
+    own = {name: flat[name][:, i] for name in ("scale", "step", "kept") if name in flat}
+    persons = Persons(cuts, flat["persona_sd"][:, i], flat["noise"][:, i], flat["growth"][:, i])
+    n_draws = len(first)
+    if n == 1:
+        return drawing.Theta(
+            persons, np.zeros((n_draws, 3)), np.full(n_draws, priors.effect), np.full(n_draws, priors.bias), own
+        )
+    centre = np.zeros((n_draws, 3))
+    centre[:, : flat["centre"].shape[-1]] = flat["centre"][:, i]
+    return drawing.Theta(persons, centre, flat["group_sd"][:, 0], flat["group_sd"][:, 1], own)
+
+
+def _scalars(posterior: Mapping[str, FloatArray]) -> Iterator[FloatArray]:
+    """Return the draws of every parameter, one number at a time."""
+    for name, values in posterior.items():
+        if name not in ("log_prior", "centre"):
+            flat = values.reshape(*values.shape[:2], -1)
+            yield from np.moveaxis(flat, -1, 0)
+
+
+def _left_out(log_likelihood: FloatArray, chains: int) -> tuple[FloatArray, FloatArray]:
+    from confound.arviz_adapter import loo
+
+    return loo(log_likelihood.reshape(chains, -1, log_likelihood.shape[-1]))
+
+
+def _weights(made: Sequence[_Fit], i: int) -> FloatArray:
+    if len(made) == 1:
+        return np.ones(1)
+    return checks.stacking_weights(np.stack([found.elpd[i] for found in made], axis=1))
+
+
+def _prior(path: str, each: Series, priors: Priors, rng: np.random.Generator) -> Mapping[str, FloatArray]:
+    """Draw what the prior alone expects, on the outcome's own scale."""
+    n_cuts = 1 if each.values is None else len(each.values) - 1
+    theta = drawing.draw_prior(path, n_cuts, N_PRIOR, priors=priors, rng=rng)
+    means = drawing.draw_prior_paths(path, each.times, theta, rng)
+    return drawing.quantities(drawing.expected(means, theta.persons, each.times, each.values, _unit(each)))
+
+
+def _place(found: _Fit, each: Series) -> dict[str, str]:
+    return {**{key: getattr(each, key) for key in _PLACE[:-1]}, "path": found.path}
+
+
+def _rows(
+    found: _Fit, i: int, each: Series, prior: Mapping[str, FloatArray], weight: float, confidence: float
+) -> Iterator[dict[str, Any]]:
+    """Summarise the quantities of one series, then the path's own, then the comparison."""
+    place, ends = _place(found, each), ((1 - confidence) / 2, (1 + confidence) / 2)
+    shape = found.sample.energy.shape
+    drawn = found.paths[i]
+    log_prior = found.sample.posterior["log_prior"].ravel() + drawn.log_prior
+    log_likelihood = sum(other.log_likelihood.sum(axis=1) for other in found.paths)
+    named = {**drawing.quantities(found.outcomes[i]), **found.thetas[i].path}
+    if found.path == "changepoint":
+        named["change"] = np.append(each.times, np.nan)[drawn.change]
+    for name, draws in named.items():
+        there = draws[~np.isnan(draws)]
+        row = {**place, "quantity": name, "mean": there.mean() if len(there) else np.nan}
+        low, high = np.quantile(there, ends) if len(there) else (np.nan, np.nan)
+        row |= {"sd": there.std(ddof=1) if len(there) > 1 else np.nan, "ci_low": low, "ci_high": high}
+        if name != "change":
+            diagnosed = checks.diagnose(draws.reshape(shape))
+            row |= {"rhat": diagnosed.rhat, "ess_bulk": diagnosed.ess_bulk, "ess_tail": diagnosed.ess_tail}
+            row["prior_sensitivity"] = checks.sensitivity(draws, log_prior)
+            row["likelihood_sensitivity"] = checks.sensitivity(draws, log_likelihood)
+        if name in prior:
+            row |= dict(zip(("prior_low", "prior_high"), np.quantile(prior[name], ends), strict=True))
+        yield row
+    own = found.elpd[i]
+    yield {**place, "quantity": "elpd", "mean": own.sum(), "sd": own.std(ddof=1) * np.sqrt(len(own))}
+    yield {**place, "quantity": "weight", "mean": weight}
+
+
+def _settled_rows(found: _Fit, i: int, each: Series, tolerance: float) -> Iterator[dict[str, Any]]:
+    probabilities = drawing.settled_by(found.outcomes[i], tolerance)
+    for iteration, probability in zip(each.times, probabilities, strict=True):
+        yield {
+            **_place(found, each),
+            "iteration": int(iteration),
+            "probability": probability,
+            "tolerance": tolerance,
+        }
+
+
+def _check_rows(found: _Fit, i: int, each: Series, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    for check in [*found.gates, *_predictive(found, i, each, rng)]:
+        yield {
+            **_place(found, each),
+            "check": check.name,
+            "value": check.value,
+            "limit": check.limit,
+            "passed": check.passed,
+        }
+
+
+def _predictive(found: _Fit, i: int, each: Series, rng: np.random.Generator) -> Iterator[checks.Check]:
+    """Compare the log with logs of new personas that the model makes (Gelman, Meng and Stern 1996)."""
+    theta, paths, outcome = found.thetas[i], found.paths[i], found.outcomes[i][..., :-1]
+    seen: dict[str, list[bool]] = {}
+    for s in rng.choice(len(outcome), N_REPLICATES, replace=len(outcome) < N_REPLICATES):
+        made = _replicate(each, theta.rows(slice(s, s + 1)).persons, paths.means[s, :, :-1], rng)
+        replicated, own = (checks.statistics(means, outcome[s]) for means in (made, each.means))
+        for name, value in replicated.items():
+            seen.setdefault(name, []).append(value >= own[name])
+    for name, above in seen.items():
+        share = float(np.mean(above))
+        yield checks.Check(f"ppc_{name}", share, checks.EXTREME, checks.EXTREME <= share <= 1 - checks.EXTREME)
+
+
+def _replicate(each: Series, persons: Persons, means: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Draw the persona means of a log of new personas."""
+    if each.values is not None:
+        counts = drawing.simulate(means, persons, each.times, each.sizes, rng)
+        with np.errstate(invalid="ignore"):
+            return np.asarray((counts @ each.values) / np.where(each.sizes > 0, each.sizes, np.nan))
+    mean, sd = _unit(each)
+    eta = drawing.simulate_predictors(means, persons, each.times, len(each.sizes), rng)
+    scattered = mean + sd * (eta - persons.cuts[0, 0]) + each.errors * rng.standard_normal(each.errors.shape)
+    return np.where(np.isnan(each.means), np.nan, scattered)
+
+
+def _tree(found: _Fit, pool: Sequence[Series]) -> Any:
+    """Keep the draws as ArviZ does."""
+    from confound.arviz_adapter import tree
+
+    chains, draws = found.sample.energy.shape
+
+    def laid(values: FloatArray) -> FloatArray:
+        return values.reshape(chains, draws, *values.shape[1:])
+
+    outcome = np.stack([laid(outcome) for outcome in found.outcomes], axis=2)
+    named = [drawing.quantities(outcome) for outcome in found.outcomes]
+    reported = {
+        f"{name}_effect" if name in ("observed", "settled") else name: np.stack(
+            [laid(each[name]) for each in named], axis=2
+        )
+        for name in named[0]
+    }
+    groups = {
+        "posterior": {**found.sample.posterior, "outcome": outcome, **reported},
+        "sample_stats": {"diverging": found.sample.diverging, "energy": found.sample.energy},
+        "log_likelihood": {f"personas_{i}": laid(each.log_likelihood) for i, each in enumerate(found.paths)},
+    }
+    dims = {"outcome": ["series", "arm", "when"], **{name: ["series"] for name in reported}}
+    coords = {
+        "series": [each.name for each in pool],
+        "arm": ["treated", "control"],
+        "when": [*(f"{time:g}" for time in pool[0].times), "settled"],
+    }
+    return tree(groups, coords, dims)
