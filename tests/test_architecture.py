@@ -15,7 +15,7 @@ FLOW = [
     {"law_sum", "relabelling", "power", "decomposition", "calibration"},
     {"permutation", "cmh", "maxt", "change", "correction"},
     {"ksample"},
-    {"scales", "notes", "sources"},
+    {"scales", "notes", "sources", "processes"},
     {"responses"},
     {"counts", "settings"},
     {"questions"},
