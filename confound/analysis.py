@@ -10,7 +10,19 @@ from typing import Any
 import pandas as pd
 
 import confound
-from confound import checks, comparisons, conversations, estimates, multiplicity, pooled, processes, responses, verdict
+from confound import (
+    checks,
+    comparisons,
+    conversations,
+    estimates,
+    multiplicity,
+    pooled,
+    processes,
+    responses,
+    series,
+    verdict,
+)
+from confound import stabilization as stable
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
 from confound.conversations import Conversations
@@ -38,7 +50,7 @@ from confound.sources import LogLike
 Rows = list[dict[str, Any]]
 Track = Callable[[Iterable[Rows], int], Iterable[Rows]]
 VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
-PARTS = ("drift", "effects", "decomposition")
+PARTS = ("drift", "effects", "decomposition", "stabilization")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,7 @@ def analyze(
     skip: Sequence[str] = (),
     workers: int | None = None,
     track: Track = _untracked,
+    tell: stable.Tell | None = None,
 ) -> Analysis:
     """Measure user drift and the effect in a log of an experiment on simulated users.
 
@@ -124,12 +137,14 @@ def analyze(
         Of the intervals, in (0, 1).
     seed : int
         Of the tests that cannot be exact. The same seed gives the same result to the last byte.
-    skip : sequence of {"drift", "effects", "decomposition"}
+    skip : sequence of {"drift", "effects", "decomposition", "stabilization"}
         Parts to leave out.
     workers : int, optional
         Processes; by default one a core, where there is enough to do. They do not change the result.
     track : callable
         Wraps the rows as they are made, of which there are so many, to show progress.
+    tell : callable, optional
+        Is told which model is being fitted, and the sampler shows how far it is.
 
     Returns
     -------
@@ -166,17 +181,38 @@ def analyze(
     drift, effects = _corrected(found["drift"]), pd.DataFrame(found["effects"], columns=list(EFFECTS))
     decomposed = pd.DataFrame(found["decomposition"], columns=list(DECOMPOSITION))
     compared = pd.DataFrame(found["comparisons"], columns=list(COMPARISONS))
+    settling, why_not = _settling(prepared, settings, skip, tell)
     return Analysis(
         data=_data(prepared.cells),
         drift=drift,
         effects=effects,
         decomposition=decomposed,
         comparisons=compared,
-        warnings=_remarks(prepared),
-        verdict=verdict.findings(drift, effects, decomposed, compared, confidence),
+        stabilization=settling.stabilization,
+        settled=settling.settled,
+        checks=settling.checks,
+        warnings=_remarks([*prepared.notes, *why_not]),
+        verdict=verdict.findings(drift, effects, decomposed, compared, confidence, settling=settling),
         settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)},
         versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
+        fits=settling.fits,
     )
+
+
+def _settling(
+    prepared: Prepared, settings: Settings, skip: Sequence[str], tell: stable.Tell | None
+) -> tuple[stable.Stabilization, list[Note]]:
+    """Model the outcomes over iterations, where there are enough of them; `tell` is None where nobody watches."""
+    if "stabilization" in skip:
+        return stable.NOTHING, []
+    made, notes = series.series(prepared.contrasts)
+    if not made:
+        return stable.NOTHING, notes
+    quiet = tell is None
+    found = stable.fit(
+        made, confidence=settings.confidence, seed=settings.seed, progress=not quiet, tell=tell or (lambda _: None)
+    )
+    return found, notes
 
 
 def _estimate(
@@ -303,7 +339,7 @@ def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **option
     Parameters
     ----------
     data, rename, **options
-        As for `analyze`, but for `confidence`, `seed`, `skip`, `workers` and `track`.
+        As for `analyze`, but for `confidence`, `seed`, `skip`, `workers`, `track` and `tell`.
 
     Raises
     ------
@@ -330,12 +366,12 @@ def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **option
         questions=pd.DataFrame(list(questions.values()), columns=list(QUESTIONS)),
         contrasts=pd.DataFrame(list(designs.values()), columns=list(CONTRASTS)),
         data=_data(prepared.cells),
-        warnings=_remarks(prepared),
+        warnings=_remarks(prepared.notes),
     )
 
 
-def _remarks(prepared: Prepared) -> pd.DataFrame:
-    return pd.DataFrame([asdict(note) for note in prepared.notes], columns=list(WARNINGS))
+def _remarks(notes: Iterable[Note]) -> pd.DataFrame:
+    return pd.DataFrame([asdict(note) for note in notes], columns=list(WARNINGS))
 
 
 def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings, *, joint: bool = False) -> Prepared:

@@ -1,7 +1,7 @@
 """Where ArviZ 0.23 (with PyMC 5, Python 3.11) and ArviZ 1.x (with PyMC 6, Python 3.12 on) differ.
 
-Groups of a fit are reached by brackets (``fit["posterior"]``), which an `InferenceData` and a `DataTree` both know. This
-module is imported by functions only: ArviZ takes seconds to load.
+Groups of a fit are reached by brackets (``fit["posterior"]``), which an `InferenceData` and a `DataTree` both know.
+This module is imported by functions only: ArviZ takes seconds to load.
 """
 
 import warnings
@@ -62,7 +62,7 @@ def read(path: Path, name: str) -> Any:
 
 
 def _groups(fit: Any) -> list[str]:
-    return list(fit.groups()) if callable(fit.groups) else [name for name in fit.children]
+    return list(fit.groups()) if callable(fit.groups) else list(fit.children)
 
 
 def _dataset(group: Any) -> Any:

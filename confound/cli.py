@@ -121,6 +121,11 @@ def _track(made: Iterable[T], total: int) -> Iterator[T]:
         yield from bar
 
 
+def _tell() -> Callable[[str], None] | None:
+    """Return what shows a line on stderr, if a person is there to see it."""
+    return functools.partial(click.echo, err=True) if sys.stderr.isatty() else None
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="confound")
 def main() -> None:
@@ -144,7 +149,10 @@ def main() -> None:
 @click.option("--seed", default=0, show_default=True, help="Of tests that cannot be exact.")
 @click.option("--confidence", default=0.95, show_default=True, help="Of the intervals.")
 @click.option(
-    "--skip", multiple=True, type=click.Choice(["drift", "effects", "decomposition"]), help="Leave a part out."
+    "--skip",
+    multiple=True,
+    type=click.Choice(["drift", "effects", "decomposition", "stabilization"]),
+    help="Leave a part out.",
 )
 @click.option("--workers", type=int, help="Processes. Default: one a core, for a log that is worth it.")
 @_errors_told
@@ -167,7 +175,7 @@ def analyze(out: Path, **given: Any) -> None:
     check_target(out)
     if sys.stderr.isatty():
         click.echo("Reading and counting ...", err=True)
-    result = analysis.analyze(**_library_options(given), track=_track)
+    result = analysis.analyze(**_library_options(given), track=_track, tell=_tell())
     result.save(out)
     click.echo(summary.text(result))
     click.echo(f"\nSaved: {out / 'analysis.json'} and {out / 'tables'} (seed {given['seed']}).")

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,8 @@ DECOMPOSITION = (
 )
 COMPARISONS = (*_PLACE, "against", "n_personas", "estimate", "se", "ci_low", "ci_high", "pvalue")
 WARNINGS = ("level", "study", "model", "question", "message")
-MADE_HERE = frozenset({"analysis.json", "tables"})
+FITS = "stabilization.nc"
+MADE_HERE = frozenset({"analysis.json", "tables", FITS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class Analysis:
         A row a part of an outcome's observed effect, at each iteration after the first.
     comparisons : pandas.DataFrame
         Drift less the drift of what column `against` names: an earlier iteration, a reference model, a placebo.
+    stabilization, settled, checks : pandas.DataFrame
+        Models of the outcomes over iterations: see `confound.stabilization.Stabilization`.
     warnings : pandas.DataFrame
         Remarks on the data: column `level` is note or warning.
     verdict : tuple of Finding
@@ -72,6 +75,8 @@ class Analysis:
         The options as given.
     versions : dict
         Package -> version.
+    fits : dict
+        Name -> posterior draws of a model, as ArviZ keeps them.
     """
 
     data: pd.DataFrame
@@ -79,15 +84,20 @@ class Analysis:
     effects: pd.DataFrame
     decomposition: pd.DataFrame
     comparisons: pd.DataFrame
+    stabilization: pd.DataFrame
+    settled: pd.DataFrame
+    checks: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
+    fits: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
         """The frames by name."""
-        names = ("data", "drift", "effects", "decomposition", "comparisons", "warnings")
+        names = ("data", "drift", "effects", "decomposition", "comparisons")
+        names += ("stabilization", "settled", "checks", "warnings")
         return {name: getattr(self, name) for name in names}
 
     def save(self, folder: str | Path) -> Path:
@@ -128,6 +138,10 @@ class Analysis:
         }
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "analysis.json").write_text(text + "\n", encoding="utf-8")
+        if self.fits:
+            from confound.arviz_adapter import save
+
+            save(self.fits, folder / FITS)
 
     def _repr_html_(self) -> str:
         """Show the verdict and the tables in a notebook."""

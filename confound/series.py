@@ -26,8 +26,8 @@ class Series:
         Known answers of each persona, treated arm first.
     counts : ndarray of int64, shape (P, 2, T, K), or None
         By answer, from low to high; None for a numeric outcome.
-    values : ndarray of float64, shape (K,), or None
-        The numbers behind the answers.
+    numbers : ndarray of float64, shape (K,), or None
+        Those behind the answers.
     means, errors : ndarray of float64, shape (P, 2, T)
         Cell means and their standard errors from the scatter within cells, all cells pooled; NaN without an answer.
     sd : float
@@ -41,7 +41,7 @@ class Series:
     times: FloatArray
     sizes: IntArray
     counts: IntArray | None
-    values: FloatArray | None
+    numbers: FloatArray | None
     means: FloatArray
     errors: FloatArray
     sd: float
@@ -49,7 +49,7 @@ class Series:
     @property
     def name(self) -> str:
         """What tells it from others, in one text."""
-        return " | ".join((self.study, self.model, self.contrast, self.question))
+        return f"{self.study} | {self.model} | {self.contrast} | {self.question}"
 
 
 def series(contrasts: Sequence[Contrast]) -> tuple[list[Series], list[Note]]:
@@ -65,32 +65,31 @@ def series(contrasts: Sequence[Contrast]) -> tuple[list[Series], list[Note]]:
         cell = contrast.cell
         if cell.role == "outcome":
             joined.setdefault((cell.study, cell.model, contrast.label, cell.question), []).append(contrast)
+    long = {key: each for key, each in joined.items() if len(each) >= MIN_ITERATIONS}
+    if joined and not long:
+        most = max(len(each) for each in joined.values())
+        there = "there is 1" if most == 1 else f"there are {most}"
+        return [], [
+            Note("note", f"Whether effects settle was not modelled: it takes {MIN_ITERATIONS} iterations; {there}.")
+        ]
     made, notes = [], []
-    for key, each in joined.items():
+    for key, each in long.items():
         why = _unfit(each)
-        if why is None:
+        if why:
+            message = f"Whether the effect settles was not modelled: {why}."
+            notes.append(Note("note", message, study=key[0], model=key[1], question=key[3]))
+        else:
             made.append(_series(key, sorted(each, key=lambda contrast: contrast.cell.iteration)))
-        elif why:
-            notes.append(Note("note", why, study=key[0], model=key[1], question=key[3]))
     return made, notes
 
 
-def _unfit(contrasts: Sequence[Contrast]) -> str | None:
-    """Say why a path cannot be modelled; None if it can, empty if there is nothing to say."""
-    n = len({contrast.cell.iteration for contrast in contrasts})
-    if n == 1:
-        return ""
-    if n < MIN_ITERATIONS:
-        return (
-            f"Whether the effect settles was not modelled: that takes {MIN_ITERATIONS} iterations, and there are {n}."
-        )
+def _unfit(contrasts: Sequence[Contrast]) -> str:
+    """Say why a path cannot be modelled; empty if it can."""
     if contrasts[0].cell.scale.kind == "nominal":
-        return "Whether the effect settles was not modelled: the answers have no order, so there is no mean."
-    totals = [side for contrast in contrasts for side in (contrast.treated, contrast.control)]
-    means = np.concatenate([side.totals[side.known > 0] / side.known[side.known > 0] for side in totals])
-    if not len(means) or np.ptp(means) == 0:
-        return "Whether the effect settles was not modelled: all answers are the same."
-    return None
+        return "its answers have no order, so there is no mean"
+    sides = [side for contrast in contrasts for side in _sides(contrast)]
+    means = np.concatenate([side.totals[side.known > 0] / side.known[side.known > 0] for side in sides])
+    return "" if len(means) and np.ptp(means) > 0 else "all answers are the same"
 
 
 def _series(key: tuple[str, ...], contrasts: Sequence[Contrast]) -> Series:
@@ -115,7 +114,7 @@ def _series(key: tuple[str, ...], contrasts: Sequence[Contrast]) -> Series:
         times=np.asarray([float(contrast.cell.iteration) for contrast in contrasts]),
         sizes=sizes,
         counts=counts if values is not None and len(values) <= MAX_LEVELS else None,
-        values=values if values is not None and len(values) <= MAX_LEVELS else None,
+        numbers=values if values is not None and len(values) <= MAX_LEVELS else None,
         means=means,
         errors=np.sqrt(within / np.maximum(sizes, 1)),
         sd=float(np.sqrt(spread + within)),

@@ -30,7 +30,9 @@ def points(
     for key, rows in stabilization.groupby(_SERIES, sort=False):
         weights = rows[rows["quantity"] == "weight"].sort_values("mean", kind="stable")
         best = str(weights["path"].iloc[-1])
-        own = [frame[(frame[_SERIES] == list(key)).all(axis=1) & (frame["path"] == best)] for frame in (settled, checks)]
+        own = [
+            frame[(frame[_SERIES] == list(key)).all(axis=1) & (frame["path"] == best)] for frame in (settled, checks)
+        ]
         quantities = {row["quantity"]: row for row in rows[rows["path"] == best].to_dict("records")}
         study, contrast, question = key
         where = f"{named(question)}{f' in {named(study)}' if several else ''}, {named(contrast)}"
@@ -48,7 +50,8 @@ def _sentence(
         row = sure.iloc[0]
         when = "from the first iteration on" if row["iteration"] == settled["iteration"].iloc[0] else ""
         when = when or f"by iteration {row['iteration']}"
-        said = f"the effect settles: {_share(row['probability'])} probability that {when} it is {near} of its settled value {level}"
+        likely = f"{_share(row['probability'])} probability that {when}"
+        said = f"the effect settles: {likely} it is {near} of its settled value {level}"
     elif last["probability"] >= DOUBTFUL:
         said = (
             f"the effect may have settled: {_share(last['probability'])} probability that by iteration "

@@ -43,13 +43,14 @@ class Stabilization:
     Attributes
     ----------
     stabilization : pandas.DataFrame
-        A row a quantity of a path: observed (the effect at the first iteration), settled, sbt, sbc, asb on the outcome's own
-        scale, averaged over personas; scale, kept, change of the path; elpd (its sd the standard error) and
-        weight of the comparison.
+        A row a quantity of a path: observed (the effect at the first iteration), settled, sbt, sbc, asb on the
+        outcome's own scale, averaged over personas; scale, step, kept, change of the path; elpd (its sd the standard
+        error) and weight of the comparison.
     settled : pandas.DataFrame
         The probability that from an iteration on the effect is within the tolerance of the settled effect.
     checks : pandas.DataFrame
-        Gates (rhat to pareto_k) and posterior predictive checks (ppc_...: the share of replicated logs above the log's own).
+        Gates (rhat to pareto_k) and posterior predictive checks (ppc_...: the share of replicated logs above the
+        log's own).
     fits : dict
         Name -> the draws, as ArviZ keeps them.
     """
@@ -58,6 +59,9 @@ class Stabilization:
     settled: pd.DataFrame
     checks: pd.DataFrame
     fits: Mapping[str, Any]
+
+
+NOTHING = Stabilization(*(pd.DataFrame(columns=list(names)) for names in (STABILIZATION, SETTLED, CHECKS)), fits={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +87,12 @@ def fit(
     confidence: float = 0.95,
     seed: int = 0,
     progress: bool = False,
-    tell: Tell = lambda text: None,
+    tell: Tell = lambda _: None,
 ) -> Stabilization:
     """Fit models of the path of each outcome's effect over iterations.
 
-    Series of the same question, contrast and iterations are pooled over studies and models: their settled effects, biases and
-    scales are drawn from common normal laws, as far as the data say that they are alike.
+    Series of the same question, contrast and iterations are pooled over studies and models: their settled effects,
+    biases and scales are drawn from common normal laws, as far as the data say that they are alike.
 
     Parameters
     ----------
@@ -120,7 +124,8 @@ def fit(
 
     References
     ----------
-    Lin et al. (2026), arXiv 2605.20767; Vehtari, Gelman and Gabry (2017) on leave-one-out; Yao et al. (2018) on stacking.
+    Lin et al. (2026), arXiv 2605.20767; Vehtari, Gelman and Gabry (2017) on leave-one-out, Yao et al. (2018) on
+    stacking.
     """
     unknown = set(paths) - set(PATHS)
     if unknown:
@@ -210,12 +215,12 @@ def _fit_once(
         progress=progress,
     )
     sampled = _thinned(sampled, len(pool))
-    thetas = [_theta(sampled.posterior, i, each, path, priors, len(pool)) for i, each in enumerate(pool)]
+    thetas = [_theta(sampled.posterior, i, each, priors, len(pool)) for i, each in enumerate(pool)]
     drawn, outcomes, elpd, ks = [], [], [], []
     for i, (each, theta) in enumerate(zip(pool, thetas, strict=True)):
         one = _one(law, i, each)
         drawn.append(drawing.draw_paths(path, one, theta, _rng(seed, path, each.name, "paths")))
-        outcomes.append(drawing.expected(drawn[-1].means, theta.persons, each.times, each.values, _unit(each)))
+        outcomes.append(drawing.expected(drawn[-1].means, theta.persons, each.times, each.numbers, _unit(each)))
         own, k = _left_out(drawn[-1].log_likelihood, sampled.energy.shape[0])
         elpd.append(own)
         ks.append(k)
@@ -247,7 +252,7 @@ def _thinned(sampled: "Sample", n_groups: int) -> "Sample":
 
 def _one(law: Quadratic, i: int, each: Series) -> Quadratic:
     """Return the likelihood of one series without what it was padded with."""
-    n, c = len(each.sizes), (1 if each.values is None else len(each.values) - 1)
+    n, c = len(each.sizes), (1 if each.numbers is None else len(each.numbers) - 1)
     return Quadratic(
         weight=law.weight[i : i + 1, :n],
         offset=law.offset[i : i + 1, :n],
@@ -260,15 +265,13 @@ def _one(law: Quadratic, i: int, each: Series) -> Quadratic:
     )
 
 
-def _theta(
-    posterior: Mapping[str, FloatArray], i: int, each: Series, path: str, priors: Priors, n: int
-) -> drawing.Theta:
+def _theta(posterior: Mapping[str, FloatArray], i: int, each: Series, priors: Priors, n: int) -> drawing.Theta:
     """Take the parameters of one series out of the posterior, chains end to end."""
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in posterior.items()}
     first = flat["cut"][:, i : i + 1]
     cuts = first
-    if each.values is not None and len(each.values) > 2:
-        gaps = flat["gap"][:, i, : len(each.values) - 2]
+    if each.numbers is not None and len(each.numbers) > 2:
+        gaps = flat["gap"][:, i, : len(each.numbers) - 2]
         cuts = np.concatenate([first, first + np.cumsum(gaps, axis=1)], axis=1)
     own = {name: flat[name][:, i] for name in ("scale", "step", "kept") if name in flat}
     persons = Persons(cuts, flat["persona_sd"][:, i], flat["noise"][:, i], flat["growth"][:, i])
@@ -304,10 +307,10 @@ def _weights(made: Sequence[_Fit], i: int) -> FloatArray:
 
 def _prior(path: str, each: Series, priors: Priors, rng: np.random.Generator) -> Mapping[str, FloatArray]:
     """Draw what the prior alone expects, on the outcome's own scale."""
-    n_cuts = 1 if each.values is None else len(each.values) - 1
+    n_cuts = 1 if each.numbers is None else len(each.numbers) - 1
     theta = drawing.draw_prior(path, n_cuts, N_PRIOR, priors=priors, rng=rng)
     means = drawing.draw_prior_paths(path, each.times, theta, rng)
-    return drawing.quantities(drawing.expected(means, theta.persons, each.times, each.values, _unit(each)))
+    return drawing.quantities(drawing.expected(means, theta.persons, each.times, each.numbers, _unit(each)))
 
 
 def _place(found: _Fit, each: Series) -> dict[str, str]:
@@ -382,10 +385,10 @@ def _predictive(found: _Fit, i: int, each: Series, rng: np.random.Generator) -> 
 
 def _replicate(each: Series, persons: Persons, means: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Draw the persona means of a log of new personas."""
-    if each.values is not None:
+    if each.numbers is not None:
         counts = drawing.simulate(means, persons, each.times, each.sizes, rng)
         with np.errstate(invalid="ignore"):
-            return np.asarray((counts @ each.values) / np.where(each.sizes > 0, each.sizes, np.nan))
+            return np.asarray((counts @ each.numbers) / np.where(each.sizes > 0, each.sizes, np.nan))
     mean, sd = _unit(each)
     eta = drawing.simulate_predictors(means, persons, each.times, len(each.sizes), rng)
     scattered = mean + sd * (eta - persons.cuts[0, 0]) + each.errors * rng.standard_normal(each.errors.shape)

@@ -110,7 +110,7 @@ def stacking_weights(elpd: FloatArray) -> FloatArray:
 def sensitivity(draws: FloatArray, log_density: FloatArray) -> float:
     """Return how much a posterior changes as a part of its density is raised to a power near 1.
 
-    The Cumulative Jensen-Shannon distance between the posterior and its power-scaled selves, a unit of log2 of the power
+    The Cumulative Jensen-Shannon distance between the posterior and its power-scaled selves, by the log2 of the power
     (Kallioinen et al. 2024, eq. 11); above .05 the part matters.
 
     Parameters

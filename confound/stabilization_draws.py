@@ -65,7 +65,8 @@ class Paths:
     means : ndarray of float64, shape (S, 2, T + 1)
         Treated arm first; the last column is the settled level.
     change : ndarray of int64, shape (S,)
-        From which of the T iterations on the path is constant; T: from none. -1 throughout if the path has no such point.
+        From which of the T iterations on the path is constant; T: from none. -1 if the path has no such
+        point.
     log_likelihood : ndarray of float64, shape (S, P)
         Of each persona, its effects integrated out.
     log_prior : ndarray of float64, shape (S,)
@@ -200,7 +201,7 @@ def quantities(outcome: FloatArray) -> dict[str, FloatArray]:
 
 
 def settled_by(outcome: FloatArray, tolerance: float) -> FloatArray:
-    """Return the probability that from each of the T iterations on the effect is within a tolerance of the settled one."""
+    """Return the probability that from each iteration on the effect is within a tolerance of the settled one."""
     effect = outcome[:, 0] - outcome[:, 1]
     away = np.abs(effect[:, :-1] - effect[:, -1:]) > tolerance
     still = np.maximum.accumulate(away[:, ::-1], axis=1)[:, ::-1]

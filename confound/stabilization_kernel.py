@@ -1,7 +1,7 @@
-"""The evidence of `confound.stabilization_law` and its gradient, compiled by numba, and the PyTensor operations on them.
+"""The evidence of `confound.stabilization_law` and its gradient, compiled by numba, as a PyTensor operation.
 
 A graph of array operations takes PyTensor minutes to compile; one operation with a gradient worked out by hand takes
-seconds, and each evaluation a tenth of the time. This module is imported by functions only: numba takes seconds to load.
+seconds. This module is imported by functions only: numba takes seconds to load.
 """
 
 from typing import Any

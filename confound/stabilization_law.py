@@ -5,10 +5,10 @@ In each group (a study, model and contrast), persona p answers in arm a at itera
     eta = m_a(t) + level_p + f(t) level'_p + s_a (effect_p + f(t) effect'_p) + noise,   s = 1/2 treated, -1/2 control,
 
 f(t) = 1 - exp(-t / growth): persona effects are normal, in level and in effect, and grow as personas get attributes.
-The likelihood is quadratic in eta (`confound.stabilization_quadratic`), so persona effects integrate out in closed form, and
-what all personas say of the arms' means m is one quadratic form: `condense`. A path is a normal law of m, centre plus
-``factor @ z`` with z standard normal, which integrates out too: `evidence`. A sampler meets only the dozen parameters
-that are left; the rest is drawn from normal laws afterwards.
+The likelihood is quadratic in eta (`confound.stabilization_quadratic`), so persona effects integrate out in closed
+form, and what all personas say of the arms' means m is one quadratic form: `condense`. A path is a normal law of m,
+centre plus ``factor @ z`` with z standard normal, which integrates out too: `given_path`. A sampler meets only the
+dozen parameters that are left; the rest is drawn from normal laws afterwards.
 
 The same law with its gradient, compiled for the sampler, is in `confound.stabilization_kernel`.
 """

@@ -40,8 +40,8 @@ def build(path: str, data: Quadratic, study: tuple[int, ...], model: tuple[int, 
     data : Quadratic
         G groups.
     study, model : tuple of int, G of them
-        Which study and model each group is of; effects, biases and scales are pooled over both. With one group nothing is
-        pooled.
+        Which study and model each group is of; effects, biases and scales are pooled over both. With one group
+        nothing is pooled.
     priors : Priors
     """
     n_times, n_groups = len(data.times), len(study)

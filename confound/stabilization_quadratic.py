@@ -2,11 +2,11 @@
 
 With K ordered answers (two: binomial) the log likelihood of a cell in its linear predictor eta is, up to a constant,
 
-    sum_c [ n_c x_c - (n_c + n_{c+1}) log(1 + exp(x_c)) ] + sum_k n_k log(1 - exp(cut_{k-1} - cut_k)),  x_c = cut_c - eta,
+    sum_c [ n_c x_c - (n_c + n_{c+1}) log(1 + exp(x_c)) ] + sum_k n_k log(1 - exp(cut_{k-1} - cut_k)),
 
-the cumulative logit model on counts (McCullagh 1980). Every log(1 + exp) is expanded to second order about the mode of a
-pilot fit with free arm means, the Laplace approximation (Tierney and Kadane 1986); the last term stays exact. Means with known
-standard errors are quadratic as they are.
+with x_c = cut_c - eta: the cumulative logit model on counts (McCullagh 1980). Every log(1 + exp) is expanded to second
+order about the mode of a pilot fit with free arm means, the Laplace approximation (Tierney and Kadane 1986); the last
+term stays exact. Means with known standard errors are quadratic as they are.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from confound.stabilization_law import EFFECTS, Persons, Quadratic, condense, loadings, reduce
+from confound.stabilization_law import EFFECTS, Persons, Quadratic, condense, loadings
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -9,6 +9,8 @@ import pandas as pd
 
 from confound import multiplicity
 from confound.pooled import ALL_ARMS, ALL_CONTROLS
+from confound.settling import points as settling_points
+from confound.stabilization import NOTHING, Stabilization
 from confound.tables import format_p, named
 
 LEVEL = 0.05
@@ -44,6 +46,8 @@ def findings(
     decomposition: pd.DataFrame,
     comparisons: pd.DataFrame,
     confidence: float,
+    *,
+    settling: Stabilization = NOTHING,
 ) -> tuple[Finding, ...]:
     """Say for each model whether its users drift, which controls show it, the effect, and what that means.
 
@@ -56,6 +60,8 @@ def findings(
         As in `confound.result.Analysis`.
     confidence : float
         Of the intervals.
+    settling : Stabilization
+        Models of the outcomes over iterations.
 
     Returns
     -------
@@ -66,7 +72,7 @@ def findings(
     made = []
     for model in dict.fromkeys([*controls["model"], *effects["model"]]):
         own = (frame[frame["model"] == model] for frame in (controls, effects, decomposition, comparisons))
-        made.append(_finding(model, *own, confidence=confidence))
+        made.append(_finding(model, *own, confidence=confidence, settling=settling))
     return tuple(sorted(made, key=lambda finding: finding.drifts is not True))
 
 
@@ -78,6 +84,7 @@ def _finding(
     comparisons: pd.DataFrame,
     *,
     confidence: float,
+    settling: Stabilization,
 ) -> Finding:
     iterations = sorted({int(drift["iteration"].min()), int(drift["iteration"].max())}) if len(drift) else []
     points: list[str] = []
@@ -91,6 +98,8 @@ def _finding(
     points += _comparison_points(comparisons, confidence)
     points += _effect_points(effects, confidence)
     points += _part_points(decomposition, confidence)
+    frames = (settling.stabilization, settling.settled, settling.checks)
+    points += settling_points(*(frame[frame["model"] == model] for frame in frames), confidence)
     return Finding(model, drifts, _headline(drifts, iterations, has_effects=bool(len(effects))), tuple(points))
 
 
