@@ -65,8 +65,20 @@ NOTHING = Stabilization(*(pd.DataFrame(columns=list(names)) for names in (STABIL
 
 
 @dataclass(frozen=True, slots=True)
-class _Fit:
-    """One path of one pool of series: what was sampled, and by series what follows."""
+class Fit:
+    """One path of one pool of series: what was sampled, and for each series what follows from it.
+
+    Attributes
+    ----------
+    path : str
+    sample : Sample
+    thetas, paths : list of Theta, list of Paths
+    outcomes : list of ndarray, each of shape (draws, 2, T + 1)
+        Expected outcome, treated arm first; the last column is the settled one.
+    gates : list of Check
+    elpd : list of ndarray, each of shape (personas,)
+        Expected log density of each persona, left out.
+    """
 
     path: str
     sample: "Sample"
@@ -134,11 +146,7 @@ def fit(
     tables: dict[str, list[dict[str, Any]]] = {"stabilization": [], "settled": [], "checks": []}
     fits: dict[str, Any] = {}
     for pool in _pools(data):
-        law = quadratic.stacked([_quadratic(each) for each in pool])
-        made = []
-        for path in paths:
-            tell(f"Fitting the {path.replace('_', ' ')} path of {_what(pool)} ...")
-            made.append(_fit(path, pool, law, priors, sampler, seed=seed, progress=progress))
+        made = fit_paths(pool, paths, priors, sampler, seed=seed, progress=progress, tell=tell)
         weights = [_weights(made, i) for i in range(len(pool))]
         for m, found in enumerate(made):
             for i, each in enumerate(pool):
@@ -151,6 +159,25 @@ def fit(
     columns = {"stabilization": STABILIZATION, "settled": SETTLED, "checks": CHECKS}
     frames = {name: pd.DataFrame(rows, columns=list(columns[name])) for name, rows in tables.items()}
     return Stabilization(**frames, fits=fits)
+
+
+def fit_paths(
+    pool: Sequence[Series],
+    paths: Sequence[str],
+    priors: Priors,
+    sampler: Sampler,
+    *,
+    seed: int,
+    progress: bool = False,
+    tell: Tell = lambda _: None,
+) -> list[Fit]:
+    """Fit each path to series that are pooled; the arguments are those of `fit`."""
+    law = quadratic.stacked([_quadratic(each) for each in pool])
+    made = []
+    for path in paths:
+        tell(f"Fitting the {path.replace('_', ' ')} path of {_what(pool)} ...")
+        made.append(_fit(path, pool, law, priors, sampler, seed=seed, progress=progress))
+    return made
 
 
 def _pools(data: Sequence[Series]) -> Iterator[list[Series]]:
@@ -190,7 +217,7 @@ def _unit(each: Series) -> tuple[float, float]:
 
 def _fit(
     path: str, pool: Sequence[Series], law: Quadratic, priors: Priors, sampler: Sampler, *, seed: int, progress: bool
-) -> _Fit:
+) -> Fit:
     """Sample one path; once more with tighter settings if a gate fails."""
     found = _fit_once(path, pool, law, priors, sampler, seed=seed, progress=progress)
     if all(gate.passed for gate in found.gates):
@@ -200,20 +227,12 @@ def _fit(
 
 def _fit_once(
     path: str, pool: Sequence[Series], law: Quadratic, priors: Priors, sampler: Sampler, *, seed: int, progress: bool
-) -> _Fit:
-    from confound.stabilization_model import sample
+) -> Fit:
+    from confound.stabilization_model import build, sample
 
     study, model = (_codes([getattr(each, key) for each in pool]) for key in ("study", "model"))
-    sampled = sample(
-        path,
-        law,
-        study,
-        model,
-        priors=priors,
-        sampler=sampler,
-        seed=crc32(f"{seed}\0{path}\0{_key(pool)}".encode()),
-        progress=progress,
-    )
+    own_seed = crc32(f"{seed}\0{path}\0{_key(pool)}".encode())
+    sampled = sample(build(path, law, study, model, priors), sampler, seed=own_seed, progress=progress)
     sampled = _thinned(sampled, len(pool))
     thetas = [_theta(sampled.posterior, i, each, priors, len(pool)) for i, each in enumerate(pool)]
     drawn, outcomes, elpd, ks = [], [], [], []
@@ -232,7 +251,7 @@ def _fit_once(
     ]
     n_draws = sampled.energy.size
     gates = checks.gates(diagnosed, int(sampled.diverging.sum()), sampled.energy, np.concatenate(ks), n_draws)
-    return _Fit(path, sampled, thetas, drawn, outcomes, gates, elpd)
+    return Fit(path, sampled, thetas, drawn, outcomes, gates, elpd)
 
 
 def _codes(labels: Sequence[str]) -> tuple[int, ...]:
@@ -282,7 +301,7 @@ def _theta(posterior: Mapping[str, FloatArray], i: int, each: Series, priors: Pr
         )
     centre = np.zeros((n_draws, 3))
     centre[:, : flat["centre"].shape[-1]] = flat["centre"][:, i]
-    return drawing.Theta(persons, centre, flat["group_sd"][:, 0], flat["group_sd"][:, 1], own)
+    return drawing.Theta(persons, centre, flat["effect_sd"], flat.get("bias_sd", np.ones(n_draws)), own)
 
 
 def _scalars(posterior: Mapping[str, FloatArray]) -> Iterator[FloatArray]:
@@ -299,7 +318,7 @@ def _left_out(log_likelihood: FloatArray, chains: int) -> tuple[FloatArray, Floa
     return loo(log_likelihood.reshape(chains, -1, log_likelihood.shape[-1]))
 
 
-def _weights(made: Sequence[_Fit], i: int) -> FloatArray:
+def _weights(made: Sequence[Fit], i: int) -> FloatArray:
     if len(made) == 1:
         return np.ones(1)
     return checks.stacking_weights(np.stack([found.elpd[i] for found in made], axis=1))
@@ -313,12 +332,12 @@ def _prior(path: str, each: Series, priors: Priors, rng: np.random.Generator) ->
     return drawing.quantities(drawing.expected(means, theta.persons, each.times, each.numbers, _unit(each)))
 
 
-def _place(found: _Fit, each: Series) -> dict[str, str]:
+def _place(found: Fit, each: Series) -> dict[str, str]:
     return {**{key: getattr(each, key) for key in _PLACE[:-1]}, "path": found.path}
 
 
 def _rows(
-    found: _Fit, i: int, each: Series, prior: Mapping[str, FloatArray], weight: float, confidence: float
+    found: Fit, i: int, each: Series, prior: Mapping[str, FloatArray], weight: float, confidence: float
 ) -> Iterator[dict[str, Any]]:
     """Summarise the quantities of one series, then the path's own, then the comparison."""
     place, ends = _place(found, each), ((1 - confidence) / 2, (1 + confidence) / 2)
@@ -347,7 +366,7 @@ def _rows(
     yield {**place, "quantity": "weight", "mean": weight}
 
 
-def _settled_rows(found: _Fit, i: int, each: Series, tolerance: float) -> Iterator[dict[str, Any]]:
+def _settled_rows(found: Fit, i: int, each: Series, tolerance: float) -> Iterator[dict[str, Any]]:
     probabilities = drawing.settled_by(found.outcomes[i], tolerance)
     for iteration, probability in zip(each.times, probabilities, strict=True):
         yield {
@@ -358,7 +377,7 @@ def _settled_rows(found: _Fit, i: int, each: Series, tolerance: float) -> Iterat
         }
 
 
-def _check_rows(found: _Fit, i: int, each: Series, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+def _check_rows(found: Fit, i: int, each: Series, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     for check in [*found.gates, *_predictive(found, i, each, rng)]:
         yield {
             **_place(found, each),
@@ -369,7 +388,7 @@ def _check_rows(found: _Fit, i: int, each: Series, rng: np.random.Generator) -> 
         }
 
 
-def _predictive(found: _Fit, i: int, each: Series, rng: np.random.Generator) -> Iterator[checks.Check]:
+def _predictive(found: Fit, i: int, each: Series, rng: np.random.Generator) -> Iterator[checks.Check]:
     """Compare the log with logs of new personas that the model makes (Gelman, Meng and Stern 1996)."""
     theta, paths, outcome = found.thetas[i], found.paths[i], found.outcomes[i][..., :-1]
     seen: dict[str, list[bool]] = {}
@@ -395,7 +414,7 @@ def _replicate(each: Series, persons: Persons, means: FloatArray, rng: np.random
     return np.where(np.isnan(each.means), np.nan, scattered)
 
 
-def _tree(found: _Fit, pool: Sequence[Series]) -> Any:
+def _tree(found: Fit, pool: Sequence[Series]) -> Any:
     """Keep the draws as ArviZ does."""
     from confound.arviz_adapter import tree
 

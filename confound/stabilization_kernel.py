@@ -1,21 +1,15 @@
-"""The evidence of `confound.stabilization_law` and its gradient, compiled by numba, as a PyTensor operation.
+"""The evidence of `confound.stabilization_law` and its gradient, worked out by hand and compiled by numba.
 
-A graph of array operations takes PyTensor minutes to compile; one operation with a gradient worked out by hand takes
-seconds. This module is imported by functions only: numba takes seconds to load.
+A sampler needs both some ten thousand times. This module is imported by functions only: numba takes seconds to load.
 """
-
-from typing import Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
-from pytensor.gradient import DisconnectedType
-from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch import basic as dispatch
-from pytensor.tensor import as_tensor_variable, dmatrix, dtensor3, dtensor4, dvector
 
-FloatArray = npt.NDArray[np.float64]
+from confound.stabilization_settings import PATHS
+
+EXPONENTIAL, RANDOM_WALK, CHANGEPOINT = range(len(PATHS))
+EFFECT_SIDES = np.array([0.5, -0.5])
 
 _compiled = numba.njit(cache=True, nogil=True)
 
@@ -127,105 +121,189 @@ def _condense_back(design, variance, weight, slope, given, told, inverses, gh, g
 
 
 @_compiled
-def evidence(cuts, design, variance, centre, factor, weight, slope, offset):  # type: ignore[no-untyped-def] # pragma: no cover
+def _design(times, sds, growth):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Return loadings times standard deviations, shape (2 T, 4)."""
+    n = len(times)
+    design = np.empty((2 * n, 4))
+    for a in range(2):
+        for t in range(n):
+            f = 1 - np.exp(-times[t] / growth)
+            design[a * n + t, 0], design[a * n + t, 1] = sds[0], sds[1] * f
+            design[a * n + t, 2], design[a * n + t, 3] = sds[2] * EFFECT_SIDES[a], sds[3] * EFFECT_SIDES[a] * f
+    return design
+
+
+@_compiled
+def _design_back(times, sds, growth, d_design):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Return the gradients in the standard deviations and in growth."""
+    n = len(times)
+    d_sds, d_growth = np.zeros(4), 0.0
+    for a in range(2):
+        side = EFFECT_SIDES[a]
+        for t in range(n):
+            left = np.exp(-times[t] / growth)
+            d = d_design[a * n + t]
+            d_sds += np.array([d[0], d[1] * (1 - left), d[2] * side, d[3] * side * (1 - left)])
+            d_growth -= (d[1] * sds[1] + d[3] * sds[3] * side) * left * times[t] / growth**2
+    return d_sds, d_growth
+
+
+@_compiled
+def _steps(kind, times, own):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Return the standard deviations of a walk's steps, shape (V, T), and their slopes in `own`, shape (2, V, T)."""
+    n = len(times)
+    if kind == CHANGEPOINT:
+        sds, slopes = np.zeros((n + 1, n)), np.zeros((2, n + 1, n))
+        for v in range(n + 1):
+            sds[v, :v], slopes[0, v, :v] = own[0], 1.0
+        return sds, slopes
+    sds, slopes = np.zeros((1, n)), np.zeros((2, 1, n))
+    size, kept = own
+    rest = 1 - kept**2
+    for j in range(n):
+        left, d_left = kept ** (2 * times[j]), 2 * times[j] * kept ** (2 * times[j] - 1)
+        if j < n - 1:
+            left -= kept ** (2 * times[j + 1])
+            d_left -= 2 * times[j + 1] * kept ** (2 * times[j + 1] - 1)
+        unit = np.sqrt(left / rest)
+        sds[0, j], slopes[0, 0, j] = size * unit, unit
+        slopes[1, 0, j] = size * (d_left / rest + 2 * kept * left / rest**2) / (2 * unit)
+    return sds, slopes
+
+
+@_compiled
+def _factor(kind, times, effect_sd, bias_sd, own):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Return the factor of a path, shape (V, 2 T, Q), and the slopes of a walk's steps."""
+    n = len(times)
+    if kind == EXPONENTIAL:
+        factor, slopes = np.zeros((1, 2 * n, 3)), np.zeros((2, 1, n))
+        for t in range(n):
+            left = bias_sd * np.exp(-times[t] / own[0])
+            factor[0, t, 1], factor[0, n + t, 2] = left, -left
+    else:
+        sds, slopes = _steps(kind, times, own)
+        factor = np.zeros((len(sds), 2 * n, 1 + 2 * n))
+        for a in range(2):
+            for t in range(n):
+                factor[:, a * n + t, 1 + a * n + t : 1 + (a + 1) * n] = sds[:, t:]
+    for a in range(2):
+        factor[:, a * n : (a + 1) * n, 0] = EFFECT_SIDES[a] * effect_sd
+    return factor, slopes
+
+
+@_compiled
+def _factor_back(kind, times, bias_sd, own, slopes, d_factor):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Return the gradients in the standard deviations of effect and bias and in `own`."""
+    n = len(times)
+    d_effect, d_bias, d_own = 0.0, 0.0, np.zeros(2)
+    for v in range(len(d_factor)):
+        for a in range(2):
+            for t in range(n):
+                d = d_factor[v, a * n + t]
+                d_effect += EFFECT_SIDES[a] * d[0]
+                if kind == EXPONENTIAL:
+                    left, up = np.exp(-times[t] / own[0]), 2 * EFFECT_SIDES[a] * d[1 + a]
+                    d_bias += left * up
+                    d_own[0] += bias_sd * left * times[t] / own[0] ** 2 * up
+                else:
+                    for j in range(t, n):
+                        for k in range(2):
+                            d_own[k] += slopes[k, v, j] * d[1 + a * n + j]
+    return d_effect, d_bias, d_own
+
+
+@_compiled
+def _middle(kind, times, centre, own):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Return the expected means of the arms, shape (2 T,), and the slope of each in `centre` (2 T, 3) and `own`."""
+    n = len(times)
+    slope, d_own = np.zeros((2 * n, 3)), np.zeros(2 * n)
+    for a in range(2):
+        for t in range(n):
+            slope[a * n + t, 0] = EFFECT_SIDES[a]
+            if kind == EXPONENTIAL:
+                left = 2 * EFFECT_SIDES[a] * np.exp(-times[t] / own[0])
+                slope[a * n + t, 1 + a] = left
+                d_own[a * n + t] = centre[1 + a] * left * times[t] / own[0] ** 2
+    return slope @ centre, slope, d_own
+
+
+@_compiled
+def _path_evidence(const, h, precision, middle, factor):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Return the log evidence averaged over variants, and its gradients in h, precision, middle and factor."""
+    n_variants, n_cells, n_columns = factor.shape
+    halves, logs = np.empty((n_variants, n_columns, n_columns)), np.empty(n_variants)
+    pulled = precision @ middle
+    toward = h - pulled
+    for u in range(n_variants):
+        root = _root(factor[u].T @ (precision @ factor[u]) + np.eye(n_columns))
+        halves[u] = _inverse(root)
+        half = halves[u] @ (factor[u].T @ toward)
+        logs[u] = 0.5 * np.sum(half * half) - np.sum(np.log(np.diag(root)))
+    top = np.max(logs)
+    shares = np.exp(logs - top)
+    total = np.sum(shares)
+    found = const + np.sum((h - 0.5 * pulled) * middle) + top + np.log(total / n_variants)
+    gh, gp = np.zeros(n_cells), np.zeros((n_cells, n_cells))
+    d_middle, d_factor = np.zeros(n_cells), np.empty_like(factor)
+    for u in range(n_variants):
+        share, f = shares[u] / total, factor[u]
+        inner = halves[u].T @ halves[u]
+        x = inner @ (f.T @ toward)
+        mean, fitted = middle + f @ x, f @ inner
+        left = h - precision @ mean
+        gh += share * mean
+        gp -= 0.5 * share * (np.outer(mean, mean) + fitted @ f.T)
+        d_middle += share * left
+        d_factor[u] = share * (np.outer(left, x) - precision @ fitted)
+    return found, gh, gp, d_middle, d_factor
+
+
+@_compiled
+def evidence(kind, times, cuts, sds, noise, growth, centre, effect_sd, bias_sd, own, weight, slope, offset):  # type: ignore[no-untyped-def] # pragma: no cover
     """Return each group's log evidence, averaged over variants, and its gradients.
 
     Less the terms that depend on nothing but cutpoints: see `confound.stabilization_law.direct`.
 
     Parameters
     ----------
-    cuts, design, variance, centre, factor : shapes (G, C), (G, 2 T, 4), (G,), (G, 2 T) and (G, V, 2 T, Q)
-        Design: loadings times standard deviations; variance: of the noise.
-    weight, slope, offset : see `confound.stabilization_law.Quadratic`
+    kind : int
+        Place in `confound.stabilization_settings.PATHS`.
+    times, weight, slope, offset : see `confound.stabilization_law.Quadratic`
+    cuts, sds, noise, growth : see `confound.stabilization_law.Persons`
+    centre, effect_sd, bias_sd : shapes (G, 3), (G,) and (G,)
+        See `confound.stabilization_draws.Theta`.
+    own : shape (G, 2)
+        The path's own: scale and nothing; step and kept; step and nothing.
 
     Returns
     -------
     tuple
-        The log evidence (G,), and its gradients in the first five arguments.
+        The log evidence (G,), and its gradients in cuts, sds, noise, growth, centre, effect_sd, bias_sd, own.
     """
-    n_groups, n_variants, n_cells, n_columns = factor.shape
-    n_personas, n_effects = weight.shape[1], design.shape[2]
+    n_groups, n_personas, n_cells = weight.shape
     found = np.empty(n_groups)
-    d_cuts, d_design, d_variance = np.empty_like(cuts), np.empty_like(design), np.empty_like(variance)
-    d_centre, d_factor = np.zeros_like(centre), np.empty_like(factor)
-    given, told = np.empty((n_personas, n_cells)), np.empty((n_personas, n_effects))
-    inverses = np.empty((n_personas, n_effects, n_effects))
-    halves, logs = np.empty((n_variants, n_columns, n_columns)), np.empty(n_variants)
+    d_cuts, d_sds, d_noise, d_growth = np.empty_like(cuts), np.empty_like(sds), np.empty(n_groups), np.empty(n_groups)
+    d_centre, d_effect, d_bias, d_own = (
+        np.empty_like(centre),
+        np.empty(n_groups),
+        np.empty(n_groups),
+        np.empty((n_groups, 2)),
+    )
+    given, told, inverses = np.empty((n_personas, n_cells)), np.empty((n_personas, 4)), np.empty((n_personas, 4, 4))
     for g in range(n_groups):
+        design = _design(times, sds[g], growth[g])
         const, h, precision = _condense(
-            cuts[g], design[g], variance[g], weight[g], slope[g], offset[g], given, told, inverses
+            cuts[g], design, noise[g] ** 2, weight[g], slope[g], offset[g], given, told, inverses
         )
-        pulled = precision @ centre[g]
-        toward = h - pulled
-        for u in range(n_variants):
-            root = _root(factor[g, u].T @ (precision @ factor[g, u]) + np.eye(n_columns))
-            halves[u] = _inverse(root)
-            half = halves[u] @ (factor[g, u].T @ toward)
-            logs[u] = 0.5 * np.sum(half * half) - np.sum(np.log(np.diag(root)))
-        top = np.max(logs)
-        shares = np.exp(logs - top)
-        total = np.sum(shares)
-        found[g] = const + np.sum((h - 0.5 * pulled) * centre[g]) + top + np.log(total / n_variants)
-        gh, gp = np.zeros(n_cells), np.zeros((n_cells, n_cells))
-        for u in range(n_variants):
-            share, f = shares[u] / total, factor[g, u]
-            inner = halves[u].T @ halves[u]
-            x = inner @ (f.T @ toward)
-            mean, fitted = centre[g] + f @ x, f @ inner
-            left = h - precision @ mean
-            gh += share * mean
-            gp -= 0.5 * share * (np.outer(mean, mean) + fitted @ f.T)
-            d_centre[g] += share * left
-            d_factor[g, u] = share * (np.outer(left, x) - precision @ fitted)
-        d_cuts[g], d_design[g], d_variance[g] = _condense_back(
-            design[g], variance[g], weight[g], slope[g], given, told, inverses, gh, gp
+        factor, slopes = _factor(kind, times, effect_sd[g], bias_sd[g], own[g])
+        middle, by_centre, by_own = _middle(kind, times, centre[g], own[g])
+        found[g], gh, gp, d_middle, d_factor = _path_evidence(const, h, precision, middle, factor)
+        d_cuts[g], d_design, d_variance = _condense_back(
+            design, noise[g] ** 2, weight[g], slope[g], given, told, inverses, gh, gp
         )
-    return found, d_cuts, d_design, d_variance, d_centre, d_factor
-
-
-class Evidence(Op):
-    """`evidence` as an operation on PyTensor variables; only its first output has a gradient of its own."""
-
-    __props__ = ()
-
-    def make_node(self, *inputs: Any) -> Apply:
-        """Take the arguments of `evidence`."""
-        outputs = [dvector(), dmatrix(), dtensor3(), dvector(), dmatrix(), dtensor4()]
-        return Apply(self, [as_tensor_variable(each) for each in inputs], outputs)
-
-    def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:  # noqa: ARG002
-        """Evaluate."""
-        for output, found in zip(outputs, evidence(*map(np.ascontiguousarray, inputs)), strict=True):
-            output[0] = found
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> list[Any]:  # noqa: N802
-        """Pull a gradient back."""
-        upper = output_grads[0]
-        slopes = [upper.reshape((-1, *(1,) * (slope.ndim - 1))) * slope for slope in outputs[1:]]
-        return [*slopes, *(DisconnectedType()() for _ in inputs[len(slopes) :])]
-
-    pullback = L_op  # its name from PyTensor 3 on
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Say that the data have no gradient."""
-        return [[i < len(node.outputs) - 1] + [False] * (len(node.outputs) - 1) for i in range(len(node.inputs))]
-
-
-@dispatch.register_funcify_default_op_cache_key(Evidence)
-def _compile_evidence(op: Evidence, node: Apply, **kwargs: Any) -> Any:  # noqa: ARG001
-    """Let PyTensor's numba backend call the compiled function without Python in between."""
-
-    @dispatch.numba_njit
-    def call(cuts, design, variance, centre, factor, weight, slope, offset):  # type: ignore[no-untyped-def] # pragma: no cover
-        return evidence(
-            np.ascontiguousarray(cuts),
-            np.ascontiguousarray(design),
-            np.ascontiguousarray(variance),
-            np.ascontiguousarray(centre),
-            np.ascontiguousarray(factor),
-            np.ascontiguousarray(weight),
-            np.ascontiguousarray(slope),
-            np.ascontiguousarray(offset),
-        )
-
-    return call
+        d_noise[g] = 2 * noise[g] * d_variance
+        d_sds[g], d_growth[g] = _design_back(times, sds[g], growth[g], d_design)
+        d_effect[g], d_bias[g], d_own[g] = _factor_back(kind, times, bias_sd[g], own[g], slopes, d_factor)
+        d_centre[g] = by_centre.T @ d_middle
+        d_own[g, 0] += np.sum(by_own * d_middle)
+    return found, d_cuts, d_sds, d_noise, d_growth, d_centre, d_effect, d_bias, d_own

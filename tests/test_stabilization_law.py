@@ -71,7 +71,7 @@ def test_shrinking_steps_sum_to_the_geometric_series() -> None:
 
 
 def test_paths_start_where_their_names_say() -> None:
-    """Of an exponential path half the bias is left at iteration 0 and none in the end; a change point holds from it on."""
+    """An exponential path starts half its bias away and ends without; after a change point nothing moves."""
     factor = law.exponential(TIMES, np.array([2.0]), np.array([1.0]), np.array([1.0]), np)[0, 0]
     m = factor @ np.array([0.6, 0.4, 0.3])
     np.testing.assert_allclose(m[:4], 0.3 + 0.4 * np.exp(-TIMES / 2))

@@ -1,0 +1,210 @@
+"""``python -m benchmarks.validity.stabilization``: are the models of the effect over iterations right?
+
+Recovery: logs whose truth follows one path, fitted by that path and by the others; how often the 95 % intervals of the
+settled effect and the biases hold the truth, and how far off the means are. Calibration: simulation-based calibration
+(Talts et al. 2018) of the exponential model; parameters from the prior, a log from the parameters, the rank of each
+true quantity among the posterior's draws, which is uniform if the computation is right.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy import stats
+
+from confound import multiplicity
+from confound import stabilization_draws as draws
+from confound.series import Series
+from confound.stabilization import fit_paths
+from confound.stabilization_law import Persons
+from confound.stabilization_settings import PATHS, Priors, Sampler
+
+FloatArray = npt.NDArray[np.float64]
+
+PAGE = Path(__file__).with_name("STABILIZATION.md")
+TIMES = np.arange(8.0)
+PERSONAS, TRIALS, ANSWERS = 30, 10, 4
+NUMBERS = np.arange(1.0, ANSWERS + 1)
+SAMPLER = Sampler(chains=2, draws=500, tune=300, cores=1)
+BINS = 10
+# What the truth of the recovery logs looks like, on the scale of the log odds.
+PERSONS = Persons(
+    cuts=np.array([[-1.3, 0.1, 1.5]]),
+    sds=np.array([[0.9, 0.6, 0.4, 0.3]]),
+    noise=np.array([0.2]),
+    growth=np.array([2.5]),
+)
+OWN = {"exponential": {"scale": 2.0}, "random_walk": {"step": 0.35, "kept": 0.55}, "changepoint": {"step": 0.25}}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A log and its truth."""
+
+    series: Series
+    truth: Mapping[str, float]
+
+
+def make(theta: draws.Theta, path: str, rng: np.random.Generator) -> Made:
+    """Draw a path and a log of new personas."""
+    means = draws.draw_prior_paths(path, TIMES, theta, rng)
+    outcome = draws.expected(means, theta.persons, TIMES, NUMBERS, (0.0, 1.0))
+    truth = {name: float(value[0]) for name, value in draws.quantities(outcome).items()}
+    sizes = np.full((PERSONAS, 2, len(TIMES)), TRIALS)
+    counts = draws.simulate(means[0, :, :-1], theta.persons, TIMES, sizes, rng)
+    total = counts.sum(axis=(0, 1, 2))
+    mean = (total @ NUMBERS) / total.sum()
+    series = Series(
+        *("s", "m", "b - a", "y"),
+        times=TIMES,
+        sizes=sizes,
+        counts=counts,
+        numbers=NUMBERS,
+        means=counts @ NUMBERS / TRIALS,
+        errors=np.ones(sizes.shape),
+        sd=float(np.sqrt((total @ NUMBERS**2) / total.sum() - mean**2)),
+    )
+    own = {f"own_{name}": float(value[0]) for name, value in theta.path.items()}
+    sds = dict(zip(("level", "level_growth", "effect", "effect_growth"), theta.persons.sds[0].tolist(), strict=True))
+    return Made(series, {**truth, **own, **sds, "noise": float(theta.persons.noise[0])})
+
+
+def recovery(truth: str, fitted: str, seed: int) -> list[dict[str, object]]:
+    """Fit one log of a path; a row a quantity."""
+    rng = np.random.default_rng([1, PATHS.index(truth), seed])
+    own = {name: np.array([value]) for name, value in OWN[truth].items()}
+    theta = draws.Theta(PERSONS, np.array([[0.5, 0.35, 0.25]]), np.array([0.2]), np.array([0.1]), own)
+    made = make(theta, truth, rng)
+    (found,) = fit_paths([made.series], [fitted], Priors(), SAMPLER, seed=seed)
+    rows: list[dict[str, object]] = []
+    for name in ("settled", "asb", "sbt", "sbc"):
+        drawn = draws.quantities(found.outcomes[0])[name]
+        low, high = np.quantile(drawn, (0.025, 0.975))
+        rows.append(
+            {
+                **{"truth": truth, "fitted": fitted, "seed": seed, "quantity": name},
+                "error": drawn.mean() - made.truth[name],
+                "covered": low <= made.truth[name] <= high,
+                "width": high - low,
+                "passed": all(gate.passed for gate in found.gates),
+            }
+        )
+    return rows
+
+
+def rank(seed: int) -> dict[str, float]:
+    """Return the rank, in [0, 1], of each true quantity among the draws of one log from the prior."""
+    rng = np.random.default_rng([2, seed])
+    while True:
+        theta = draws.draw_prior("exponential", ANSWERS - 1, 1, priors=Priors(), rng=rng)
+        made = make(theta, "exponential", rng)
+        counts = made.series.counts
+        assert counts is not None
+        if (counts.sum(axis=(0, 1, 2)) > 0).all():  # a choice by the data alone leaves ranks uniform
+            break
+    (found,) = fit_paths([made.series], ["exponential"], Priors(), SAMPLER, seed=seed)
+    persons, own = found.thetas[0].persons, found.thetas[0].path
+    drawn = {**draws.quantities(found.outcomes[0]), "own_scale": own["scale"], "noise": persons.noise}
+    for k, name in enumerate(("level", "level_growth", "effect", "effect_growth")):
+        drawn[name] = persons.sds[:, k]
+    thin = 10  # draws further apart are nearly independent
+    return {name: float((values[::thin] < made.truth[name]).mean()) for name, values in drawn.items()}
+
+
+def calibration_table(ranks: pd.DataFrame) -> pd.DataFrame:
+    """Test each quantity's ranks for uniformity: chi-square over ten bins, and Kolmogorov-Smirnov."""
+    rows = []
+    for name in ranks.columns:
+        counts = np.histogram(ranks[name], bins=BINS, range=(0, 1))[0]
+        chi = stats.chisquare(counts).pvalue
+        ks = stats.kstest(ranks[name], "uniform").pvalue
+        rows.append(
+            {"quantity": name, "ranks in ten bins": " ".join(map(str, counts)), "chi-square p": chi, "KS p": ks}
+        )
+    table = pd.DataFrame(rows)
+    table["Holm p"] = multiplicity.holm(table[["chi-square p", "KS p"]].to_numpy().ravel()).reshape(-1, 2).min(axis=1)
+    return table
+
+
+def recovery_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Summarise the recovery."""
+    return (
+        rows.groupby(["truth", "fitted", "quantity"], sort=False)
+        .agg(
+            logs=("error", "size"),
+            covered=("covered", "mean"),
+            bias=("error", "mean"),
+            rmse=("error", lambda error: float(np.sqrt((error**2).mean()))),
+            width=("width", "mean"),
+            gates=("passed", "mean"),
+        )
+        .reset_index()
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Simulate, print, and keep the page where asked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.validity.stabilization", description=__doc__)
+    parser.add_argument("--logs", type=int, default=100, help="of each path, fitted by itself")
+    parser.add_argument("--others", type=int, default=25, help="of each path, fitted by each other path")
+    parser.add_argument("--simulations", type=int, default=200, help="of simulation-based calibration")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--date", default="", help="written on the page")
+    parser.add_argument("--write", action="store_true", help=f"keep the result in {PAGE.name}")
+    given = parser.parse_args(arguments)
+    pairs = [
+        (truth, fitted, seed)
+        for truth in PATHS
+        for fitted in PATHS
+        for seed in range(given.logs if truth == fitted else given.others)
+    ]
+    run = Parallel(n_jobs=given.jobs, verbose=1)
+    rows = pd.DataFrame([row for found in run(delayed(recovery)(*pair) for pair in pairs) for row in found])
+    ranks = pd.DataFrame(run(delayed(rank)(seed) for seed in range(given.simulations)))
+    text = page(recovery_table(rows), calibration_table(ranks), given)
+    print(text)
+    if given.write:
+        PAGE.write_text(text, encoding="utf-8")
+
+
+def page(recovered: pd.DataFrame, calibrated: pd.DataFrame, given: argparse.Namespace) -> str:
+    """Write the page."""
+    own = recovered[recovered["truth"] == recovered["fitted"]]
+    cross = recovered[recovered["truth"] != recovered["fitted"]]
+    return f"""# Validity: does the effect settle?
+
+`python -m benchmarks.validity.stabilization --logs {given.logs} --others {given.others} --simulations {given.simulations} --write`{f", {given.date}" if given.date else ""}.
+Logs of {PERSONAS} personas x {len(TIMES)} iterations x 2 arms x {TRIALS} trials, {ANSWERS} answers; {SAMPLER.chains} chains of {SAMPLER.draws} draws.
+Errors and widths in units of the outcome, whose answers count 1 to {ANSWERS}.
+
+## Recovery
+
+Truth from the path that is fitted. Covered: share of logs whose 95 % interval holds the truth; gates: share of fits that
+passed all gates with so few draws.
+
+{_markdown(own.drop(columns="fitted"))}
+
+## Under another path's truth
+
+{_markdown(cross)}
+
+## Simulation-based calibration of the exponential model
+
+Parameters from the prior, a log from the parameters, the rank of the truth among the draws. Null hypothesis: ranks are
+uniform. Two tests each, chi-square over ten bins and Kolmogorov-Smirnov; Holm's correction over all of them.
+
+{_markdown(calibrated)}
+"""
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    return table.to_markdown(index=False, floatfmt=".3f")
+
+
+if __name__ == "__main__":
+    main()
