@@ -19,6 +19,8 @@ with warnings.catch_warnings():
     import arviz as az
     import xarray as xr
 
+OLD = hasattr(az, "InferenceData")  # before 1.0
+
 
 def rank_rhat(draws: FloatArray) -> float:
     """Return the rank-normalised R-hat of draws of shape (chains, draws) (Vehtari et al. 2021)."""
@@ -39,10 +41,8 @@ def _number(statistic: Any, draws: FloatArray, **options: Any) -> float:
 
 def tree(groups: Mapping[str, Mapping[str, Any]], coords: Mapping[str, Any], dims: Mapping[str, Any]) -> Any:
     """Return one fit as ArviZ keeps it; arrays begin with (chain, draw)."""
-    try:
-        return az.from_dict(dict(groups), coords=dict(coords), dims=dict(dims))
-    except TypeError:  # ArviZ 0.23 takes each group by name
-        return az.from_dict(**groups, coords=dict(coords), dims=dict(dims))
+    names = {"coords": dict(coords), "dims": dict(dims)}
+    return az.from_dict(**groups, **names) if OLD else az.from_dict(dict(groups), **names)
 
 
 def save(fits: Mapping[str, Any], path: Path) -> None:
@@ -56,9 +56,7 @@ def read(path: Path, name: str) -> Any:
     opened = xr.open_datatree(path, engine="h5netcdf")
     with opened:
         groups = {group: node.to_dataset().load() for group, node in opened[name].children.items()}
-    if hasattr(az, "InferenceData"):
-        return az.InferenceData(**groups)
-    return xr.DataTree.from_dict(groups)
+    return az.InferenceData(**groups) if OLD else xr.DataTree.from_dict(groups)
 
 
 def _groups(fit: Any) -> list[str]:

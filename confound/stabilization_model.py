@@ -1,6 +1,5 @@
 """The PyMC models: priors on a dozen parameters a group, and the likelihood of `confound.stabilization_law`.
 
-PyTensor runs the few operations around the likelihood as they are, for compiling them would take longer than sampling.
 This module is imported by functions only: PyMC takes seconds to load.
 """
 
@@ -26,7 +25,7 @@ from confound.stabilization_settings import PATHS, Priors, Sampler
 
 FloatArray = npt.NDArray[np.float64]
 
-AS_IT_IS = Mode(linker="py", optimizer="fast_compile")
+AS_IT_IS = Mode(linker="py", optimizer="fast_compile")  # where compiling takes longer than running
 
 
 class Evidence(Op):
@@ -183,7 +182,7 @@ def sample(built: pm.Model, sampler: Sampler, *, seed: int, progress: bool) -> S
         density, unpack = _functions(built, start)
         compiled = from_pyfunc(
             sum(sizes),
-            lambda: _density(density.copy(share_memory=False)),
+            lambda: lambda x: (lambda found: (float(found[0]), found[1]))(density(x)),
             lambda _seed, _other, _chain: lambda x: {"x": np.asarray(x)},
             [np.dtype("float64")],
             [(sum(sizes),)],
@@ -225,7 +224,8 @@ def _functions(
         pieces[value] = flat[at : at + size].reshape(shape).astype(value.dtype)
         at += size
     logp = pytensor.clone_replace(built.logp(), pieces)
-    density = pytensor.function([flat], [logp, pytensor.grad(logp, flat)], mode=AS_IT_IS)
+    # The compiled function itself, which chains can share; PyTensor's wrapper keeps what it is given last.
+    density = pytensor.function([flat], [logp, pytensor.grad(logp, flat)], mode="NUMBA").vm.jit_fn
     prior = sum(term.sum() for term in built.logp(built.free_RVs, jacobian=False, sum=False))
     kept = [*built.free_RVs, *built.deterministics]
     outputs = pytensor.clone_replace([*built.replace_rvs_by_values(kept), prior], pieces)
@@ -238,11 +238,3 @@ def _functions(
         return dict(zip([*(each.name for each in kept), "log_prior"], shaped, strict=True))
 
     return density, unpack
-
-
-def _density(function: Any) -> Callable[[FloatArray], tuple[float, FloatArray]]:
-    def density(x: FloatArray) -> tuple[float, FloatArray]:
-        value, slope = function(x)
-        return float(value), np.asarray(slope)
-
-    return density

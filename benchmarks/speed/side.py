@@ -62,7 +62,7 @@ def analyze(path: Path) -> dict[str, Any]:
     with timed(seconds, "analyze"):
         from confound import analyze
 
-        analyze(str(path))
+        analyze(str(path), skip=["stabilization"])
     return {"seconds": seconds}
 
 
