@@ -168,15 +168,22 @@ def fit_paths(
     sampler: Sampler,
     *,
     seed: int,
+    again: bool = True,
     progress: bool = False,
     tell: Tell = lambda _: None,
 ) -> list[Fit]:
-    """Fit each path to series that are pooled; the arguments are those of `fit`."""
+    """Fit each path to series that are pooled; the arguments are those of `fit`.
+
+    With `again` a fit that fails a gate is sampled once more with tighter settings.
+    """
     law = quadratic.stacked([_quadratic(each) for each in pool])
     made = []
     for path in paths:
         tell(f"Fitting the {path.replace('_', ' ')} path of {_what(pool)} ...")
-        made.append(_fit(path, pool, law, priors, sampler, seed=seed, progress=progress))
+        found = _fit(path, pool, law, priors, sampler, seed=seed, progress=progress)
+        if again and not all(gate.passed for gate in found.gates):
+            found = _fit(path, pool, law, priors, sampler.tighter(), seed=seed + 1, progress=progress)
+        made.append(found)
     return made
 
 
@@ -218,21 +225,19 @@ def _unit(each: Series) -> tuple[float, float]:
 def _fit(
     path: str, pool: Sequence[Series], law: Quadratic, priors: Priors, sampler: Sampler, *, seed: int, progress: bool
 ) -> Fit:
-    """Sample one path; once more with tighter settings if a gate fails."""
-    found = _fit_once(path, pool, law, priors, sampler, seed=seed, progress=progress)
-    if all(gate.passed for gate in found.gates):
-        return found
-    return _fit_once(path, pool, law, priors, sampler.tighter(), seed=seed + 1, progress=progress)
-
-
-def _fit_once(
-    path: str, pool: Sequence[Series], law: Quadratic, priors: Priors, sampler: Sampler, *, seed: int, progress: bool
-) -> Fit:
-    from confound.stabilization_model import build, sample
+    from confound.stabilization_model import sample
 
     study, model = (_codes([getattr(each, key) for each in pool]) for key in ("study", "model"))
     own_seed = crc32(f"{seed}\0{path}\0{_key(pool)}".encode())
-    sampled = sample(build(path, law, study, model, priors), sampler, seed=own_seed, progress=progress)
+    sampled = sample(
+        *(path, law),
+        study=study,
+        model=model,
+        priors=priors,
+        sampler=sampler,
+        seed=own_seed,
+        progress=progress,
+    )
     sampled = _thinned(sampled, len(pool))
     thetas = [_theta(sampled.posterior, i, each, priors, len(pool)) for i, each in enumerate(pool)]
     drawn, outcomes, elpd, ks = [], [], [], []

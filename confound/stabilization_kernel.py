@@ -11,7 +11,7 @@ from confound.stabilization_settings import PATHS
 EXPONENTIAL, RANDOM_WALK, CHANGEPOINT = range(len(PATHS))
 EFFECT_SIDES = np.array([0.5, -0.5])
 
-_compiled = numba.njit(cache=True, nogil=True)
+_compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_compiled
@@ -259,27 +259,43 @@ def _path_evidence(const, h, precision, middle, factor):  # type: ignore[no-unty
 
 
 @_compiled
-def evidence(kind, times, cuts, sds, noise, growth, centre, effect_sd, bias_sd, own, weight, slope, offset):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Return each group's log evidence, averaged over variants, and its gradients.
+def _direct(cuts, const, linear, square, between):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Return one group's terms that depend on nothing but cutpoints, and their gradient."""
+    found, d_cuts = const + np.sum(linear * cuts - 0.5 * square * cuts**2), linear - square * cuts
+    for c in range(len(between)):
+        if between[c] > 0:
+            gap = cuts[c + 1] - cuts[c]
+            found += between[c] * np.log(-np.expm1(-gap))
+            odds = between[c] / np.expm1(gap)
+            d_cuts[c] -= odds
+            d_cuts[c + 1] += odds
+    return found, d_cuts
 
-    Less the terms that depend on nothing but cutpoints: see `confound.stabilization_law.direct`.
+
+@_compiled
+def evidence(kind, times, cuts, sds, noise, growth, centre, effect_sd, bias_sd, own, data):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Return each group's log evidence, averaged over variants, and its gradients.
 
     Parameters
     ----------
     kind : int
         Place in `confound.stabilization_settings.PATHS`.
-    times, weight, slope, offset : see `confound.stabilization_law.Quadratic`
+    times : shape (T,)
     cuts, sds, noise, growth : see `confound.stabilization_law.Persons`
     centre, effect_sd, bias_sd : shapes (G, 3), (G,) and (G,)
         See `confound.stabilization_draws.Theta`.
     own : shape (G, 2)
         The path's own: scale and nothing; step and kept; step and nothing.
+    data : tuple
+        Of `confound.stabilization_law.Quadratic`: weight, slope and offset; const, linear, square and between, added
+        up over personas.
 
     Returns
     -------
     tuple
         The log evidence (G,), and its gradients in cuts, sds, noise, growth, centre, effect_sd, bias_sd, own.
     """
+    weight, slope, offset, alone, linear, square, between = data
     n_groups, n_personas, n_cells = weight.shape
     found = np.empty(n_groups)
     d_cuts, d_sds, d_noise, d_growth = np.empty_like(cuts), np.empty_like(sds), np.empty(n_groups), np.empty(n_groups)
@@ -301,6 +317,9 @@ def evidence(kind, times, cuts, sds, noise, growth, centre, effect_sd, bias_sd, 
         d_cuts[g], d_design, d_variance = _condense_back(
             design, noise[g] ** 2, weight[g], slope[g], given, told, inverses, gh, gp
         )
+        directly, d_directly = _direct(cuts[g], alone[g], linear[g], square[g], between[g])
+        found[g] += directly
+        d_cuts[g] += d_directly
         d_noise[g] = 2 * noise[g] * d_variance
         d_sds[g], d_growth[g] = _design_back(times, sds[g], growth[g], d_design)
         d_effect[g], d_bias[g], d_own[g] = _factor_back(kind, times, bias_sd[g], own[g], slopes, d_factor)

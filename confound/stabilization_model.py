@@ -6,6 +6,7 @@ This module is imported by functions only: PyMC takes seconds to load.
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from pytensor.graph.traversal import ancestors
 
 from confound.stabilization_kernel import evidence
-from confound.stabilization_law import EFFECTS, Quadratic, direct
+from confound.stabilization_law import EFFECTS, Quadratic
 from confound.stabilization_settings import PATHS, Priors, Sampler
 
 FloatArray = npt.NDArray[np.float64]
@@ -31,6 +33,8 @@ AS_IT_IS = Mode(linker="py", optimizer="fast_compile")  # where compiling takes 
 class Evidence(Op):
     """The log evidence of each group as an operation on PyTensor variables, its gradients beside it.
 
+    Its data can be replaced, so that a model is compiled once for all logs of its kind.
+
     Parameters
     ----------
     path : {"exponential", "random_walk", "changepoint"}
@@ -39,8 +43,14 @@ class Evidence(Op):
 
     def __init__(self, path: str, data: Quadratic) -> None:
         self.kind = PATHS.index(path)
-        self.times = np.ascontiguousarray(data.times, dtype=float)
-        self.data = tuple(np.ascontiguousarray(each) for each in (data.weight, data.slope, data.offset))
+        self.put(data)
+
+    def put(self, data: Quadratic) -> None:
+        """Take new data, of as many groups and cutpoints."""
+        summed = (each.sum(axis=1) for each in (data.const, data.linear, data.square, data.between))
+        arrays = (data.times, data.weight, data.slope, data.offset, *summed)
+        self.times, *kept = (np.ascontiguousarray(each, dtype=float) for each in arrays)
+        self.data = tuple(kept)
 
     def make_node(self, *inputs: Any) -> Apply:
         """Take the parameters of `confound.stabilization_kernel.evidence`."""
@@ -50,7 +60,7 @@ class Evidence(Op):
     def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:  # noqa: ARG002 -- PyTensor's signature
         """Evaluate."""
         given = [np.ascontiguousarray(each) for each in inputs]
-        for output, found in zip(outputs, evidence(self.kind, self.times, *given, *self.data), strict=True):
+        for output, found in zip(outputs, evidence(self.kind, self.times, *given, self.data), strict=True):
             output[0] = found
 
     def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> list[Any]:  # noqa: ARG002, N802 -- its name
@@ -79,7 +89,7 @@ def build(path: str, data: Quadratic, study: tuple[int, ...], model: tuple[int, 
         cuts, persons = _persons(n_groups, data.square.shape[-1], priors)
         pooled = _pooled(study, model, priors, with_bias=path == "exponential")
         found = Evidence(path, data)(cuts, *persons, *pooled, _own(path, n_groups, priors))[0]
-        pm.Potential("likelihood", found.sum() + _direct(data, cuts))
+        pm.Potential("likelihood", found.sum())
     return built
 
 
@@ -94,19 +104,6 @@ def _persons(n_groups: int, n_cuts: int, priors: Priors) -> tuple[Any, tuple[Any
     sds = pm.HalfNormal("persona_sd", scales, shape=(n_groups, EFFECTS))
     noise = pm.HalfNormal("noise", priors.noise, shape=n_groups)
     return cuts, (sds, noise, pm.LogNormal("growth", np.log(priors.scale[0]), priors.scale[1], shape=n_groups))
-
-
-def _direct(data: Quadratic, cuts: Any) -> Any:
-    """Return the terms that depend on nothing but cutpoints, personas added up beforehand."""
-    summed = Quadratic(
-        *(data.weight, data.offset, data.slope),
-        const=data.const.sum(axis=1, keepdims=True),
-        linear=data.linear.sum(axis=1, keepdims=True),
-        square=data.square.sum(axis=1, keepdims=True),
-        between=data.between.sum(axis=1, keepdims=True),
-        times=data.times,
-    )
-    return direct(summed, cuts, pt).sum()
 
 
 def _pooled(study: tuple[int, ...], model: tuple[int, ...], priors: Priors, *, with_bias: bool) -> tuple[Any, Any, Any]:
@@ -164,33 +161,56 @@ class Sample:
     energy: FloatArray
 
 
-def sample(built: pm.Model, sampler: Sampler, *, seed: int, progress: bool) -> Sample:
-    """Draw from a model's posterior by the no-U-turn sampler of nutpie.
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A model that can be sampled, again and again.
+
+    Attributes
+    ----------
+    evidence : Evidence
+        Where data are put.
+    start : ndarray, shape (N,)
+        Of all parameters, unconstrained.
+    density : callable
+        What takes such a vector and returns the log density and its gradient.
+    unpack : callable
+        What turns draws, shape (chains, draws, N), into parameters.
+    """
+
+    evidence: Evidence
+    start: FloatArray
+    density: Callable[[FloatArray], tuple[Any, Any]]
+    unpack: Callable[[FloatArray], dict[str, FloatArray]]
+
+
+def sample(
+    path: str,
+    data: Quadratic,
+    *,
+    study: tuple[int, ...],
+    model: tuple[int, ...],
+    priors: Priors,
+    sampler: Sampler,
+    seed: int,
+    progress: bool,
+) -> Sample:
+    """Draw from the posterior of one path's model by the no-U-turn sampler of nutpie.
 
     Parameters
     ----------
-    built : pymc.Model
+    path, data, study, model, priors
+        As in `build`.
     sampler : Sampler
     seed : int
     progress : bool
         Whether nutpie shows how far it is.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTensor's on its own compilers, which are not used
-        start = built.initial_point(random_seed=0)
-        names, sizes = list(start), [start[name].size for name in start]
-        density, unpack = _functions(built, start)
-        compiled = from_pyfunc(
-            sum(sizes),
-            lambda: lambda x: (lambda found: (float(found[0]), found[1]))(density(x)),
-            lambda _seed, _other, _chain: lambda x: {"x": np.asarray(x)},
-            [np.dtype("float64")],
-            [(sum(sizes),)],
-            ["x"],
-            make_initial_point_fn=lambda number: _near(names, start, number),
-        )
+        warnings.simplefilter("ignore")  # PyTensor's and numba's on how they compile
+        compiled = _compiled(path, data.square.shape[-1], study, model, priors)
+        compiled.evidence.put(data)
         trace = nutpie.sample(
-            compiled,
+            _sampled(compiled),
             chains=sampler.chains,
             draws=sampler.draws,
             tune=sampler.tune,
@@ -200,41 +220,71 @@ def sample(built: pm.Model, sampler: Sampler, *, seed: int, progress: bool) -> S
             save_warmup=False,
             progress_bar=progress,
         )
-    raw = np.asarray(trace["posterior"]["x"])
     stats = trace["sample_stats"]
-    return Sample(unpack(raw), np.asarray(stats["diverging"]), np.asarray(stats["energy"]))
+    draws = compiled.unpack(np.asarray(trace["posterior"]["x"]))
+    return Sample(draws, np.asarray(stats["diverging"]), np.asarray(stats["energy"]))
 
 
-def _near(names: list[str], start: dict[str, FloatArray], seed: int) -> FloatArray:
-    """Return a start around the prior's middle."""
-    middle = np.concatenate([np.ravel(start[name]) for name in names])
-    return np.asarray(middle + np.random.default_rng(seed).uniform(-1, 1, len(middle)))
+def _sampled(compiled: Compiled) -> Any:
+    """Return the model as nutpie takes it."""
+    n = len(compiled.start)
+
+    def density(x: FloatArray) -> tuple[float, FloatArray]:
+        value, slope = compiled.density(x)
+        return float(value), slope
+
+    def near(seed: int) -> FloatArray:
+        return np.asarray(compiled.start + np.random.default_rng(seed).uniform(-1, 1, n))
+
+    return from_pyfunc(
+        n,
+        lambda: density,
+        lambda *_: lambda x: {"x": np.asarray(x)},
+        [np.dtype("float64")],
+        [(n,)],
+        ["x"],
+        make_initial_point_fn=near,
+    )
 
 
-def _functions(
-    built: pm.Model, start: dict[str, FloatArray]
-) -> tuple[Any, Callable[[FloatArray], dict[str, FloatArray]]]:
-    """Return the log density with its gradient, of one flat vector, and what turns draws of it into parameters."""
-    values = [next(v for v in built.value_vars if v.name == name) for name in start]
-    flat = pt.dvector("flat")
-    pieces, at = {}, 0
-    for value in values:
-        shape = start[value.name].shape
-        size = int(np.prod(shape))
-        pieces[value] = flat[at : at + size].reshape(shape).astype(value.dtype)
-        at += size
+@lru_cache(maxsize=32)
+def _compiled(path: str, n_cuts: int, study: tuple[int, ...], model: tuple[int, ...], priors: Priors) -> Compiled:
+    """Compile a model on data of its kind that say nothing."""
+    n = len(study)
+    cells, cuts = np.zeros((n, 1, 6)), np.zeros((n, 1, n_cuts))
+    slope, between = np.zeros((n, 1, 6, n_cuts)), np.zeros((n, 1, n_cuts - 1))
+    empty = Quadratic(cells, cells, slope, np.zeros((n, 1)), cuts, cuts, between, np.arange(3.0))
+    built = build(path, empty, study, model, priors)
+    start = built.initial_point(random_seed=0)
+    flat, pieces = _flat(built, start)
     logp = pytensor.clone_replace(built.logp(), pieces)
     # The compiled function itself, which chains can share; PyTensor's wrapper keeps what it is given last.
     density = pytensor.function([flat], [logp, pytensor.grad(logp, flat)], mode="NUMBA").vm.jit_fn
-    prior = sum(term.sum() for term in built.logp(built.free_RVs, jacobian=False, sum=False))
     kept = [*built.free_RVs, *built.deterministics]
+    prior = sum(term.sum() for term in built.logp(built.free_RVs, jacobian=False, sum=False))
     outputs = pytensor.clone_replace([*built.replace_rvs_by_values(kept), prior], pieces)
-    expand = pytensor.function([flat], outputs, mode=AS_IT_IS)
+    unpack = _unpacking(pytensor.function([flat], outputs, mode=AS_IT_IS), [*(each.name for each in kept), "log_prior"])
+    used = next(v.owner.op for v in ancestors([logp]) if v.owner is not None and isinstance(v.owner.op, Evidence))
+    return Compiled(used, np.concatenate([np.ravel(each) for each in start.values()]), density, unpack)
 
+
+def _flat(built: pm.Model, start: dict[str, FloatArray]) -> tuple[Any, dict[Any, Any]]:
+    """Return one vector of all unconstrained parameters, and each of them as a piece of it."""
+    flat = pt.dvector("flat")
+    values = {each.name: each for each in built.value_vars}
+    pieces, at = {}, 0
+    for name, each in start.items():
+        size = int(np.size(each))
+        pieces[values[name]] = flat[at : at + size].reshape(np.shape(each))
+        at += size
+    return flat, pieces
+
+
+def _unpacking(expand: Any, names: list[str]) -> Callable[[FloatArray], dict[str, FloatArray]]:
     def unpack(raw: FloatArray) -> dict[str, FloatArray]:
         rows = [expand(x) for x in raw.reshape(-1, raw.shape[-1])]
         columns = [np.asarray(column) for column in zip(*rows, strict=True)]
         shaped = [column.reshape(*raw.shape[:2], *column.shape[1:]) for column in columns]
-        return dict(zip([*(each.name for each in kept), "log_prior"], shaped, strict=True))
+        return dict(zip(names, shaped, strict=True))
 
-    return density, unpack
+    return unpack

@@ -17,8 +17,9 @@ def frames(
     rows, settled, checks = [], [], []
     for path, weight in zip(("exponential", "random_walk"), weights, strict=True):
         place = {**PLACE, "path": path}
-        for name, mean in QUANTITIES.items():
-            rows.append({**place, "quantity": name, "mean": mean, "ci_low": mean - 0.1, "ci_high": mean + 0.1})
+        rows += [
+            {**place, "quantity": q, "mean": v, "ci_low": v - 0.1, "ci_high": v + 0.1} for q, v in QUANTITIES.items()
+        ]
         rows.append({**place, "quantity": "weight", "mean": weight})
         for iteration, probability in enumerate(probabilities):
             p = probability if path == "exponential" else 0.01
@@ -36,8 +37,8 @@ def test_settled_effect_is_told_with_when_and_where() -> None:
     """The first iteration that is sure enough is named, with the settled value and its interval."""
     (point,) = settling.points(*frames([0.1, 0.6, 0.97, 0.99]), 0.95)
     assert point == (
-        "y, b - a: the effect settles: 97 % probability that by iteration 2 it is within 0.05 of its settled value +0.42 "
-        "(95 % +0.32 to +0.52). Of the effect before adjustment, +0.80 (95 % +0.70 to +0.90), selection bias is +0.38 "
+        "y, b - a: the effect settles: 97 % probability that by iteration 2 it is within 0.05 of its settled value "
+        "+0.42 (95 % +0.32 to +0.52). Of the effect before adjustment, +0.80 (95 % +0.70 to +0.90), selection bias is +0.38 "
         "(95 % +0.28 to +0.48). (Model of the path: exponential approach, stacking weight 0.80.)"
     )
 

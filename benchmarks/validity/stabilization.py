@@ -1,4 +1,4 @@
-"""``python -m benchmarks.validity.stabilization``: are the models of the effect over iterations right?
+"""``python -m benchmarks.validity.stabilization``: whether the models of the effect over iterations are right.
 
 Recovery: logs whose truth follows one path, fitted by that path and by the others; how often the 95 % intervals of the
 settled effect and the biases hold the truth, and how far off the means are. Calibration: simulation-based calibration
@@ -80,14 +80,16 @@ def recovery(truth: str, fitted: str, seed: int) -> list[dict[str, object]]:
     own = {name: np.array([value]) for name, value in OWN[truth].items()}
     theta = draws.Theta(PERSONS, np.array([[0.5, 0.35, 0.25]]), np.array([0.2]), np.array([0.1]), own)
     made = make(theta, truth, rng)
-    (found,) = fit_paths([made.series], [fitted], Priors(), SAMPLER, seed=seed)
+    (found,) = fit_paths([made.series], [fitted], Priors(), SAMPLER, seed=seed, again=False)
     rows: list[dict[str, object]] = []
     for name in ("settled", "asb", "sbt", "sbc"):
         drawn = draws.quantities(found.outcomes[0])[name]
         low, high = np.quantile(drawn, (0.025, 0.975))
         rows.append(
             {
-                **{"truth": truth, "fitted": fitted, "seed": seed, "quantity": name},
+                "truth": truth,
+                "fitted": fitted,
+                "quantity": name,
                 "error": drawn.mean() - made.truth[name],
                 "covered": low <= made.truth[name] <= high,
                 "width": high - low,
@@ -107,7 +109,7 @@ def rank(seed: int) -> dict[str, float]:
         assert counts is not None
         if (counts.sum(axis=(0, 1, 2)) > 0).all():  # a choice by the data alone leaves ranks uniform
             break
-    (found,) = fit_paths([made.series], ["exponential"], Priors(), SAMPLER, seed=seed)
+    (found,) = fit_paths([made.series], ["exponential"], Priors(), SAMPLER, seed=seed, again=False)
     persons, own = found.thetas[0].persons, found.thetas[0].path
     drawn = {**draws.quantities(found.outcomes[0]), "own_scale": own["scale"], "noise": persons.noise}
     for k, name in enumerate(("level", "level_growth", "effect", "effect_growth")):
@@ -176,11 +178,12 @@ def page(recovered: pd.DataFrame, calibrated: pd.DataFrame, given: argparse.Name
     """Write the page."""
     own = recovered[recovered["truth"] == recovered["fitted"]]
     cross = recovered[recovered["truth"] != recovered["fitted"]]
+    asked = f"--logs {given.logs} --others {given.others} --simulations {given.simulations} --write"
     return f"""# Validity: does the effect settle?
 
-`python -m benchmarks.validity.stabilization --logs {given.logs} --others {given.others} --simulations {given.simulations} --write`{f", {given.date}" if given.date else ""}.
-Logs of {PERSONAS} personas x {len(TIMES)} iterations x 2 arms x {TRIALS} trials, {ANSWERS} answers; {SAMPLER.chains} chains of {SAMPLER.draws} draws.
-Errors and widths in units of the outcome, whose answers count 1 to {ANSWERS}.
+`python -m benchmarks.validity.stabilization {asked}`{f", {given.date}" if given.date else ""}.
+Logs of {PERSONAS} personas x {len(TIMES)} iterations x 2 arms x {TRIALS} trials, {ANSWERS} answers; {SAMPLER.chains} chains
+of {SAMPLER.draws} draws. Errors and widths in units of the outcome, whose answers count 1 to {ANSWERS}.
 
 ## Recovery
 
