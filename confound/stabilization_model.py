@@ -27,6 +27,7 @@ from confound.stabilization_settings import PATHS, Priors, Sampler
 
 FloatArray = npt.NDArray[np.float64]
 
+SIGNED = "_signed"
 AS_IT_IS = Mode(linker="py", optimizer="fast_compile")  # where compiling takes longer than running
 
 
@@ -101,9 +102,18 @@ def _persons(n_groups: int, n_cuts: int, priors: Priors) -> tuple[Any, tuple[Any
         gaps = pm.LogNormal("gap", 0, 1, shape=(n_groups, n_cuts - 1))
         cuts = pt.concatenate([cuts, cuts + pt.cumsum(gaps, axis=1)], axis=1)
     scales = np.asarray([priors.level, priors.level, priors.difference, priors.difference])
-    sds = pm.HalfNormal("persona_sd", scales, shape=(n_groups, EFFECTS))
-    noise = pm.HalfNormal("noise", priors.noise, shape=n_groups)
+    sds = _half_normal("persona_sd", scales, (n_groups, EFFECTS))
+    noise = _half_normal("noise", priors.noise, (n_groups,))
     return cuts, (sds, noise, pm.LogNormal("growth", np.log(priors.scale[0]), priors.scale[1], shape=n_groups))
+
+
+def _half_normal(name: str, scale: Any, shape: tuple[int, ...]) -> Any:
+    """Return a standard deviation as the size of a normal variable.
+
+    The likelihood knows only its square, so the density is smooth where the sign changes; on the scale of its logarithm
+    a standard deviation that may be 0 has a tail without end, in which samplers linger.
+    """
+    return pm.Deterministic(name, pt.abs(pm.Normal(name + SIGNED, 0, scale, shape=shape)))
 
 
 def _pooled(study: tuple[int, ...], model: tuple[int, ...], priors: Priors, *, with_bias: bool) -> tuple[Any, Any, Any]:
@@ -129,7 +139,7 @@ def _own(path: str, n_groups: int, priors: Priors) -> Any:
     """Return the path's own parameters, shape (G, 2)."""
     if path == "exponential":
         return pt.stack([_scale(n_groups, priors), np.ones(n_groups)], axis=1)
-    size = pm.HalfNormal("step", priors.step, shape=n_groups)
+    size = _half_normal("step", priors.step, (n_groups,))
     if path == "random_walk":
         return pt.stack([size, pm.Beta("kept", *priors.kept, shape=n_groups)], axis=1)
     return pt.stack([size, np.ones(n_groups)], axis=1)
@@ -285,6 +295,6 @@ def _unpacking(expand: Any, names: list[str]) -> Callable[[FloatArray], dict[str
         rows = [expand(x) for x in raw.reshape(-1, raw.shape[-1])]
         columns = [np.asarray(column) for column in zip(*rows, strict=True)]
         shaped = [column.reshape(*raw.shape[:2], *column.shape[1:]) for column in columns]
-        return dict(zip(names, shaped, strict=True))
+        return {name: column for name, column in zip(names, shaped, strict=True) if not name.endswith(SIGNED)}
 
     return unpack
