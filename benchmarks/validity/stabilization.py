@@ -32,6 +32,7 @@ PERSONAS, TRIALS, ANSWERS = 30, 10, 4
 NUMBERS = np.arange(1.0, ANSWERS + 1)
 SAMPLER = Sampler(chains=2, draws=500, tune=300, cores=1)
 BINS = 10
+MIXED = 1.05
 # What the truth of the recovery logs looks like, on the scale of the log odds.
 PERSONS = Persons(
     cuts=np.array([[-1.3, 0.1, 1.5]]),
@@ -93,7 +94,7 @@ def recovery(truth: str, fitted: str, seed: int) -> list[dict[str, object]]:
                 "error": drawn.mean() - made.truth[name],
                 "covered": low <= made.truth[name] <= high,
                 "width": high - low,
-                "passed": all(gate.passed for gate in found.gates),
+                "mixed": found.gates[0].value < MIXED,
             }
         )
     return rows
@@ -143,7 +144,7 @@ def recovery_table(rows: pd.DataFrame) -> pd.DataFrame:
             bias=("error", "mean"),
             rmse=("error", lambda error: float(np.sqrt((error**2).mean()))),
             width=("width", "mean"),
-            gates=("passed", "mean"),
+            mixed=("mixed", "mean"),
         )
         .reset_index()
     )
@@ -187,8 +188,8 @@ of {SAMPLER.draws} draws. Errors and widths in units of the outcome, whose answe
 
 ## Recovery
 
-Truth from the path that is fitted. Covered: share of logs whose 95 % interval holds the truth; gates: share of fits that
-passed all gates with so few draws.
+Truth from the path that is fitted. Covered: share of logs whose 95 % interval holds the truth; mixed: share of fits with
+R-hat below {MIXED}, for the gates ask for more draws than were taken here.
 
 {_markdown(own.drop(columns="fitted"))}
 
