@@ -190,7 +190,7 @@ def analyze(
         comparisons=compared,
         stabilization=settling.stabilization,
         settled=settling.settled,
-        checks=settling.checks,
+        stabilization_checks=settling.checks,
         warnings=_remarks([*prepared.notes, *why_not]),
         verdict=verdict.findings(drift, effects, decomposed, compared, confidence, settling=settling),
         settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)},

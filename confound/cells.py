@@ -30,6 +30,8 @@ class Cell:
         Counts; the last column is Unknown. Of a continuous question only the two columns known and Unknown.
     totals : ndarray of float64, shape (P, A)
         Sum of the numbers behind the known answers; NaN throughout if nominal.
+    squares : ndarray of float64, shape (P, A), or None
+        Sum of the squares of a continuous question's numbers, NaN where the log does not tell them; None of others.
     """
 
     study: str
@@ -42,6 +44,7 @@ class Cell:
     arms: tuple[str, ...]
     answers: IntArray
     totals: FloatArray
+    squares: FloatArray | None = None
 
     @property
     def known(self) -> IntArray:
@@ -91,6 +94,7 @@ def _cell(grouped: Grouped, study: str, model: str, iteration: int, question: st
     answer = spec.columns(names)[response]
     shape = (len(personas), len(arms), spec.width + 1)
     answers = np.zeros(shape, dtype=np.int64)
+    squares = None
     np.add.at(answers, (persona, arm, answer), grouped.n)
     if spec.scale.kind == "continuous":
         numbers = grouped.value_sum if spec.recorded else spec.numbers(names)[response] * grouped.n
@@ -98,6 +102,8 @@ def _cell(grouped: Grouped, study: str, model: str, iteration: int, question: st
         order = np.lexsort([numbers, response])  # the engine's order changes, and with it the last digits of a sum
         known = order[answer[order] != spec.width]
         np.add.at(totals, (persona[known], arm[known]), numbers[known])
+        squares = np.zeros(shape[:2])
+        np.add.at(squares, (persona[known], arm[known]), _squares(grouped, numbers, recorded=spec.recorded)[known])
     else:
         totals = answers[:, :, : len(spec.scale.values)] @ spec.scale.values
     return Cell(
@@ -111,4 +117,11 @@ def _cell(grouped: Grouped, study: str, model: str, iteration: int, question: st
         arms=tuple(grouped.labels["arm"][code] for code in arms),
         answers=answers,
         totals=totals,
+        squares=squares,
     )
+
+
+def _squares(grouped: Grouped, numbers: FloatArray, *, recorded: bool) -> FloatArray:
+    """Return the sum of squares of each row's numbers; NaN where a row holds different ones."""
+    squares = numbers**2 / grouped.n
+    return np.where(recorded & (grouped.value_low != grouped.value_high), np.nan, squares)

@@ -65,7 +65,7 @@ class Analysis:
         A row a part of an outcome's observed effect, at each iteration after the first.
     comparisons : pandas.DataFrame
         Drift less the drift of what column `against` names: an earlier iteration, a reference model, a placebo.
-    stabilization, settled, checks : pandas.DataFrame
+    stabilization, settled, stabilization_checks : pandas.DataFrame
         Models of the outcomes over iterations: see `confound.stabilization.Stabilization`.
     warnings : pandas.DataFrame
         Remarks on the data: column `level` is note or warning.
@@ -86,7 +86,7 @@ class Analysis:
     comparisons: pd.DataFrame
     stabilization: pd.DataFrame
     settled: pd.DataFrame
-    checks: pd.DataFrame
+    stabilization_checks: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]
     settings: Mapping[str, Any]
@@ -97,7 +97,7 @@ class Analysis:
     def frames(self) -> dict[str, pd.DataFrame]:
         """The frames by name."""
         names = ("data", "drift", "effects", "decomposition", "comparisons")
-        names += ("stabilization", "settled", "checks", "warnings")
+        names += ("stabilization", "settled", "stabilization_checks", "warnings")
         return {name: getattr(self, name) for name in names}
 
     def save(self, folder: str | Path) -> Path:

@@ -105,9 +105,7 @@ def _series(key: tuple[str, ...], contrasts: Sequence[Contrast]) -> Series:
     scale = contrasts[0].cell.scale
     sizes = answers.sum(axis=-1)
     means = np.divide(totals, sizes, out=np.full(shape, np.nan), where=sizes > 0)
-    within = _scatter(answers, scale.values, means)
-    grand = totals.sum() / sizes.sum()
-    spread = float(np.nansum(sizes * (means - grand) ** 2) / sizes.sum())
+    within = _scatter(answers, scale.values, means, sum(_squares(contrast) for contrast in contrasts))
     counts, values = _merged(answers, scale.values)
     return Series(
         *key,
@@ -117,7 +115,7 @@ def _series(key: tuple[str, ...], contrasts: Sequence[Contrast]) -> Series:
         numbers=values if values is not None and len(values) <= MAX_LEVELS else None,
         means=means,
         errors=np.sqrt(within / np.maximum(sizes, 1)),
-        sd=float(np.sqrt(spread + within)),
+        sd=float(np.sqrt(_variance(answers, scale.values, means, within))),
     )
 
 
@@ -134,16 +132,40 @@ def _merged(answers: IntArray, values: FloatArray) -> tuple[IntArray | None, Flo
     return np.asarray(answers[..., used] @ np.eye(len(distinct), dtype=np.int64)[place]), distinct
 
 
-def _scatter(answers: IntArray, values: FloatArray, means: FloatArray) -> float:
+def _variance(answers: IntArray, values: FloatArray, means: FloatArray, within: float) -> float:
+    """Return the variance of all answers."""
+    sizes = answers.sum(axis=-1)
+    shares = sizes / sizes.sum()
+    grand = np.nansum(shares * means)
+    if len(values):
+        return float(answers.sum(axis=(0, 1, 2)) @ (values - grand) ** 2 / sizes.sum())
+    return float(np.nansum(shares * (means - grand) ** 2)) + within
+
+
+def _squares(contrast: Contrast) -> float:
+    """Return the sum of squares of a continuous outcome's numbers, NaN where they are not known."""
+    cell = contrast.cell
+    if cell.squares is None:
+        return np.nan
+    place = {name: i for i, name in enumerate(cell.personas)}
+    arms = (contrast.treated_arm, contrast.control_arm)
+    sums = [
+        cell.squares[[place[name] for name in side.personas], cell.arms.index(arm)].sum()
+        for side, arm in zip(_sides(contrast), arms, strict=True)
+    ]
+    return float(sum(sums))
+
+
+def _scatter(answers: IntArray, values: FloatArray, means: FloatArray, squares: float) -> float:
     """Return the variance of answers within cells, all cells pooled.
 
-    Of a continuous outcome, whose counts hold no numbers, from the steps of a persona's means from one iteration to the
-    next, which hold its own noise too.
+    Of a continuous outcome from the sum of squares, where the log tells it; else from the steps of a persona's
+    means from one iteration to the next, which hold its own noise too.
     """
     sizes = answers.sum(axis=-1)
-    if len(values):
-        squares = (answers @ values**2).sum() - np.nansum(sizes * means**2)
-        return float(squares / max(1, (sizes - 1).clip(0).sum()))
-    steps = np.diff(means, axis=-1)
+    squares = float((answers @ values**2).sum()) if len(values) else squares
+    freedom = (sizes - 1).clip(0).sum()
+    if freedom and not np.isnan(squares):
+        return float((squares - np.nansum(sizes * means**2)) / freedom)
     both = 1 / np.maximum(sizes[..., 1:], 1) + 1 / np.maximum(sizes[..., :-1], 1)
-    return float(np.nanmean(steps**2 / both))
+    return float(np.nanmean(np.diff(means, axis=-1) ** 2 / both))

@@ -128,7 +128,7 @@ def test_failing_fit_is_tried_again_and_then_said() -> None:
 
 @pytest.mark.slow
 def test_analyze_reports_saves_and_repeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log of three iterations gets tables, a sentence and draws that ArviZ reads back; the same seed, the same numbers."""
+    """A log of three iterations gets tables, a sentence and draws that ArviZ reads back; a seed repeats them."""
     from confound import arviz_adapter, stabilization
     from simulate.run import simulate
     from simulate.study import load_study

@@ -183,13 +183,14 @@ def page(recovered: pd.DataFrame, calibrated: pd.DataFrame, given: argparse.Name
     return f"""# Validity: does the effect settle?
 
 `python -m benchmarks.validity.stabilization {asked}`{f", {given.date}" if given.date else ""}.
-Logs of {PERSONAS} personas x {len(TIMES)} iterations x 2 arms x {TRIALS} trials, {ANSWERS} answers; {SAMPLER.chains} chains
-of {SAMPLER.draws} draws. Errors and widths in units of the outcome, whose answers count 1 to {ANSWERS}.
+Logs of {PERSONAS} personas x {len(TIMES)} iterations x 2 arms x {TRIALS} trials, {ANSWERS} answers;
+{SAMPLER.chains} chains of {SAMPLER.draws} draws. Errors and widths in units of the outcome, whose answers count
+1 to {ANSWERS}.
 
 ## Recovery
 
-Truth from the path that is fitted. Covered: share of logs whose 95 % interval holds the truth; mixed: share of fits with
-R-hat below {MIXED}, for the gates ask for more draws than were taken here.
+Truth from the path that is fitted. Covered: share of logs whose 95 % interval holds the truth; mixed: share of fits
+with R-hat below {MIXED}, for the gates ask for more draws than were taken here.
 
 {_markdown(own.drop(columns="fitted"))}
 
