@@ -9,15 +9,16 @@ from typing import Any
 import pandas as pd
 
 import confound
-from confound import checks, comparisons, estimates, multiplicity, pooled, responses, verdict
+from confound import checks, comparisons, estimates, multiplicity, parts, pooled, responses, sensitivity, verdict
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
 from confound.correction import DEFAULT
-from confound.counts import group
+from confound.counts import apart, group
 from confound.errors import InputError
 from confound.notes import Note
 from confound.questions import resolve
 from confound.result import (
+    ASSUMPTIONS,
     COMPARISONS,
     CONTRASTS,
     DATA,
@@ -25,6 +26,7 @@ from confound.result import (
     DRIFT,
     EFFECTS,
     QUESTIONS,
+    SENSITIVITY,
     WARNINGS,
     Analysis,
     Description,
@@ -35,7 +37,7 @@ from confound.sources import LogLike
 
 Track = Callable[[Sequence[Contrast]], Iterator[Contrast]]
 VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
-PARTS = ("drift", "effects", "decomposition")
+PARTS = ("drift", "effects", "decomposition", "sensitivity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Prepared:
         Study -> its control arm.
     placebos : dict
         `placebo - original` -> its contrasts of negative controls.
+    beside : Beside
+        What the decomposition takes beside them.
     """
 
     cells: tuple[Cell, ...]
@@ -59,6 +63,7 @@ class Prepared:
     notes: tuple[Note, ...]
     arms: Mapping[str, str]
     placebos: Mapping[str, Sequence[Contrast]]
+    beside: parts.Beside
 
 
 def analyze(
@@ -76,6 +81,7 @@ def analyze(
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
     correction: str = DEFAULT,
+    share: float = 0.5,
     confidence: float = 0.95,
     seed: int = 0,
     skip: Sequence[str] = (),
@@ -109,11 +115,13 @@ def analyze(
         By default within where at least half of the personas are in both arms, else between; for each contrast.
     correction : {"mixture", "plugin", "null", "jackknife", "bootstrap", "folded", "npmle"}
         How the plug-in distance is corrected, see `confound.correction.corrected_tvd`.
+    share : float
+        Of the users in the treated arm, in [0, 1]: whose causal effect the decomposition is to tell.
     confidence : float
         Of the intervals, in (0, 1).
     seed : int
-        Of the tests that cannot be exact. The same seed gives the same result to the last byte.
-    skip : sequence of {"drift", "effects", "decomposition"}
+        Of the tests that cannot be exact and of resampling. The same seed gives the same result to the last byte.
+    skip : sequence of {"drift", "effects", "decomposition", "sensitivity"}
         Parts to leave out.
     track : callable
         Wraps the sequence of contrasts, to show progress.
@@ -139,6 +147,7 @@ def analyze(
         study_file=study_file,
         design=design,
         correction=correction,
+        share=share,
         confidence=confidence,
         seed=seed,
     )
@@ -153,17 +162,24 @@ def analyze(
         compared_rows = _comparisons(prepared, settings)
     drift = _corrected(drift_rows)
     effects = pd.DataFrame(effect_rows, columns=list(EFFECTS))
-    parts = [] if "decomposition" in skip else _decomposed(prepared, confidence=confidence)
-    decomposed = pd.DataFrame(parts, columns=list(DECOMPOSITION))
+    found = parts.Parts() if "decomposition" in skip else _decomposed(prepared, settings, drift_rows)
+    bounded = [] if "sensitivity" in skip else _bounded(prepared, settings, drift_rows, effect_rows)
+    decomposed = pd.DataFrame(found.rows, columns=list(DECOMPOSITION))
+    assumed = pd.DataFrame(found.assumptions, columns=list(ASSUMPTIONS))
+    sensitive = pd.DataFrame(bounded, columns=list(SENSITIVITY))
     compared = pd.DataFrame(compared_rows, columns=list(COMPARISONS))
     return Analysis(
         data=_data(prepared.cells),
         drift=drift,
         effects=effects,
         decomposition=decomposed,
+        sensitivity=sensitive,
+        assumptions=assumed,
         comparisons=compared,
-        warnings=_remarks(prepared),
-        verdict=verdict.findings(drift, effects, decomposed, compared, confidence),
+        warnings=_remarks((*prepared.notes, *found.notes)),
+        verdict=verdict.findings(
+            drift, effects, decomposed, compared, confidence, assumptions=assumed, sensitivity=sensitive
+        ),
         settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)},
         versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
     )
@@ -202,19 +218,19 @@ def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], *, seed: int
     return [row for row in (*together, *arms) if row is not None]
 
 
-def _decomposed(prepared: Prepared, *, confidence: float) -> list[dict[str, Any]]:
-    """Decompose each outcome's effect at every iteration after the first."""
-    series: dict[tuple[str, ...], list[Contrast]] = {}
-    for contrast in prepared.contrasts:
-        cell = contrast.cell
-        if cell.role == "outcome":
-            series.setdefault((cell.study, cell.model, contrast.label, cell.question), []).append(contrast)
-    rows: list[dict[str, Any]] = []
-    for made in series.values():
-        first, *later = sorted(made, key=lambda contrast: contrast.cell.iteration)
-        for contrast in later:
-            rows += estimates.decomposition_rows(first, contrast, confidence=confidence)
-    return rows
+def _decomposed(prepared: Prepared, settings: Settings, drift: Sequence[dict[str, Any]]) -> parts.Parts:
+    """Decompose each outcome's effect by every route that the log allows, and check what the routes assume."""
+    n_arms = {study: len({a for c in prepared.cells if c.study == study for a in c.arms}) for study in prepared.arms}
+    return parts.decomposed(prepared.contrasts, prepared.beside, n_arms, drift, options=parts.options(settings))
+
+
+def _bounded(
+    prepared: Prepared,
+    settings: Settings,
+    drift: Sequence[dict[str, Any]],
+    effects: Sequence[dict[str, Any]],
+) -> list[dict[str, Any]]:
+    return sensitivity.rows(prepared.contrasts, drift, effects, prepared.cells, options=parts.options(settings))
 
 
 def _comparisons(prepared: Prepared, settings: Settings) -> list[dict[str, Any]]:
@@ -239,6 +255,7 @@ def _settings(
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
     correction: str = DEFAULT,
+    share: float = 0.5,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> tuple[Settings, dict[str, Any]]:
@@ -256,6 +273,7 @@ def _settings(
         questions=questions,
         design=design,
         correction=correction,
+        share=share,
         confidence=confidence,
         seed=seed,
         placebo={label(arm) or arm: label(original) or original for arm, original in (placebo or {}).items()},
@@ -271,6 +289,7 @@ def _settings(
         "study_file": [str(path) for path in study_file],
         "design": design,
         "correction": correction,
+        "share": share,
         "confidence": confidence,
         "seed": seed,
     }
@@ -310,22 +329,24 @@ def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **option
         questions=pd.DataFrame(list(questions.values()), columns=list(QUESTIONS)),
         contrasts=pd.DataFrame(list(designs.values()), columns=list(CONTRASTS)),
         data=_data(prepared.cells),
-        warnings=_remarks(prepared),
+        warnings=_remarks(prepared.notes),
     )
 
 
-def _remarks(prepared: Prepared) -> pd.DataFrame:
-    return pd.DataFrame([asdict(note) for note in prepared.notes], columns=list(WARNINGS))
+def _remarks(notes: Sequence[Note]) -> pd.DataFrame:
+    return pd.DataFrame([asdict(note) for note in notes], columns=list(WARNINGS))
 
 
 def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Prepared:
     """Read, count and check a log; everything that `analyze` does before the first statistic."""
     with responses.opened(data, rename=rename) as log:
-        grouped = group(log)
-    settings.check_labels(grouped.labels["arm"], grouped.labels["model"])
-    arms, arm_notes = control_arms(grouped, settings.control)
-    binned, questions, question_notes = resolve(grouped, settings)
-    made = tuple(cells(binned, questions))
+        whole = group(log)
+        settings.check_labels(whole.labels["arm"], whole.labels["model"])
+        arms, arm_notes = control_arms(whole, settings.control)
+        binned, questions, question_notes = resolve(whole, settings)
+        grouped, sourced = apart(binned)
+        beside = parts.read_beside(log, grouped, sourced, questions)
+    made = tuple(cells(grouped, questions))
     compared = [cell for cell in made if cell.study in arms and cell.role in ("outcome", "negative_control")]
     found = tuple(c for cell in compared for c in contrasts(cell, arms[cell.study], settings.design))
     if not found:
@@ -350,7 +371,7 @@ def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Pre
         f"{arm} - {original}": placebo_contrasts(controls, arm, original, settings.design)
         for arm, original in settings.placebo.items()
     }
-    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms, placebos)
+    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms, placebos, beside)
 
 
 def _name(data: LogLike) -> list[str]:

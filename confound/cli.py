@@ -142,9 +142,13 @@ def main() -> None:
     "--correction", default="mixture", show_default=True, help="Of the distance: plugin, null, jackknife, ..."
 )
 @click.option("--seed", default=0, show_default=True, help="Of tests that cannot be exact.")
+@click.option("--share", default=0.5, show_default=True, help="Of the users in the treated arm, for the decomposition.")
 @click.option("--confidence", default=0.95, show_default=True, help="Of the intervals.")
 @click.option(
-    "--skip", multiple=True, type=click.Choice(["drift", "effects", "decomposition"]), help="Leave a part out."
+    "--skip",
+    multiple=True,
+    type=click.Choice(["drift", "effects", "decomposition", "sensitivity"]),
+    help="Leave a part out.",
 )
 @_errors_told
 def analyze(out: Path, **given: Any) -> None:

@@ -27,7 +27,12 @@ from confound.errors import ConfoundError
 
 FloatArray = npt.NDArray[np.float64]
 
-SQUARE = ("treated outcome of treated users", "of control users", "control outcome of treated users", "of control users")
+SQUARE = (
+    "treated outcome of treated users",
+    "of control users",
+    "control outcome of treated users",
+    "of control users",
+)
 QUANTITIES = ("observed", "cate", "att", "atc", "sbt", "sbc", "asb")
 TOLERANCE = 1e-12  # by which observed and CATE + ASB may differ, relative to the largest part
 
@@ -157,7 +162,9 @@ def by_adjustment(treated: FloatArray, control: FloatArray, *, paired: bool) -> 
     list of ndarray
         For `decompose`.
     """
-    other = [np.stack([2 * side[:, 1:] - side[:, :1], side[:, :1] + 0 * side[:, 1:]], axis=-1) for side in (treated, control)]
+    other = [
+        np.stack([2 * side[:, 1:] - side[:, :1], side[:, :1] + 0 * side[:, 1:]], axis=-1) for side in (treated, control)
+    ]
     # Of the treated outcome own users come first in the square, of the control outcome last.
     sides = [other[0][..., ::-1], other[1]]
     if paired:

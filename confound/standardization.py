@@ -168,7 +168,10 @@ def _persona_sums(data: Conversations, values: FloatArray) -> FloatArray:
 def _groups(layout: _Layout, odds: FloatArray) -> list[FloatArray]:
     """Return the contributions to the square, with the conversations of the outcome's arm weighted by `odds`."""
     data = layout.data
-    own = {arm: _persona_sums(data, np.where(data.treated == arm, layout.base * data.outcome, 0.0)[:, None])[:, 0] for arm in (True, False)}
+    own = {
+        arm: _persona_sums(data, np.where(data.treated == arm, layout.base * data.outcome, 0.0)[:, None])[:, 0]
+        for arm in (True, False)
+    }
     moved = {arm: _moved(layout, arm, odds) for arm in (True, False)}
     if layout.paired:
         square = [own[True], sum(moved[True]), sum(moved[False]), own[False]]
@@ -267,7 +270,9 @@ def _unmatched(here: FloatArray, there: FloatArray, n: FloatArray) -> float:
 def _imbalance(layout: _Layout, base: FloatArray, weight: FloatArray) -> float:
     """Return the largest standardized difference between one arm, weighted, and the other as it is."""
     data, largest = layout.data, 0.0
-    spread = np.sqrt(sum(_variance(data.confounders[data.treated == a], base[data.treated == a]) for a in (True, False)) / 2)
+    spread = np.sqrt(
+        sum(_variance(data.confounders[data.treated == a], base[data.treated == a]) for a in (True, False)) / 2
+    )
     for arm in (True, False):
         here = data.treated == arm
         scaled = weight[here] / np.bincount(layout.stratum[here], weights=weight[here])[layout.stratum[here]]
