@@ -64,17 +64,23 @@ def sum_of_means(
 
     References
     ----------
-    Efron (1981), "Nonparametric standard errors and confidence intervals", Canadian Journal of Statistics 9; Davison and
-    Hinkley (1997), "Bootstrap Methods and their Application", section 5.2.2. The expanded percentile: Hesterberg (2015),
-    "What teachers should know about the bootstrap", The American Statistician 69.
+    Efron (1981), "Nonparametric standard errors and confidence intervals", Canadian Journal of Statistics 9; Davison
+    and Hinkley (1997), "Bootstrap Methods and their Application", section 5.2.2. The expanded percentile: Hesterberg
+    (2015), "What teachers should know about the bootstrap", The American Statistician 69.
     """
     once = [np.ones((1, len(values))) for values in groups]
-    many = [rng.multinomial(n, np.full(n, 1 / n), size=n_draws).astype(np.float64) for n in map(len, groups)]
+    many = [_times_drawn(n, n_draws, rng) for n in map(len, groups)]
     estimate, variance, df = (array[0] for array in _weighted(groups, once))
     draws, spread, _ = _weighted(groups, many)
     se = np.sqrt(variance)
     low, high = _bootstrap_t(estimate, se, df, draws, np.sqrt(spread), confidence)
     return Resampled(estimate, se, low, high, draws, df)
+
+
+def _times_drawn(n: int, n_draws: int, rng: np.random.Generator) -> FloatArray:
+    """Draw n of n personas with replacement, and count how often each was drawn, shape (n_draws, n)."""
+    drawn = rng.integers(0, n, size=(n_draws, n)) + n * np.arange(n_draws)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n_draws * n).reshape(n_draws, n).astype(np.float64)
 
 
 def _weighted(groups: Sequence[FloatArray], weights: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray, FloatArray]:

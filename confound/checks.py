@@ -54,8 +54,8 @@ def _sums(place: IntArray, values: IntArray) -> IntArray:
 def duplicate_notes(grouped: Grouped) -> list[Note]:
     """Warn where one persona, arm and question has more answers than its trial numbers can tell apart.
 
-    With n answers numbered from `low` to `high`, n > high - low + 1 proves that a number stands there twice. Retention with
-    a source arm is left out: the mixture and the 2 x 2 of one run may both hold it.
+    With n answers numbered from `low` to `high`, n > high - low + 1 proves that a number stands there twice. Retention
+    with a source arm is left out: the mixture and the 2 x 2 of one run may both hold it.
     """
     retention = [code for code, role in enumerate(grouped.labels["role"]) if role == "retention"]
     sourced = np.isin(grouped.codes["role"], retention) & (grouped.codes["source_arm"] >= 0)

@@ -11,13 +11,14 @@ the square of outcome arm and users' arm, in the order of `SQUARE`:
     ATT = observed - SBC,   ATC = observed - SBT
     CATE = share ATT + (1 - share) ATC,   ASB = (1 - share) SBT + share SBC,   observed = CATE + ASB
 
-with `share` of the users in the treated arm (Lin et al. 2026, arXiv 2605.20767, appendix A). The outer two are what a log
-holds; each route finds the inner two in its own way: `by_adjustment` and `by_source` here, and
+with `share` of the users in the treated arm (Lin et al. 2026, arXiv 2605.20767, appendix A). The outer two are what a
+log holds; each route finds the inner two in its own way: `by_adjustment` and `by_source` here, and
 `confound.standardization`. docs/decomposition.md derives every line.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -136,18 +137,18 @@ def decompose(
     shape = (groups[0].shape[1], len(QUANTITIES))
     values = [(group @ weights).reshape(len(group), -1) for group in groups]
     found = sum_of_means(values, rng=rng, confidence=confidence, n_draws=n_draws)
-    parts = (np.where(np.abs(a) < 1e-14, 0.0, a).reshape(shape) for a in (found.estimate, found.se))
-    ends = (a.reshape(shape) for a in (found.ci_low, found.ci_high))
-    return Decomposition(*parts, *ends, draws=found.draws.reshape(-1, *shape))
+    estimate, se = (np.where(np.abs(a) < 1e-14, 0.0, a).reshape(shape) for a in (found.estimate, found.se))
+    low, high = (a.reshape(shape) for a in (found.ci_low, found.ci_high))
+    return Decomposition(estimate, se, low, high, draws=found.draws.reshape(-1, *shape))
 
 
 def by_adjustment(treated: FloatArray, control: FloatArray, *, paired: bool) -> list[FloatArray]:
     """Return the personas' contributions to the square from how the arms' means move under adjustment.
 
-    Adjusted personas carry attributes drawn from both arms alike, so an arm's mean moves from E[Y(a)|A=a] to the average
-    of E[Y(a)|A=1] and E[Y(a)|A=0]: the latter is ``2 after - before``. This assumes that the adopted attributes carry
-    all of the drift, that a specified persona behaves as users with those attributes do, and that adjustment does
-    not move the population itself.
+    Adjusted personas carry attributes drawn from both arms alike, so an arm's mean moves from E[Y(a)|A=a] to the
+    average of E[Y(a)|A=1] and E[Y(a)|A=0]: the latter is ``2 after - before``. This assumes that the adopted attributes
+    carry all of the drift, that a specified persona behaves as users with those attributes do, and that adjustment
+    does not move the population itself.
 
     Parameters
     ----------
@@ -197,25 +198,23 @@ def by_source(means: FloatArray, *, arms_paired: bool, sources_paired: bool) -> 
     list of ndarray
         For `decompose`; empty where a cell of the square has no persona.
     """
-    square = means.reshape(*means.shape[:2], 4)
-    arm_sets = [[0, 1]] if arms_paired else [[0], [1]]
-    source_sets = [[0, 1]] if sources_paired else [[0], [1]]
+    together = [[True, True]]
+    apart = [[True, False], [False, True]]
     groups = []
-    for arms in arm_sets:
-        for sources in source_sets:
-            cells = np.zeros((2, 2), dtype=bool)
-            cells[np.ix_(arms, sources)] = True
-            own = cells.ravel()
-            present = ~np.isnan(square)
-            member = present[..., own].all(axis=-1)
-            if not (arms_paired and sources_paired):
-                member &= ~present[..., ~own].any(axis=-1)
-            values = np.where(own, np.where(member[..., None], square, np.nan), 0.0)
-            values[~member] = np.nan
-            if not member.any(axis=0).all():
-                return []
-            groups.append(values[member.any(axis=1)])
+    for arms, sources in product(together if arms_paired else apart, together if sources_paired else apart):
+        own = np.outer(arms, sources).ravel()
+        values = _members(means.reshape(*means.shape[:2], 4), own)
+        if np.isnan(values).all(axis=(0, 2)).any():
+            return []
+        groups.append(values[~np.isnan(values).all(axis=(1, 2))])
     return groups
+
+
+def _members(square: FloatArray, own: npt.NDArray[np.bool_]) -> FloatArray:
+    """Keep the personas that have a mean in just a group's own cells of the square; 0 in the others."""
+    present: npt.NDArray[np.bool_] = ~np.isnan(square)
+    member = np.asarray((present == own).all(axis=-1, keepdims=True))
+    return np.where(member, np.where(own, square, 0.0), np.nan)
 
 
 def steps(

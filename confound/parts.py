@@ -1,4 +1,4 @@
-"""The decomposition of every outcome: all routes, the reasons why one is left out, and the checks of their assumptions."""
+"""The decomposition of every outcome: all routes, why one is left out, and the checks of what they assume."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -159,8 +159,8 @@ def _many_arms(made: Sequence[Series], n_arms: Mapping[str, int]) -> list[Note]:
     return [
         Note(
             "note",
-            f"Attributes are drawn from all {n_arms[study]} arms alike, so adjustment tells the causal effect on the users "
-            "of all arms together (cate) and what is left (asb), not the parts of a pair of arms.",
+            f"Attributes are drawn from all {n_arms[study]} arms alike, so adjustment tells the causal effect on the "
+            "users of all arms together (cate) and what is left (asb), not the parts of a pair of arms.",
             study=study,
         )
         for study in studies

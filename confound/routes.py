@@ -142,8 +142,10 @@ def by_source(one: Series, squares: Squares, *, options: Options) -> list[Row]:
     """
     _check_mean(one)
     iterations, _, means = source_means(one, squares)
-    sources = ~np.isnan(means).all(axis=(1, 2))
-    sources_paired = infer_design(int(sources.all(axis=1).sum()), int(sources.any(axis=1).sum())) == "within"
+    of_treated, of_control = np.moveaxis(~np.asarray(np.isnan(means).all(axis=(1, 2))), 1, 0)
+    sources_paired = (
+        infer_design(int((of_treated & of_control).sum()), int((of_treated | of_control).sum())) == "within"
+    )
     groups = decomposition.by_source(means, arms_paired=one.paired, sources_paired=sources_paired)
     if not groups:
         raise LeftOut("a cell of the 2 x 2 of arm by source arm holds no known answer")

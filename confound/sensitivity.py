@@ -1,7 +1,7 @@
 """How much unseen drift it would take to explain an effect away, and what drift like that seen could do to it.
 
-Whatever the users differ in, ``|ASB| <= range(Y) TVD(p_1, p_0)`` over the latent user; and no negative control drifts more
-than that latent distance, since its answer is a function of the user (data processing).
+Whatever the users differ in, ``|ASB| <= range(Y) TVD(p_1, p_0)`` over the latent user; and no negative control drifts
+more than that latent distance, since its answer depends on the user alone (data processing).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -68,7 +68,7 @@ def rows(
     """
     tvds = _largest(drift)
     asked = _asked(cells)
-    means = {_place(row) + (row["question"],): row for row in effects if not row["level"]}
+    means = {(*_place(row), row["question"]): row for row in effects if not row["level"]}
     found: list[Row] = []
     for one in routes.series(contrasts):
         moved = _moved(one, asked, options)

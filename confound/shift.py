@@ -1,4 +1,4 @@
-"""Whether adjustment moved the population: a question's answers before and after, the persona as the unit (arrays only)."""
+"""Whether adjustment moved the population: answers before and after, the persona as the unit (arrays only)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -49,12 +49,12 @@ class Overlap:
     propensity_low, propensity_high : float
         Smallest and largest estimated probability of the treated arm given the confounders, in [0, 1].
     effective_share : float
-        Effective share of conversations left by the weights (Kish), the smaller of the arms', in (0, 1]; 1: equal weights.
+        Effective share of conversations left by the weights (Kish), the smaller of the arms', in (0, 1].
     unmatched : float
-        Largest share of an arm's conversations with an answer to a confounder that the other arm never gives, in [0, 1].
+        Largest share of an arm's conversations that hold an answer which the other arm never gives, in [0, 1].
     imbalance_before, imbalance_after : float
-        Largest standardized mean difference of a confounder's answer between the arms, before and after weighting; above
-        .1 is usually called unbalanced (Austin 2009).
+        Largest standardized mean difference of a confounder's answer between the arms, before and after weighting;
+        above .1 is usually called unbalanced (Austin 2009, Statistics in Medicine 28).
     """
 
     propensity_low: float
@@ -200,19 +200,23 @@ def _moved(layout: _Layout, arm: bool, odds: FloatArray) -> tuple[FloatArray, Fl
     weight = base[here] * odds[here]
     weight /= np.bincount(rows.stratum, weights=weight)[rows.stratum]
     residual = rows.outcome - rows.confounders @ slopes
-    n_personas = len(data.persona) and int(data.persona.max()) + 1
-    add = lambda rows_of, values: np.bincount(rows_of, weights=values, minlength=n_personas)  # noqa: E731
     own, other = data.persona[here], data.persona[~here]
-    mix = add(other, base[~here] * (data.confounders[~here] @ slopes))
+    mix = _by_persona(data, other, base[~here] * (data.confounders[~here] @ slopes))
     mean_mix = (base[~here] @ data.confounders[~here]) / len(np.unique(other))
+    n_own = len(np.unique(own))
     if layout.paired:
-        level = add(own, weight * residual)
-        mean_here = (weight @ rows.confounders) / len(np.unique(own))
+        level = _by_persona(data, own, weight * residual)
+        mean_here = (weight @ rows.confounders) / n_own
     else:
         center = weight @ residual
-        level = center + len(np.unique(own)) * add(own, weight * (residual - center))
+        level = center + n_own * _by_persona(data, own, weight * (residual - center))
         mean_here = weight @ rows.confounders
-    return level + add(own, _slope_influence(rows, slopes, mean_mix - mean_here, len(np.unique(own)))), mix
+    return level + _by_persona(data, own, _slope_influence(rows, slopes, mean_mix - mean_here, n_own)), mix
+
+
+def _by_persona(data: Conversations, persona: IntArray, values: FloatArray) -> FloatArray:
+    """Add up by persona, shape (P,)."""
+    return np.bincount(persona, weights=values, minlength=int(data.persona.max()) + 1).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)

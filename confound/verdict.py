@@ -9,19 +9,13 @@ import pandas as pd
 
 from confound import multiplicity
 from confound.pooled import ALL_ARMS, ALL_CONTROLS
+from confound.quotes import part_points
 from confound.tables import format_p, named
 
 LEVEL = 0.05
 TESTS = ("pvalue", "pvalue_common")
 SHOWN = 6  # controls or effects named in a sentence; the tables hold the rest
 SUREST = 3  # effects named where there are more than SHOWN
-# The route that is quoted is the first that a log allows: the 2 x 2 needs no doubling of a difference, so it is surest.
-ROUTES = {
-    "source": "from attributes drawn in one arm and shown in both, at iteration {iteration}, if they carry the drift",
-    "adjustment": "by adjustment up to iteration {iteration}, if the adopted attributes carry the drift",
-    "aipw": "by standardization over the confounders at iteration {iteration}, if they carry the drift",
-    "g-formula": "by standardization over the confounders at iteration {iteration}, if they carry the drift",
-}
 NOTHING_ASSUMED = pd.DataFrame(columns=["study", "contrast", "question", "iteration", "check", "estimate"])
 NOTHING_BOUNDED = pd.DataFrame(columns=["study", "contrast", "question"])
 
@@ -105,7 +99,7 @@ def _finding(
         points += _drift_points(rows, surest, when, confidence)
     points += _comparison_points(comparisons, confidence)
     points += _effect_points(effects, confidence)
-    points += _part_points(decomposition, assumptions, sensitivity, confidence)
+    points += part_points(decomposition, assumptions, sensitivity, confidence)
     return Finding(model, drifts, _headline(drifts, iterations, has_effects=bool(len(effects))), tuple(points))
 
 
@@ -171,101 +165,6 @@ def _comparison_points(comparisons: pd.DataFrame, confidence: float) -> Iterator
         yield f"Drift over all controls{where}, less that of {named(row['against'])}: {_estimate(row, confidence)}."
     if len(last) > SHOWN:
         yield f"and {len(last) - SHOWN} more comparisons."
-
-
-def _part_points(
-    decomposition: pd.DataFrame, assumptions: pd.DataFrame, sensitivity: pd.DataFrame, confidence: float
-) -> Iterator[str]:
-    """Say of each outcome how much of the observed effect is causal, by the best route at its last iteration."""
-    several = len(decomposition["study"].unique()) > 1
-    groups = list(decomposition.groupby(["study", "contrast", "question"], sort=False))
-    for (study, contrast, question), rows in groups[:SHOWN]:
-        method = next(method for method in ROUTES if (rows["method"] == method).any())
-        own = rows[rows["method"] == method]
-        last = own[own["iteration"] == own["iteration"].max()]
-        parts = {row["quantity"]: row for row in last.to_dict("records")}
-        where = f" in {named(study)}" if several else ""
-        observed, cate, asb = (_interval(parts[name], confidence) for name in ("observed", "cate", "asb"))
-        iteration = last["iteration"].iloc[0]
-        yield (
-            f"{named(question)}{where}, {named(contrast)}: of the observed effect {observed}, the causal part is {cate} "
-            f"and selection bias {asb} ({ROUTES[method].format(iteration=iteration)})."
-        )
-        yield from _checked(_of(assumptions, study, contrast), question, method, iteration)
-        yield from _sensitive(_of(sensitivity, study, contrast), question, confidence)
-    if len(groups) > SHOWN:
-        yield f"and {len(groups) - SHOWN} more outcomes in the table of the decomposition."
-
-
-def _of(frame: pd.DataFrame, study: str, contrast: str) -> pd.DataFrame:
-    """Keep a contrast's rows, and those of the study that are of no contrast."""
-    return frame[(frame["study"] == study) & (frame["contrast"].isna() | (frame["contrast"] == contrast))]
-
-
-def _checked(assumptions: pd.DataFrame, question: str, method: str, iteration: int) -> Iterator[str]:
-    """Say in words what the checks of a route's assumptions found at an iteration."""
-    rows = assumptions[assumptions["iteration"] == iteration]
-    said = []
-    drift = rows[(rows["check"] == "remaining drift") & (rows["question"] != ALL_CONTROLS)]
-    if len(drift) and method in ("adjustment", "source"):
-        worst = drift.loc[drift["estimate"].idxmax()]
-        said.append(f"the drift left is up to {worst['estimate']:.2f} ({named(worst['question'])})")
-    kept = rows[rows["check"] == "retention"]
-    if len(kept) and method in ("adjustment", "source"):
-        said.append(f"{kept['estimate'].mean():.0%} of answers are as specified, {kept['estimate'].min():.0%} at least")
-    moved = rows[rows["check"] == "population shift"]
-    if len(moved) and method == "adjustment":
-        sure = moved[multiplicity.holm(moved["pvalue"].to_numpy()) < LEVEL]
-        listed = ", ".join(f"{named(row['question'])} by {row['estimate']:.2f}" for row in sure.to_dict("records"))
-        said.append(
-            f"the population itself moved in {listed}" if listed else "the population is not seen to have moved"
-        )
-    own = rows[(rows["check"] == "own attributes") & (rows["question"] == question)]
-    if len(own) and method == "source":
-        moves = " and ".join(f"{row['estimate']:+.3f} ({named(row['arm'])})" for row in own.to_dict("records"))
-        said.append(f"attributes drawn in the same arm, which should change nothing, moved the outcome by {moves}")
-    overlap = rows[rows["question"] == question].set_index("check")["estimate"]
-    if method == "aipw" and "overlap: effective share" in overlap:
-        unmatched = overlap["overlap: unmatched"]
-        share = overlap["overlap: effective share"]
-        said.append(
-            f"{unmatched:.0%} of conversations have no match in the other arm, weights leave {share:.0%} of them"
-        )
-    if said:
-        yield f"Checked for {named(question)}: {'; '.join(said)}."
-
-
-def _sensitive(sensitivity: pd.DataFrame, question: str, confidence: float) -> Iterator[str]:
-    """Say what drift would explain the first iteration's effect away, and how far the largest step moved it."""
-    rows = sensitivity[sensitivity["question"] == question]
-    if rows.empty:
-        return
-    first = rows.loc[rows["iteration"].idxmin()]
-    largest, needed = first["largest_tvd"], first["drift_to_explain_away"]
-    if not pd.isna(largest):
-        enough = "enough" if largest >= needed else "not enough by itself"
-        yield (
-            f"Users apart by {needed:.2f} (total variation distance) could explain the effect on {named(question)} away; the "
-            f"controls are apart by up to {largest:.2f}, which is {enough}."
-        )
-    steps = rows[rows["adopted"].fillna("") != ""]
-    if len(steps):
-        step = steps.loc[steps["change"].abs().idxmax()]
-        moved = {"se": 0.0, "estimate": step["change"], "ci_low": step["change_low"], "ci_high": step["change_high"]}
-        adopted = [named(name) for name in step["adopted"].split(", ")]
-        what = f"A confounder as strong as {adopted[0]}"
-        if len(adopted) > 1:
-            what = f"Confounders as strong as {', '.join(adopted[:-1])} and {adopted[-1]} together"
-        yield (
-            f"{what} would move the effect by {_interval(moved, confidence)}: adopting "
-            f"{'them' if len(adopted) > 1 else 'it'} did, at iteration {step['iteration']}."
-        )
-
-
-def _interval(row: Mapping[Hashable, Any], confidence: float) -> str:
-    if pd.isna(row["se"]):
-        return f"{row['estimate']:+.3f}"
-    return f"{row['estimate']:+.3f} ({confidence * 100:g} % {row['ci_low']:+.3f} to {row['ci_high']:+.3f})"
 
 
 def _estimate(row: Mapping[Hashable, Any], confidence: float) -> str:

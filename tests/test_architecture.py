@@ -25,6 +25,7 @@ FLOW = [
     {"pooled", "assumptions", "routes"},
     {"comparisons", "parts", "sensitivity"},
     {"tables"},
+    {"quotes"},
     {"verdict"},
     {"result"},
     {"analysis", "summary"},

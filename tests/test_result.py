@@ -29,7 +29,16 @@ def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
     folder = result.save(tmp_path / "out")
     names = {
         f"tables/{name}.{kind}"
-        for name in ("data", "drift", "effects", "decomposition", "comparisons", "warnings")
+        for name in (
+            "data",
+            "drift",
+            "effects",
+            "decomposition",
+            "sensitivity",
+            "assumptions",
+            "comparisons",
+            "warnings",
+        )
         for kind in ("csv", "md")
     }
     assert set(files(folder)) == {"analysis.json", *names}
