@@ -150,8 +150,8 @@ def _sensitive(rows: Sequence[Row], confidence: float) -> Iterator[str]:
     if not pd.isna(first["largest_tvd"]):
         yield (
             f"Users apart by {first['drift_to_explain_away']:.2f} (total variation distance) or more could explain "
-            f"this effect away at iteration {first['iteration']}; the controls, which are apart by no more than the users, "
-            f"show up to {first['largest_tvd']:.2f}."
+            f"this effect away at iteration {first['iteration']}; the controls, which are apart by no more than the "
+            f"users, show up to {first['largest_tvd']:.2f}."
         )
     steps = [row for row in rows if isinstance(row["adopted"], str) and row["adopted"]]
     if steps:

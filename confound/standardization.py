@@ -240,8 +240,10 @@ def _slopes(rows: _Rows) -> FloatArray:
     """Fit the outcome on the confounders' answers within strata; an answer never given gets 0."""
     import statsmodels.api as sm
 
-    fit = sm.WLS(rows.centered(rows.outcome[:, None])[:, 0], rows.centered(rows.confounders), weights=rows.base).fit()
-    return np.asarray(fit.params)
+    model = sm.WLS(rows.centered(rows.outcome[:, None])[:, 0], rows.centered(rows.confounders), weights=rows.base)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of answers that cannot be told apart, to which any slopes will do
+        return np.asarray(model.fit().params)
 
 
 def _slope_influence(rows: _Rows, slopes: FloatArray, gap: FloatArray, n_personas: int) -> FloatArray:
