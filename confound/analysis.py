@@ -1,7 +1,8 @@
 """The one pass: a log in, one result object out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,22 @@ from typing import Any
 import pandas as pd
 
 import confound
-from confound import checks, comparisons, estimates, multiplicity, parts, pooled, responses, sensitivity, verdict
+from confound import (
+    checks,
+    comparisons,
+    conversations,
+    estimates,
+    multiplicity,
+    parts,
+    pooled,
+    processes,
+    responses,
+    sensitivity,
+    verdict,
+)
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
+from confound.conversations import Conversations
 from confound.correction import DEFAULT
 from confound.counts import apart, group
 from confound.errors import InputError
@@ -35,7 +49,8 @@ from confound.scales import label
 from confound.settings import Design, Settings, read_study_files
 from confound.sources import LogLike
 
-Track = Callable[[Sequence[Contrast]], Iterator[Contrast]]
+Rows = list[dict[str, Any]]
+Track = Callable[[Iterable[Rows], int], Iterable[Rows]]
 VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
 PARTS = ("drift", "effects", "decomposition", "sensitivity")
 
@@ -56,6 +71,8 @@ class Prepared:
         `placebo - original` -> its contrasts of negative controls.
     beside : Beside
         What the decomposition takes beside them.
+    conversations : Conversations or None
+        Answers to negative controls by conversation, where they can be had.
     """
 
     cells: tuple[Cell, ...]
@@ -64,6 +81,11 @@ class Prepared:
     arms: Mapping[str, str]
     placebos: Mapping[str, Sequence[Contrast]]
     beside: parts.Beside
+    conversations: Conversations | None
+
+
+def _untracked(made: Iterable[Rows], total: int) -> Iterable[Rows]:  # noqa: ARG001 -- nobody watches
+    return made
 
 
 def analyze(
@@ -85,7 +107,8 @@ def analyze(
     confidence: float = 0.95,
     seed: int = 0,
     skip: Sequence[str] = (),
-    track: Track = iter,
+    workers: int | None = None,
+    track: Track = _untracked,
 ) -> Analysis:
     """Measure user drift and the effect in a log of an experiment on simulated users.
 
@@ -123,8 +146,10 @@ def analyze(
         Of the tests that cannot be exact and of resampling. The same seed gives the same result to the last byte.
     skip : sequence of {"drift", "effects", "decomposition", "sensitivity"}
         Parts to leave out.
+    workers : int, optional
+        Processes; by default one a core, where there is enough to do. They do not change the result.
     track : callable
-        Wraps the sequence of contrasts, to show progress.
+        Wraps the rows as they are made, of which there are so many, to show progress.
 
     Returns
     -------
@@ -154,20 +179,16 @@ def analyze(
     unknown = set(skip) - set(PARTS)
     if unknown:
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
-    prepared = prepare(data, rename or {}, settings)
-    drift_rows, effect_rows = _contrast_rows(prepared, settings, skip, track)
-    compared_rows: list[dict[str, Any]] = []
-    if "drift" not in skip:
-        drift_rows += _joint_rows(prepared, drift_rows, seed=seed)
-        compared_rows = _comparisons(prepared, settings)
-    drift = _corrected(drift_rows)
-    effects = pd.DataFrame(effect_rows, columns=list(EFFECTS))
-    found = parts.Parts() if "decomposition" in skip else _decomposed(prepared, settings, drift_rows)
-    bounded = [] if "sensitivity" in skip else _bounded(prepared, settings, drift_rows, effect_rows)
-    decomposed = pd.DataFrame(found.rows, columns=list(DECOMPOSITION))
-    assumed = pd.DataFrame(found.assumptions, columns=list(ASSUMPTIONS))
-    sensitive = pd.DataFrame(bounded, columns=list(SENSITIVITY))
-    compared = pd.DataFrame(compared_rows, columns=list(COMPARISONS))
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers {workers}: at least 1 process is needed")
+    prepared = prepare(data, rename or {}, settings, joint="drift" not in skip)
+    with processes.one_thread():
+        found, notes = _estimate(prepared, settings, skip, workers=workers, track=track)
+    drift, effects = _corrected(found["drift"]), pd.DataFrame(found["effects"], columns=list(EFFECTS))
+    decomposed = pd.DataFrame(found["decomposition"], columns=list(DECOMPOSITION))
+    sensitive = pd.DataFrame(found["sensitivity"], columns=list(SENSITIVITY))
+    assumed = pd.DataFrame(found["assumptions"], columns=list(ASSUMPTIONS))
+    compared = pd.DataFrame(found["comparisons"], columns=list(COMPARISONS))
     return Analysis(
         data=_data(prepared.cells),
         drift=drift,
@@ -176,7 +197,7 @@ def analyze(
         sensitivity=sensitive,
         assumptions=assumed,
         comparisons=compared,
-        warnings=_remarks((*prepared.notes, *found.notes)),
+        warnings=_remarks((*prepared.notes, *notes)),
         verdict=verdict.findings(
             drift, effects, decomposed, compared, confidence, assumptions=assumed, sensitivity=sensitive
         ),
@@ -185,52 +206,57 @@ def analyze(
     )
 
 
-def _contrast_rows(
-    prepared: Prepared, settings: Settings, skip: Sequence[str], track: Track
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Make the drift and the effect rows, contrast by contrast."""
-    drift: list[dict[str, Any]] = []
-    effects: list[dict[str, Any]] = []
-    for contrast in track(prepared.contrasts):
-        if contrast.cell.role == "negative_control" and "drift" not in skip:
-            drift.append(_drift_row(contrast, settings))
-        if contrast.cell.role == "outcome" and "effects" not in skip:
-            effects += estimates.effect_rows(contrast, confidence=settings.confidence)
-    return drift, effects
+def _estimate(
+    prepared: Prepared, settings: Settings, skip: Sequence[str], *, workers: int | None, track: Track
+) -> tuple[dict[str, Rows], tuple[Note, ...]]:
+    """Make the rows of each table, contrast by contrast, then of several together; and say what was left out."""
+    part = {"negative_control": "drift", "outcome": "effects"}
+    wanted = [c for c in prepared.contrasts if part[c.cell.role] not in skip]
+    task = partial(
+        estimates.contrast_rows, seed=settings.seed, confidence=settings.confidence, method=settings.correction
+    )
+    made = processes.spread(task, wanted, workers=workers)
+    tables = ("drift", "effects", "decomposition", "sensitivity", "assumptions", "comparisons")
+    found: dict[str, Rows] = {name: [] for name in tables}
+    for contrast, rows in zip(wanted, track(made, len(wanted)), strict=True):
+        found[part[contrast.cell.role]] += rows
+    if "drift" not in skip:
+        found["drift"] += _joint_rows(prepared, found["drift"], settings, workers=workers)
+        found["comparisons"] += _comparisons(prepared, settings)
+    split = parts.Parts() if "decomposition" in skip else _decomposed(prepared, settings, found["drift"])
+    found["decomposition"], found["assumptions"] = split.rows, split.assumptions
+    if "sensitivity" not in skip:
+        made_of = found["drift"], found["effects"], prepared.cells
+        found["sensitivity"] = sensitivity.rows(prepared.contrasts, *made_of, options=parts.options(settings))
+    return found, split.notes
 
 
-def _drift_row(contrast: Contrast, settings: Settings) -> dict[str, Any]:
-    return estimates.drift_row(contrast, seed=settings.seed, confidence=settings.confidence, method=settings.correction)
-
-
-def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], *, seed: int) -> list[dict[str, Any]]:
+def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], settings: Settings, *, workers: int | None) -> Rows:
     """Make the drift rows of all controls of a contrast, and of all arms of a control."""
-    by_place: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    by_place: dict[tuple[Any, ...], Rows] = {}
     for row in rows:
         by_place.setdefault((row["study"], row["model"], row["iteration"], row["contrast"]), []).append(row)
     groups = comparisons.grouped(prepared.contrasts)
-    together = [pooled.all_controls(made, by_place[key], seed=seed) for key, made in groups.items()]
-    arms = [
-        pooled.all_arms(cell, seed=seed)
-        for cell in prepared.cells
-        if cell.role == "negative_control" and cell.study in prepared.arms
+    talks = prepared.conversations
+    made = [
+        (group, None if talks is None or group[0].design == "between" else talks.codes(group))
+        for group in groups.values()
     ]
-    return [row for row in (*together, *arms) if row is not None]
+    tests = processes.spread(partial(pooled.joint_test, seed=settings.seed), made, workers=workers)
+    together = [
+        pooled.all_controls(test, by_place[key], confidence=settings.confidence)
+        for key, test in zip(groups, tests, strict=True)
+        if test is not None
+    ]
+    cells = [c for c in prepared.cells if c.role == "negative_control" and c.study in prepared.arms and len(c.arms) > 2]
+    arms = processes.spread(partial(pooled.all_arms, seed=settings.seed), cells, workers=workers)
+    return together + [row for row in arms if row is not None]
 
 
-def _decomposed(prepared: Prepared, settings: Settings, drift: Sequence[dict[str, Any]]) -> parts.Parts:
+def _decomposed(prepared: Prepared, settings: Settings, drift: Rows) -> parts.Parts:
     """Decompose each outcome's effect by every route that the log allows, and check what the routes assume."""
     n_arms = {study: len({a for c in prepared.cells if c.study == study for a in c.arms}) for study in prepared.arms}
     return parts.decomposed(prepared.contrasts, prepared.beside, n_arms, drift, options=parts.options(settings))
-
-
-def _bounded(
-    prepared: Prepared,
-    settings: Settings,
-    drift: Sequence[dict[str, Any]],
-    effects: Sequence[dict[str, Any]],
-) -> list[dict[str, Any]]:
-    return sensitivity.rows(prepared.contrasts, drift, effects, prepared.cells, options=parts.options(settings))
 
 
 def _comparisons(prepared: Prepared, settings: Settings) -> list[dict[str, Any]]:
@@ -302,7 +328,7 @@ def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **option
     Parameters
     ----------
     data, rename, **options
-        As for `analyze`, but for `confidence`, `seed`, `skip` and `track`.
+        As for `analyze`, but for `confidence`, `seed`, `skip`, `workers` and `track`.
 
     Raises
     ------
@@ -337,16 +363,22 @@ def _remarks(notes: Sequence[Note]) -> pd.DataFrame:
     return pd.DataFrame([asdict(note) for note in notes], columns=list(WARNINGS))
 
 
-def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Prepared:
-    """Read, count and check a log; everything that `analyze` does before the first statistic."""
+def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings, *, joint: bool = False) -> Prepared:
+    """Read, count and check a log; everything that `analyze` does before the first statistic.
+
+    With `joint`, also read what tests of several controls together need.
+    """
     with responses.opened(data, rename=rename) as log:
         whole = group(log)
         settings.check_labels(whole.labels["arm"], whole.labels["model"])
         arms, arm_notes = control_arms(whole, settings.control)
         binned, questions, question_notes = resolve(whole, settings)
-        grouped, sourced = apart(binned)
-        beside = parts.read_beside(log, grouped, sourced, questions)
-    made = tuple(cells(grouped, questions))
+        proper, sourced = apart(whole)
+        grouped = whole.rows(proper)
+        beside = parts.read_beside(log, grouped, binned.rows(sourced), questions)
+        alone = log if proper.all() else log.without_source_arms()
+        talks, talk_notes = conversations.read(alone, grouped, binned.rows(proper), questions) if joint else (None, [])
+    made = tuple(cells(binned.rows(proper), questions))
     compared = [cell for cell in made if cell.study in arms and cell.role in ("outcome", "negative_control")]
     found = tuple(c for cell in compared for c in contrasts(cell, arms[cell.study], settings.design))
     if not found:
@@ -359,6 +391,7 @@ def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Pre
     notes = [
         *arm_notes,
         *question_notes,
+        *talk_notes,
         *checks.duplicate_notes(grouped),
         *checks.seed_notes(grouped),
         *checks.cache_notes(made),
@@ -371,7 +404,7 @@ def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Pre
         f"{arm} - {original}": placebo_contrasts(controls, arm, original, settings.design)
         for arm, original in settings.placebo.items()
     }
-    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms, placebos, beside)
+    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms, placebos, beside, talks)
 
 
 def _name(data: LogLike) -> list[str]:

@@ -1,7 +1,7 @@
 """Response table -> answer counts. The log is read here, once; everything after works on counts.
 
 `group` runs one grouped query where the log lives and brings back a row a (study, model, iteration, persona, arm,
-question, role, answer) with its count, as integer codes. `conversations` runs one more, over the first iteration, where
+question, role, answer) with its count, as integer codes. `elicited` runs one more, over the first iteration, where
 outcomes and confounders were asked in one conversation: counts lose which answers go together.
 """
 
@@ -130,7 +130,7 @@ def group(responses: Responses) -> Grouped:
     )
 
 
-def apart(grouped: Grouped) -> tuple[Grouped, Grouped]:
+def apart(grouped: Grouped) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Split off what was asked of personas whose attributes all come from one arm (column `source_arm`).
 
     Where a study, model and iteration has answers without a source arm too, as beside a simulated 2 x 2, those with
@@ -138,8 +138,8 @@ def apart(grouped: Grouped) -> tuple[Grouped, Grouped]:
 
     Returns
     -------
-    tuple of (Grouped, Grouped)
-        The log proper, and the rows with a source arm.
+    tuple of ndarray of bool, shape (rows,)
+        Which rows are the log proper, and which have a source arm.
     """
     roles = grouped.labels["role"]
     retention = np.isin(grouped.codes["role"], [code for code, name in enumerate(roles) if name == "retention"])
@@ -148,11 +148,11 @@ def apart(grouped: Grouped) -> tuple[Grouped, Grouped]:
     for key in ("study", "model", "iteration"):
         place = place * len(grouped.labels[key]) + grouped.codes[key]
     beside = np.isin(place, place[~sourced & ~retention])
-    return grouped.rows(~(sourced & beside)), grouped.rows(sourced)
+    return ~(sourced & beside), sourced
 
 
 @dataclass(frozen=True, slots=True)
-class Conversations:
+class Elicited:
     """The answers of the first iteration's conversations, those alike in all counted in one row.
 
     Attributes
@@ -173,14 +173,14 @@ class Conversations:
 HELD = ("study", "model", "persona", "arm")
 
 
-def conversations(responses: Responses, questions: Sequence[str], *, iteration: int) -> Conversations | None:
+def elicited(responses: Responses, questions: Sequence[str], *, iteration: int) -> Elicited | None:
     """Count which answers to some questions go together, by the log's own numbers of conversations (column `trial`).
 
     Conversations that answer a question twice are left out: their numbers do not tell conversations apart.
 
     Returns
     -------
-    Conversations or None
+    Elicited or None
         None where the log has no such column, or there are none.
     """
     if "trial" not in responses.columns:
@@ -208,7 +208,7 @@ def conversations(responses: Responses, questions: Sequence[str], *, iteration: 
         return None
     coded = {key: _coded(found.column(key), key, responses) for key in HELD}
     coded |= {q: _answer_codes(found.column(name)) for q, name in zip(questions, answers, strict=True)}
-    return Conversations(
+    return Elicited(
         labels={key: labels for key, (labels, _) in coded.items()},
         codes={key: codes for key, (_, codes) in coded.items()},
         n=_integers(found, "n"),
@@ -234,9 +234,7 @@ def _check_values(table: "pa.Table", responses: Responses) -> None:
 
 def _coded(column: "pa.ChunkedArray", key: str, responses: Responses) -> tuple[tuple[str, ...], IntArray]:
     """Give each label its canonical spelling, and each row the code of it."""
-    encoded = column.combine_chunks().dictionary_encode()
-    raw: list[str] = encoded.dictionary.to_pylist()
-    indices = encoded.indices.fill_null(len(raw)).to_numpy(zero_copy_only=False)
+    raw, indices = _encoded(column)
     clean = [_clean(key, text) for text in raw]
     bad: list[str | None] = [text for text, name in zip(raw, clean, strict=True) if name is None]
     if (indices == len(raw)).any():
@@ -246,9 +244,26 @@ def _coded(column: "pa.ChunkedArray", key: str, responses: Responses) -> tuple[t
     if key == "role":
         _check_roles(raw, responses)
     labels = sorted({name for name in clean if name is not None}, key=int if key == "iteration" else str)
+    return tuple(labels), _lookup(clean, labels)[indices]
+
+
+def recode(column: "pa.ChunkedArray", key: str, labels: Sequence[str] | None) -> IntArray:
+    """Return the code of each row's label, by labels already known; by the labels found themselves if None."""
+    raw, indices = _encoded(column)
+    clean = [_clean(key, text) for text in raw]
+    return _lookup(clean, sorted({name for name in clean if name}) if labels is None else labels)[indices]
+
+
+def _encoded(column: "pa.ChunkedArray") -> tuple[list[str], IntArray]:
+    """Return the distinct texts, and the place of each row's; one past the last where it is missing."""
+    encoded = column.combine_chunks().dictionary_encode()
+    raw: list[str] = encoded.dictionary.to_pylist()
+    return raw, np.asarray(encoded.indices.fill_null(len(raw)).to_numpy(zero_copy_only=False))
+
+
+def _lookup(clean: Sequence[str | None], labels: Sequence[str]) -> IntArray:
     place = {name: code for code, name in enumerate(labels)}
-    lookup = np.asarray([*(UNKNOWN if name is None else place[name] for name in clean), UNKNOWN], dtype=np.int64)
-    return tuple(labels), lookup[indices]
+    return np.asarray([*(UNKNOWN if name is None else place[name] for name in clean), UNKNOWN], dtype=np.int64)
 
 
 def _clean(key: str, text: str) -> str | None:

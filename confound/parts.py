@@ -7,7 +7,7 @@ from confound import assumptions, routes
 from confound.assumptions import Retained
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast
-from confound.counts import Conversations, Grouped, conversations
+from confound.counts import Elicited, Grouped, elicited
 from confound.notes import Note
 from confound.responses import Responses
 from confound.routes import LeftOut, Options, Questions, Row, Series
@@ -22,7 +22,7 @@ class Beside:
     ----------
     squares : dict
         Source arm -> cells of the outcomes asked of personas whose attributes come from that arm.
-    conversations : Conversations or None
+    elicited : Elicited or None
         Outcomes and confounders asked together in the first iteration.
     retained : tuple of Retained
     questions : dict
@@ -30,7 +30,7 @@ class Beside:
     """
 
     squares: Mapping[str, Sequence[Cell]]
-    conversations: Conversations | None
+    elicited: Elicited | None
     retained: tuple[Retained, ...]
     questions: Questions
 
@@ -74,10 +74,10 @@ def read_beside(log: Responses, grouped: Grouped, sourced: Grouped, questions: Q
     squares = {
         arm: tuple(cells(sourced.rows(sourced.codes["source_arm"] == code), outcomes)) for code, arm in enumerate(arms)
     }
-    return Beside(squares, _conversations(log, grouped, questions), assumptions.retained(grouped), questions)
+    return Beside(squares, _elicited(log, grouped, questions), assumptions.retained(grouped), questions)
 
 
-def _conversations(log: Responses, grouped: Grouped, questions: Questions) -> Conversations | None:
+def _elicited(log: Responses, grouped: Grouped, questions: Questions) -> Elicited | None:
     """Ask for outcomes and confounders together, if the first iteration has both."""
     iteration = min(map(int, grouped.labels["iteration"]))
     code = grouped.labels["iteration"].index(str(iteration))
@@ -88,7 +88,7 @@ def _conversations(log: Responses, grouped: Grouped, questions: Questions) -> Co
     }
     if not of_role["outcome"] or not of_role["confounder"]:
         return None
-    return conversations(log, of_role["outcome"] + of_role["confounder"], iteration=iteration)
+    return elicited(log, of_role["outcome"] + of_role["confounder"], iteration=iteration)
 
 
 def decomposed(
@@ -135,7 +135,7 @@ def decomposed(
 
 
 def _standardized(one: Series, beside: Beside, found: Parts, options: Options) -> list[Row]:
-    rows, overlap = routes.by_standardization(one, beside.conversations, beside.questions, options=options)
+    rows, overlap = routes.by_standardization(one, beside.elicited, beside.questions, options=options)
     if overlap is not None:
         found.assumptions.extend(assumptions.overlap(one.place, one.first.cell.iteration, overlap))
     return rows

@@ -10,9 +10,10 @@ from confound import decomposition, effects, standardization
 from confound.bootstrap import Resampled
 from confound.cells import Cell
 from confound.contrasts import Contrast, Side, infer_design
-from confound.counts import NOT_ASKED, UNKNOWN, Conversations
+from confound.counts import NOT_ASKED, UNKNOWN, Elicited
 from confound.decomposition import QUANTITIES, Decomposition
-from confound.estimates import keyed_rng, place_of
+from confound.estimates import keyed_rng
+from confound.estimates import place as place_of
 from confound.questions import Question
 from confound.scales import MAX_ANSWERS, FloatArray
 
@@ -185,7 +186,7 @@ def source_means(one: Series, squares: Squares) -> tuple[list[int], list[str], F
 
 
 def by_standardization(
-    one: Series, held: Conversations | None, questions: Questions, *, options: Options
+    one: Series, held: Elicited | None, questions: Questions, *, options: Options
 ) -> tuple[list[Row], standardization.Overlap | None]:
     """Decompose by standardizing over the confounders elicited in the first iteration.
 
@@ -274,7 +275,7 @@ def own_attributes(one: Series, squares: Squares, *, confidence: float) -> Itera
             }
 
 
-def _conversations(one: Series, held: Conversations, questions: Questions) -> standardization.Conversations:
+def _conversations(one: Series, held: Elicited, questions: Questions) -> standardization.Conversations:
     """Lay out outcome and confounders of the conversations of one series."""
     cell, arms = one.first.cell, (one.first.treated_arm, one.first.control_arm)
     spec = questions[cell.study, cell.question]

@@ -119,7 +119,7 @@ def test_a_persona_missing_at_one_iteration_is_missed_there_alone() -> None:
 
 
 def test_steps_add_up_to_the_change_of_the_effect() -> None:
-    """Steps telescope: in every draw they add up to the last effect less the first, of the decomposition's resamples."""
+    """In every draw steps add up to the last effect less the first, in the resamples of the decomposition."""
     rng = np.random.default_rng(5)
     treated, control = rng.normal(size=(2, 8, 4))
     step = decomposition.steps(treated, control, paired=True, rng=np.random.default_rng(0), n_draws=50)
