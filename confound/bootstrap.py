@@ -10,7 +10,8 @@ from scipy import stats
 FloatArray = npt.NDArray[np.float64]
 
 N_DRAWS = 2000
-NEGLIGIBLE = 1e-12  # of a standard error, relative to the numbers it is made of: rounding, not spread
+# A standard error below these, relative to the values and to their distances from the mean, is rounding.
+ROUNDING = 1e-12, 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def _weighted(groups: Sequence[FloatArray], weights: Sequence[FloatArray]) -> tu
             n = counts @ known if not known.all() else np.repeat(counts.sum(axis=1, keepdims=True), held.shape[1], 1)
             mean = (counts @ held) / n
             squared = np.maximum((counts @ held**2) / n - mean**2, 0.0) / (n - 1)
-            floor = (NEGLIGIBLE * np.maximum(1.0, np.abs(np.where(known, values, 0.0)).max(axis=0))) ** 2
+            largest = np.maximum(1.0, np.abs(np.where(known, values, 0.0)).max(axis=0)), np.abs(held).max(axis=0)
+            floor = np.maximum(ROUNDING[0] * largest[0], ROUNDING[1] * largest[1]) ** 2
             squared = np.where(squared <= floor, 0.0, squared)
             total, variance, parts = total + center + mean, variance + squared, parts + squared**2 / (n - 1)
         df = np.where(parts > 0, variance**2 / parts, np.inf)

@@ -208,10 +208,12 @@ def elicited(responses: Responses, questions: Sequence[str], *, iteration: int) 
         return None
     coded = {key: _coded(found.column(key), key, responses) for key in HELD}
     coded |= {q: _answer_codes(found.column(name)) for q, name in zip(questions, answers, strict=True)}
+    # The engine's order changes, and with it the last digits of sums.
+    order = np.lexsort([codes for _, codes in coded.values()])
     return Elicited(
         labels={key: labels for key, (labels, _) in coded.items()},
-        codes={key: codes for key, (_, codes) in coded.items()},
-        n=_integers(found, "n"),
+        codes={key: codes[order] for key, (_, codes) in coded.items()},
+        n=_integers(found, "n")[order],
     )
 
 

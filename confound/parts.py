@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from confound import assumptions, routes
 from confound.assumptions import Retained
 from confound.cells import Cell, cells
@@ -70,9 +72,10 @@ def read_beside(log: Responses, grouped: Grouped, sourced: Grouped, questions: Q
         (study, question) -> its role and scale.
     """
     outcomes = {key: question for key, question in questions.items() if question.role == "outcome"}
-    arms = sourced.labels["source_arm"]
+    codes = sourced.codes["source_arm"]
     squares = {
-        arm: tuple(cells(sourced.rows(sourced.codes["source_arm"] == code), outcomes)) for code, arm in enumerate(arms)
+        sourced.labels["source_arm"][code]: tuple(cells(sourced.rows(codes == code), outcomes))
+        for code in np.unique(codes)
     }
     return Beside(squares, _elicited(log, grouped, questions), assumptions.retained(grouped), questions)
 
