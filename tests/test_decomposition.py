@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from benchmarks.validity import decomposition as validity
+from benchmarks.validity.square import Size, World
 from confound import decomposition
 from confound.decomposition import QUANTITIES, Decomposition
 from confound.errors import ConfoundError
@@ -153,3 +155,26 @@ def test_intervals_cover(paired: bool) -> None:
         result = decomposition.decompose(groups, rng=rng, n_draws=999)
         covered += (result.ci_low[0] <= truth) & (truth <= result.ci_high[0])
     assert (covered / 600 >= 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / 600)).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [Size("within", 100, 10), Size("within", 10, 5), Size("between", 60, 3)])
+def test_every_route_finds_the_truth(size: Size) -> None:
+    """Over 100 logs whose users and outcomes are known, no route is off by more than chance, and it covers."""
+    known = np.asarray(validity.truth())
+    found, _ = validity.simulate(size, World(), 100, seed=7)
+    assert set(found) == set(validity.ROUTES)
+    for one in found.values():
+        error = one.estimate.std(axis=0, ddof=1) / 10
+        assert (np.abs(one.estimate.mean(axis=0) - known) < 4 * error).all()
+        assert (one.covered.mean(axis=0) >= 0.95 - 4 * np.sqrt(0.95 * 0.05 / 100)).all()
+
+
+@pytest.mark.slow
+def test_a_broken_assumption_is_seen() -> None:
+    """With a confounder that tells half, ASB is found too small by every route, and drift is left to show it."""
+    known = dict(zip(QUANTITIES, validity.truth(), strict=True))
+    found, seen = validity.simulate(Size("within", 60, 10), World(complete=0.5), 30, seed=7)
+    for one in found.values():
+        assert 0 < one.estimate.mean(axis=0)[QUANTITIES.index("asb")] < 0.6 * known["asb"]
+    assert seen.remaining > 0.1

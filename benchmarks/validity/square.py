@@ -32,7 +32,7 @@ class World:
     adherence : float
         Share of users who are as specified; the others are as if nothing was.
     moved : float
-        Share of users who are of the last class once anything is specified, whatever it is.
+        Share of users who are of the first class once anything is specified, whatever it is.
     """
 
     complete: float = 1.0
@@ -111,7 +111,7 @@ def _specified(classes: FloatArray, adopted: NDArray[np.int64], world: World) ->
     """Return the classes of one arm once an answer is specified, shape (P, 4)."""
     odds = classes * _reported(world)[:, adopted].T
     as_told = world.adherence * odds / odds.sum(axis=1, keepdims=True) + (1 - world.adherence) * classes
-    return (1 - world.moved) * as_told + world.moved * np.eye(CLASSES)[-1]
+    return (1 - world.moved) * as_told + world.moved * np.eye(CLASSES)[0]
 
 
 def _draw(probabilities: FloatArray, trials: int, rng: np.random.Generator) -> FloatArray:
