@@ -58,10 +58,10 @@ def sum_of_means(
     -------
     Resampled
         The interval is the bootstrap-t: the quantiles of ``(draw - estimate) / (the draw's own se)``. In simulation
-        with ten personas its coverage of a nominal .95 was .95 to .96 for normal and binomial and .89 for log-normal values,
-        where the percentile interval had .89 to .90 and .78, BCa .88 and .80, Hesterberg's expanded percentile .94 and
-        .84, and the t interval .95 to .96 and .82 (benchmarks/validity/decomposition.md). Where resamples without any
-        spread reach its tails (a handful of personas, or nearly all alike), it is the t interval.
+        with ten personas its coverage of a nominal .95 was .95 to .96 for normal and binomial and .89 for log-normal
+        values, where the percentile interval had .89 to .90 and .78, BCa .88 and .80, Hesterberg's expanded percentile
+        .94 and .84, and the t interval .95 to .96 and .82 (benchmarks/validity/decomposition.md). Where resamples
+        without any spread reach its tails (a handful of personas, or nearly all alike), it is the t interval.
 
     References
     ----------
