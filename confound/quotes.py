@@ -19,6 +19,7 @@ ROUTES = {
     "aipw": "by standardization over the confounders at iteration {iteration}, if they carry the drift",
     "g-formula": "by standardization over the confounders at iteration {iteration}, if they carry the drift",
 }
+OTHERS = {"adjustment": "adjustment", "source": "attributes drawn in one arm"}
 
 Row = Mapping[Any, Any]
 
@@ -68,14 +69,17 @@ def part_points(
 
 def _other_routes(rows: Sequence[Row], method: str, question: str, confidence: float) -> Iterator[str]:
     """Say what the routes that are not quoted find: where all assumptions hold they agree."""
-    last = {row["method"]: max(r["iteration"] for r in rows if r["method"] == row["method"]) for row in rows}
-    found = [
-        f"{interval(row, confidence)} by {row['method']}"
-        for row in rows
-        if row["method"] != method and row["quantity"] == "cate" and row["iteration"] == last[row["method"]]
-    ]
+    others = dict.fromkeys(row["method"] for row in rows if row["method"] != method)
+    if "aipw" in others:
+        others.pop("g-formula", None)  # the same means, by a model less
+    found = []
+    for other in others:
+        cates = [row for row in rows if row["method"] == other and row["quantity"] == "cate"]
+        last = max(cates, key=lambda row: row["iteration"])
+        what = OTHERS.get(other, f"{other} over the confounders of iteration {last['iteration']} alone")
+        found.append(f"{interval(last, confidence)} by {what}")
     if found:
-        yield f"The causal part of {named(question)} by other routes: {', '.join(found)}."
+        yield f"The causal part of {named(question)} by other routes: {'; '.join(found)}."
 
 
 def _of(frame: pd.DataFrame, study: str, contrast: str) -> list[Row]:

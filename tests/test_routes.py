@@ -197,4 +197,4 @@ def test_the_sentence_to_quote(analysis: confound.Analysis) -> None:
         row = part(analysis, "adjustment", quantity)
         assert f"{row['estimate']:+.3f} (95 % {row['ci_low']:+.3f} to {row['ci_high']:+.3f})" in quoted
     assert "by adjustment up to iteration 1" in quoted
-    assert any("by source" in point and "by aipw" in point for point in finding.points)
+    assert any("by attributes drawn in one arm" in point and "by aipw" in point for point in finding.points)
