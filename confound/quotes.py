@@ -12,6 +12,7 @@ from confound.tables import named
 
 LEVEL = 0.05
 SHOWN = 6  # outcomes named; the tables hold the rest
+DETAILED = 3  # outcomes of which it is also said what each sentence rests on
 # The route that is quoted is the first that a log allows: of adjustment the observed effect is the one before it.
 ROUTES = {
     "adjustment": "by adjustment up to iteration {iteration}, if the adopted attributes carry the drift",
@@ -57,6 +58,8 @@ def part_points(
             f"{named(question)}{where}, {named(contrast)}: of the observed effect {observed}, the causal part is "
             f"{cate} and selection bias {asb} ({ROUTES[method].format(iteration=iteration)})."
         )
+        if len(groups) > DETAILED:
+            continue
         yield from _other_routes(rows, method, question, confidence)
         checked = [row for row in _of(assumptions, study, contrast) if row["iteration"] == iteration]
         said = list(_checks(checked, question, method))
@@ -65,6 +68,9 @@ def part_points(
         yield from _sensitive([r for r in _of(sensitivity, study, contrast) if r["question"] == question], confidence)
     if len(groups) > SHOWN:
         yield f"and {len(groups) - SHOWN} more outcomes in the table of the decomposition."
+    said_of = groups if len(groups) <= DETAILED else {}
+    first = sensitivity[sensitivity["iteration"] == sensitivity["iteration"].min()].to_dict("records")
+    yield from _drift_needed([r for r in first if (r["study"], r["contrast"], r["question"]) not in said_of])
 
 
 def _other_routes(rows: Sequence[Row], method: str, question: str, confidence: float) -> Iterator[str]:
@@ -160,6 +166,21 @@ def _sensitive(rows: Sequence[Row], confidence: float) -> Iterator[str]:
     steps = [row for row in rows if isinstance(row["adopted"], str) and row["adopted"]]
     if steps:
         yield _step(max(steps, key=lambda row: abs(row["change"])), confidence)
+
+
+def _drift_needed(rows: Sequence[Row]) -> Iterator[str]:
+    """Say in one sentence what drift would explain effects away of which no more is said."""
+    known = [row for row in rows if not pd.isna(row["largest_tvd"])]
+    if known:
+        needed = [row["drift_to_explain_away"] for row in known]
+        seen = max(row["largest_tvd"] for row in known)
+        one = len(known) == 1
+        apart = f"{needed[0]:.2f}" if one else f"{min(needed):.2f} to {max(needed):.2f}"
+        what = "the observed effect" if one else f"one or other of the {len(known)} observed effects"
+        yield (
+            f"Users apart by {apart} (total variation distance) or more could explain {what} away; the controls, "
+            f"which are apart by no more than the users, show up to {seen:.2f}."
+        )
 
 
 def _step(row: Row, confidence: float) -> str:

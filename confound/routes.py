@@ -20,6 +20,7 @@ from confound.scales import MAX_ANSWERS, FloatArray
 Row = dict[str, Any]
 Questions = Mapping[tuple[str, str], Question]
 Squares = Mapping[str, Sequence[Cell]]  # source arm -> its cells
+PER_INDICATOR = 10  # units an arm that a model takes for each indicator, as a rule of thumb (Harrell 2015, section 4.4)
 OF_ALL_ARMS = ("observed", "cate", "asb")  # what adjustment tells where attributes come from more than two arms
 
 
@@ -308,6 +309,8 @@ def _conversations(one: Series, held: Elicited, questions: Questions) -> standar
     indicators = np.hstack([_indicators(held.codes[name][rows], name) for name in asked])
     if not indicators.shape[1]:
         raise LeftOut("everyone gave the same answer to each confounder")
+    held_by = held.codes["persona"], held.n
+    _check_size(indicators.shape[1], *(codes[rows] for codes in held_by), treated[rows], paired=one.paired)
     numbers = dict(zip(names, spec.numbers(list(names.values())), strict=True))
     _, persona = np.unique(held.codes["persona"][rows], return_inverse=True)
     return standardization.Conversations(
@@ -323,6 +326,18 @@ def _usable(persona: Any, treated: Any, rows: Any, *, paired: bool) -> Any:
     """Keep within subjects the personas of both arms, between subjects those of one."""
     in_arm = [np.isin(persona, persona[rows & (treated == arm)]) for arm in (True, False)]
     return in_arm[0] & in_arm[1] if paired else in_arm[0] ^ in_arm[1]
+
+
+def _check_size(n_indicators: int, persona: Any, n: Any, treated: Any, *, paired: bool) -> None:
+    """Refuse models with too many indicators for the independent units: conversations or, between subjects, personas."""
+    arms = [treated, ~treated]
+    units = min(int(n[arm].sum()) if paired else len(np.unique(persona[arm])) for arm in arms)
+    needed = PER_INDICATOR * n_indicators
+    if units < needed:
+        what = "conversations" if paired else "personas"
+        raise LeftOut(
+            f"{n_indicators} indicators of confounders take {needed} {what} in each arm, and there are {units}"
+        )
 
 
 def _indicators(codes: Any, name: str) -> FloatArray:

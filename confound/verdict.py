@@ -17,7 +17,7 @@ TESTS = ("pvalue", "pvalue_common")
 SHOWN = 6  # controls or effects named in a sentence; the tables hold the rest
 SUREST = 3  # effects named where there are more than SHOWN
 NOTHING_ASSUMED = pd.DataFrame(columns=["study", "contrast", "question", "iteration", "check", "estimate"])
-NOTHING_BOUNDED = pd.DataFrame(columns=["study", "contrast", "question"])
+NOTHING_BOUNDED = pd.DataFrame(columns=["study", "contrast", "question", "iteration"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,10 @@ def small(**change: object) -> pd.DataFrame:
         ),
         (small(response=lambda f: f["response"].where(f["role"] == "outcome", "x")), "everyone gave the same answer"),
         (small(response=lambda f: "x" + f["response"].astype(str)), "the outcome is nominal and has no mean"),
+        (
+            small(response=lambda f: f["response"].where(f["role"] == "outcome", f["trial"].astype(str))),
+            "3 indicators of confounders take 30 conversations in each arm, and there are 24",
+        ),
         (small(trial=1), "No decomposition by standardization: it takes a confounder"),
     ],
 )

@@ -90,3 +90,17 @@ def test_it_can_be_skipped() -> None:
     log = index.to_frame(index=False).assign(question="y", role="outcome", response=[1, 2, 3] * 8)
     assert len(confound.analyze(log).sensitivity) == 1
     assert confound.analyze(log, skip=["sensitivity"]).sensitivity.empty
+
+
+def test_without_a_decomposition_the_drift_needed_is_still_said() -> None:
+    """A log without iterations or confounders gets one sentence on the drift that would explain its effect away."""
+    rng = np.random.default_rng(2)
+    index = pd.MultiIndex.from_product([range(10), ["a", "b"], range(5)], names=["persona", "arm", "trial"])
+    place = index.to_frame(index=False)
+    outcome = place.assign(question="y", role="outcome", response=rng.integers(1, 4, len(place)))
+    control = place.assign(question="z", role="negative_control", response=rng.choice(["u", "v"], len(place)))
+    found = confound.analyze(pd.concat([outcome, control]))
+    (finding,) = found.verdict
+    needed = found.sensitivity["drift_to_explain_away"].iloc[0]
+    assert any(f"Users apart by {needed:.2f} (total variation" in point for point in finding.points)
+    assert not any("causal part" in point for point in finding.points)
