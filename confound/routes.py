@@ -309,8 +309,7 @@ def _conversations(one: Series, held: Elicited, questions: Questions) -> standar
     indicators = np.hstack([_indicators(held.codes[name][rows], name) for name in asked])
     if not indicators.shape[1]:
         raise LeftOut("everyone gave the same answer to each confounder")
-    held_by = held.codes["persona"], held.n
-    _check_size(indicators.shape[1], *(codes[rows] for codes in held_by), treated[rows], paired=one.paired)
+    _check_size(indicators.shape[1], held.codes["persona"][rows], held.n[rows], treated[rows], paired=one.paired)
     numbers = dict(zip(names, spec.numbers(list(names.values())), strict=True))
     _, persona = np.unique(held.codes["persona"][rows], return_inverse=True)
     return standardization.Conversations(
