@@ -27,6 +27,9 @@ FLOW = [
     {"tables"},
     {"verdict"},
     {"result"},
+    {"canvas"},
+    {"panels"},
+    {"figures"},
     {"analysis", "summary"},
     {"cli"},
 ]
