@@ -1,7 +1,10 @@
 """The one pass: a log in, one result object out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 import confound
-from confound import checks, comparisons, estimates, multiplicity, pooled, responses, verdict
+from confound import checks, comparisons, distributions, estimates, multiplicity, pooled, processes, responses, verdict
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
 from confound.correction import DEFAULT
@@ -22,8 +25,10 @@ from confound.result import (
     CONTRASTS,
     DATA,
     DECOMPOSITION,
+    DISTRIBUTIONS,
     DRIFT,
     EFFECTS,
+    MEANS,
     QUESTIONS,
     WARNINGS,
     Analysis,
@@ -33,9 +38,10 @@ from confound.scales import label
 from confound.settings import Design, Settings, read_study_files
 from confound.sources import LogLike
 
-Track = Callable[[Sequence[Contrast]], Iterator[Contrast]]
+Rows = list[dict[str, Any]]
+Track = Callable[[Iterable[Rows], int], Iterable[Rows]]
 VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
-PARTS = ("drift", "effects", "decomposition")
+PARTS = ("drift", "effects", "decomposition", "figures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,10 @@ class Prepared:
     placebos: Mapping[str, Sequence[Contrast]]
 
 
+def _untracked(made: Iterable[Rows], total: int) -> Iterable[Rows]:  # noqa: ARG001 -- nobody watches
+    return made
+
+
 def analyze(
     data: LogLike,
     *,
@@ -79,7 +89,9 @@ def analyze(
     confidence: float = 0.95,
     seed: int = 0,
     skip: Sequence[str] = (),
-    track: Track = iter,
+    targeted_from: int | None = None,
+    workers: int | None = None,
+    track: Track = _untracked,
 ) -> Analysis:
     """Measure user drift and the effect in a log of an experiment on simulated users.
 
@@ -113,10 +125,15 @@ def analyze(
         Of the intervals, in (0, 1).
     seed : int
         Of the tests that cannot be exact. The same seed gives the same result to the last byte.
-    skip : sequence of {"drift", "effects", "decomposition"}
-        Parts to leave out.
+    skip : sequence of {"drift", "effects", "decomposition", "figures"}
+        Parts to leave out; figures are drawn when the result is saved.
+    targeted_from : int, optional
+        First iteration whose personas carry targeted confounders, for the figures; by default as the manifest of a run
+        of `confound simulate` says.
+    workers : int, optional
+        Processes; by default one a core, where there is enough to do. They do not change the result.
     track : callable
-        Wraps the sequence of contrasts, to show progress.
+        Wraps the rows as they are made, of which there are so many, to show progress.
 
     Returns
     -------
@@ -145,46 +162,49 @@ def analyze(
     unknown = set(skip) - set(PARTS)
     if unknown:
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers {workers}: at least 1 process is needed")
     prepared = prepare(data, rename or {}, settings)
-    drift_rows, effect_rows = _contrast_rows(prepared, settings, skip, track)
-    compared_rows: list[dict[str, Any]] = []
-    if "drift" not in skip:
-        drift_rows += _joint_rows(prepared, drift_rows, seed=seed)
-        compared_rows = _comparisons(prepared, settings)
-    drift = _corrected(drift_rows)
-    effects = pd.DataFrame(effect_rows, columns=list(EFFECTS))
-    parts = [] if "decomposition" in skip else _decomposed(prepared, confidence=confidence)
-    decomposed = pd.DataFrame(parts, columns=list(DECOMPOSITION))
-    compared = pd.DataFrame(compared_rows, columns=list(COMPARISONS))
+    with processes.one_thread():
+        found = _estimate(prepared, settings, skip, workers=workers, track=track)
+    drift, effects = _corrected(found["drift"]), pd.DataFrame(found["effects"], columns=list(EFFECTS))
+    decomposed = pd.DataFrame(found["decomposition"], columns=list(DECOMPOSITION))
+    compared = pd.DataFrame(found["comparisons"], columns=list(COMPARISONS))
     return Analysis(
         data=_data(prepared.cells),
         drift=drift,
         effects=effects,
         decomposition=decomposed,
         comparisons=compared,
+        distributions=_shares(prepared.cells, confidence),
+        means=pd.DataFrame(distributions.mean_rows(prepared.cells, confidence=confidence), columns=list(MEANS)),
         warnings=_remarks(prepared),
         verdict=verdict.findings(drift, effects, decomposed, compared, confidence),
-        settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)},
+        settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)}
+        | {"targeted_from": _targeted_from(data, prepared, targeted_from)},
         versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
     )
 
 
-def _contrast_rows(
-    prepared: Prepared, settings: Settings, skip: Sequence[str], track: Track
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Make the drift and the effect rows, contrast by contrast."""
-    drift: list[dict[str, Any]] = []
-    effects: list[dict[str, Any]] = []
-    for contrast in track(prepared.contrasts):
-        if contrast.cell.role == "negative_control" and "drift" not in skip:
-            drift.append(_drift_row(contrast, settings))
-        if contrast.cell.role == "outcome" and "effects" not in skip:
-            effects += estimates.effect_rows(contrast, confidence=settings.confidence)
-    return drift, effects
-
-
-def _drift_row(contrast: Contrast, settings: Settings) -> dict[str, Any]:
-    return estimates.drift_row(contrast, seed=settings.seed, confidence=settings.confidence, method=settings.correction)
+def _estimate(
+    prepared: Prepared, settings: Settings, skip: Sequence[str], *, workers: int | None, track: Track
+) -> dict[str, Rows]:
+    """Make the rows of each table, contrast by contrast and then of several contrasts together."""
+    part = {"negative_control": "drift", "outcome": "effects"}
+    wanted = [c for c in prepared.contrasts if part[c.cell.role] not in skip]
+    task = partial(
+        estimates.contrast_rows, seed=settings.seed, confidence=settings.confidence, method=settings.correction
+    )
+    made = processes.spread(task, wanted, workers=workers)
+    found: dict[str, Rows] = {"drift": [], "effects": [], "decomposition": [], "comparisons": []}
+    for contrast, rows in zip(wanted, track(made, len(wanted)), strict=True):
+        found[part[contrast.cell.role]] += rows
+    if "drift" not in skip:
+        found["drift"] += _joint_rows(prepared, found["drift"], seed=settings.seed)
+        found["comparisons"] += _comparisons(prepared, settings)
+    if "decomposition" not in skip:
+        found["decomposition"] += _decomposed(prepared, confidence=settings.confidence)
+    return found
 
 
 def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], *, seed: int) -> list[dict[str, Any]]:
@@ -283,7 +303,7 @@ def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **option
     Parameters
     ----------
     data, rename, **options
-        As for `analyze`, but for `confidence`, `seed`, `skip` and `track`.
+        As for `analyze`, but for `confidence`, `seed`, `skip`, `targeted_from`, `workers` and `track`.
 
     Raises
     ------
@@ -360,6 +380,24 @@ def _name(data: LogLike) -> list[str]:
     if isinstance(data, list | tuple):
         return [str(path) for path in data]
     return [f"a {type(data).__name__} in memory"]
+
+
+def _shares(made: Sequence[Cell], confidence: float) -> pd.DataFrame:
+    rows = distributions.share_rows(made, confidence=confidence)
+    return pd.DataFrame(rows, columns=list(DISTRIBUTIONS))
+
+
+def _targeted_from(data: LogLike, prepared: Prepared, given: int | None) -> dict[str, int]:
+    """Return, by study, the first iteration with targeted confounders: as given, else as runs beside the log say."""
+    if given is not None:
+        return {cell.study: given for cell in prepared.cells}
+    found: dict[str, int] = {}
+    for name in _name(data):
+        for folder in (Path(name), Path(name).parent):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                run = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+                found[str(run["study"])] = int(run["targeted_from"])
+    return found
 
 
 def _data(made: Sequence[Cell]) -> pd.DataFrame:

@@ -30,6 +30,13 @@ def keyed_rng(place: Mapping[str, Any], seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, crc32("\0".join(map(str, place.values())).encode())])
 
 
+def contrast_rows(contrast: Contrast, *, seed: int, confidence: float, method: str) -> list[dict[str, Any]]:
+    """Return the drift row of a negative control's contrast, or the effect rows of an outcome's."""
+    if contrast.cell.role == "outcome":
+        return effect_rows(contrast, confidence=confidence)
+    return [drift_row(contrast, seed=seed, confidence=confidence, method=method)]
+
+
 def drift_row(contrast: Contrast, *, seed: int, confidence: float, method: str = correction.DEFAULT) -> dict[str, Any]:
     """Measure and test the drift of one negative control; Unknown counts as an answer.
 
