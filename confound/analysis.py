@@ -1,5 +1,7 @@
 """The one pass: a log in, one result object out."""
 
+import contextlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -10,7 +12,18 @@ from typing import Any
 import pandas as pd
 
 import confound
-from confound import checks, comparisons, conversations, estimates, multiplicity, pooled, processes, responses, verdict
+from confound import (
+    checks,
+    comparisons,
+    conversations,
+    distributions,
+    estimates,
+    multiplicity,
+    pooled,
+    processes,
+    responses,
+    verdict,
+)
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
 from confound.conversations import Conversations
@@ -24,8 +37,10 @@ from confound.result import (
     CONTRASTS,
     DATA,
     DECOMPOSITION,
+    DISTRIBUTIONS,
     DRIFT,
     EFFECTS,
+    MEANS,
     QUESTIONS,
     WARNINGS,
     Analysis,
@@ -38,7 +53,7 @@ from confound.sources import LogLike
 Rows = list[dict[str, Any]]
 Track = Callable[[Iterable[Rows], int], Iterable[Rows]]
 VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
-PARTS = ("drift", "effects", "decomposition")
+PARTS = ("drift", "effects", "decomposition", "figures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +104,7 @@ def analyze(
     confidence: float = 0.95,
     seed: int = 0,
     skip: Sequence[str] = (),
+    targeted_from: int | None = None,
     workers: int | None = None,
     track: Track = _untracked,
 ) -> Analysis:
@@ -124,8 +140,11 @@ def analyze(
         Of the intervals, in (0, 1).
     seed : int
         Of the tests that cannot be exact. The same seed gives the same result to the last byte.
-    skip : sequence of {"drift", "effects", "decomposition"}
-        Parts to leave out.
+    skip : sequence of {"drift", "effects", "decomposition", "figures"}
+        Parts to leave out; figures are drawn when the result is saved.
+    targeted_from : int, optional
+        First iteration whose personas carry targeted confounders, for the figures; by default as the manifest of a run
+        of `confound simulate` says.
     workers : int, optional
         Processes; by default one a core, where there is enough to do. They do not change the result.
     track : callable
@@ -172,9 +191,12 @@ def analyze(
         effects=effects,
         decomposition=decomposed,
         comparisons=compared,
+        distributions=_shares(prepared.cells, confidence),
+        means=pd.DataFrame(distributions.mean_rows(prepared.cells, confidence=confidence), columns=list(MEANS)),
         warnings=_remarks(prepared),
         verdict=verdict.findings(drift, effects, decomposed, compared, confidence),
-        settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)},
+        settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)}
+        | {"targeted_from": _targeted_from(data, prepared, targeted_from)},
         versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
     )
 
@@ -303,7 +325,7 @@ def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **option
     Parameters
     ----------
     data, rename, **options
-        As for `analyze`, but for `confidence`, `seed`, `skip`, `workers` and `track`.
+        As for `analyze`, but for `confidence`, `seed`, `skip`, `targeted_from`, `workers` and `track`.
 
     Raises
     ------
@@ -385,6 +407,24 @@ def _name(data: LogLike) -> list[str]:
     if isinstance(data, list | tuple):
         return [str(path) for path in data]
     return [f"a {type(data).__name__} in memory"]
+
+
+def _shares(made: Sequence[Cell], confidence: float) -> pd.DataFrame:
+    rows = distributions.share_rows(made, confidence=confidence)
+    return pd.DataFrame(rows, columns=list(DISTRIBUTIONS))
+
+
+def _targeted_from(data: LogLike, prepared: Prepared, given: int | None) -> dict[str, int]:
+    """Return, by study, the first iteration with targeted confounders: as given, else as runs beside the log say."""
+    if given is not None:
+        return {cell.study: given for cell in prepared.cells}
+    found: dict[str, int] = {}
+    for name in _name(data):
+        for folder in (Path(name), Path(name).parent):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                run = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+                found[str(run["study"])] = int(run["targeted_from"])
+    return found
 
 
 def _data(made: Sequence[Cell]) -> pd.DataFrame:

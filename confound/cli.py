@@ -144,7 +144,13 @@ def main() -> None:
 @click.option("--seed", default=0, show_default=True, help="Of tests that cannot be exact.")
 @click.option("--confidence", default=0.95, show_default=True, help="Of the intervals.")
 @click.option(
-    "--skip", multiple=True, type=click.Choice(["drift", "effects", "decomposition"]), help="Leave a part out."
+    "--skip",
+    multiple=True,
+    type=click.Choice(["drift", "effects", "decomposition", "figures"]),
+    help="Leave a part out.",
+)
+@click.option(
+    "--targeted-from", type=int, metavar="K", help="First iteration with targeted confounders, marked in figures."
 )
 @click.option("--workers", type=int, help="Processes. Default: one a core, for a log that is worth it.")
 @_errors_told

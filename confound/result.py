@@ -44,8 +44,17 @@ DECOMPOSITION = (
     *("estimate", "se", "ci_low", "ci_high"),
 )
 COMPARISONS = (*_PLACE, "against", "n_personas", "estimate", "se", "ci_low", "ci_high", "pvalue")
+DISTRIBUTIONS = (
+    *("study", "model", "iteration", "arm", "question", "role", "answer"),
+    *("n_personas", "n", "share", "ci_low", "ci_high"),
+)
+MEANS = (
+    *("study", "model", "iteration", "arm", "question", "role", "quantity"),
+    *("n_personas", "n_answers", "estimate", "ci_low", "ci_high"),
+)
 WARNINGS = ("level", "study", "model", "question", "message")
-MADE_HERE = frozenset({"analysis.json", "tables"})
+LONG = frozenset({"data", "distributions", "means"})  # too long to be read as a whole
+MADE_HERE = frozenset({"analysis.json", "tables", "figures"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,10 @@ class Analysis:
         A row a part of an outcome's observed effect, at each iteration after the first.
     comparisons : pandas.DataFrame
         Drift less the drift of what column `against` names: an earlier iteration, a reference model, a placebo.
+    distributions : pandas.DataFrame
+        Share of each answer, averaged over personas, by arm and over `(all arms)`.
+    means : pandas.DataFrame
+        Mean outcome by arm, and the share of answers that keep to what personas were told to be.
     warnings : pandas.DataFrame
         Remarks on the data: column `level` is note or warning.
     verdict : tuple of Finding
@@ -79,6 +92,8 @@ class Analysis:
     effects: pd.DataFrame
     decomposition: pd.DataFrame
     comparisons: pd.DataFrame
+    distributions: pd.DataFrame
+    means: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]
     settings: Mapping[str, Any]
@@ -87,11 +102,11 @@ class Analysis:
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
         """The frames by name."""
-        names = ("data", "drift", "effects", "decomposition", "comparisons", "warnings")
+        names = ("data", "drift", "effects", "decomposition", "comparisons", "distributions", "means", "warnings")
         return {name: getattr(self, name) for name in names}
 
     def save(self, folder: str | Path) -> Path:
-        """Write `analysis.json` and `tables/*.{csv,md}`; the folder appears whole or not at all.
+        """Write `analysis.json`, `tables/*.{csv,md}`, `figures/*.{pdf,png}`; the folder appears whole or not at all.
 
         An earlier analysis in the folder is replaced.
 
@@ -120,6 +135,8 @@ class Analysis:
         for name, frame in self.frames.items():
             (folder / "tables" / f"{name}.csv").write_text(tables.to_csv(frame), encoding="utf-8")
             (folder / "tables" / f"{name}.md").write_text(tables.to_markdown(frame), encoding="utf-8")
+        if "figures" not in self.settings.get("skip", ()):
+            self._draw(folder / "figures")
         content = {
             "verdict": [asdict(finding) for finding in self.verdict],
             "settings": dict(self.settings),
@@ -129,10 +146,19 @@ class Analysis:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "analysis.json").write_text(text + "\n", encoding="utf-8")
 
+    def _draw(self, folder: Path) -> None:
+        """Write every figure that there is."""
+        from confound import canvas, figures  # Matplotlib takes a second to import
+
+        for drawn in figures.draw_all(self):
+            folder.mkdir(exist_ok=True)
+            for kind in ("pdf", "png"):
+                (folder / f"{drawn.name}.{kind}").write_bytes(canvas.save(drawn.figure, kind))
+
     def _repr_html_(self) -> str:
         """Show the verdict and the tables in a notebook."""
         words = [_finding_html(finding) for finding in self.verdict]
-        frames = {name: frame for name, frame in self.frames.items() if name != "data" and len(frame)}
+        frames = {name: frame for name, frame in self.frames.items() if name not in LONG and len(frame)}
         shown = [f"<h4>{name.capitalize()}</h4>{tables.to_html(frame)}" for name, frame in frames.items()]
         return "\n".join([*words, *shown])
 

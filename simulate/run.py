@@ -317,4 +317,6 @@ class _Run:
 
     def describe(self, state: str) -> dict[str, Any]:
         """Return the manifest."""
-        return manifest.content(self.header(), self.found, self.blocks(), state=state, stopped=self.stopped)
+        first = self.study.targeted_from
+        header = self.header() | {"targeted_from": None if first is None else first + 1}
+        return manifest.content(header, self.found, self.blocks(), state=state, stopped=self.stopped)
