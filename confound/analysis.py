@@ -47,7 +47,7 @@ from confound.result import (
     Description,
 )
 from confound.scales import label
-from confound.settings import Design, Settings, read_study_files
+from confound.settings import Design, Settings, read_labels, read_study_files
 from confound.sources import LogLike
 
 Rows = list[dict[str, Any]]
@@ -311,6 +311,7 @@ def _settings(
         "order": {name: list(answers) for name, answers in settings.order.items()},
         "bins": dict(settings.bins),
         "study_file": [str(path) for path in study_file],
+        "labels": read_labels(study_file),
         "design": design,
         "correction": correction,
         "confidence": confidence,

@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,12 +14,13 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from confound import canvas, overview, repeat, tables
+from confound import canvas, overview, publication, rendering, repeat, tables
 from confound.figures import Drawn
+from confound.kinds import KINDS
 from confound.overview import Group, Row
 from confound.references import Citations
 from confound.pooled import ALL_CONTROLS
-from confound.verdict import Finding, main_rows
+from confound.verdict import Finding
 
 LARGEST_SVG = 200_000  # bytes; a drawing with more in it is embedded as pixels
 DPI = 220
@@ -106,8 +107,9 @@ def page(result: Result, drawn: Iterable[Drawn] = ()) -> str:
         late=any(len(group.drift) > 1 for group in groups),
         chosen=any(group.n_effects > 1 for group in groups),
         fold=len(groups) > MANY_GROUPS,
-        of=functools.partial(_of, frames),
-        yardsticks=_yardsticks(frames["comparisons"]),
+        there=functools.partial(_there, frames),
+        table=functools.partial(_table, frames, result.settings),
+        yardsticks=_records(_yardsticks(frames["comparisons"])),
         totals=_totals(frames["data"]),
         arms=_by_arm(frames["data"]),
         unknown=_unknown_gaps(frames["data"]),
@@ -136,7 +138,6 @@ def _environment(frames: Mapping[str, pd.DataFrame]) -> Environment:
         "distance": _distance,
         "signed": _signed,
         "p": tables.format_p,
-        "table": _table,
     }
     return environment
 
@@ -214,19 +215,21 @@ def _signed(row: Row) -> str:
 # ---- what the sections show ----
 
 
-def _of(frames: Mapping[str, pd.DataFrame], name: str, group: Group) -> pd.DataFrame:
-    """Return the rows of one study and model; none where there is no such frame."""
-    frame = frames.get(name)
-    if frame is None or frame.empty:
-        return pd.DataFrame()
-    own = frame[(frame["study"] == group.study) & (frame["model"] == group.model)]
-    if name == "effects":
-        own = main_rows(own)
-    return overview.ends(own) if "iteration" in own and len(own) else own
+def _there(frames: Mapping[str, pd.DataFrame], name: str, group: Group) -> bool:
+    """Tell whether there are rows about one study and model."""
+    return name in frames and len(_own(frames[name], group)) > 0
 
 
-def _table(frame: pd.DataFrame, caption: str) -> Markup:
-    return Markup("<p>{}</p>").format(caption) + Markup(tables.to_html(frame))  # noqa: S704 -- escaped there
+def _table(frames: Mapping[str, pd.DataFrame], settings: Mapping[str, Any], name: str, group: Group) -> Markup:
+    """Lay out the rows of one study and model as a table of a publication."""
+    own = {other: _own(frame, group) for other, frame in frames.items() if other in KINDS}
+    table = publication.build(name, own, settings, columns="statistic")
+    title = f"{table.title}, {tables.named(group.study)}, {tables.named(group.model)}"
+    return Markup(rendering.to_html(replace(table, title=title)))  # noqa: S704 -- escaped there
+
+
+def _own(frame: pd.DataFrame, group: Group) -> pd.DataFrame:
+    return frame[(frame["study"] == group.study) & (frame["model"] == group.model)]
 
 
 def _answer(verdict: Sequence[Finding]) -> dict[str, list[str]]:
