@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from confound import canvas, overview, publication, rendering, repeat, tables
 from confound.figures import Drawn
-from confound.kinds import KINDS
+from confound.kinds import KINDS, p_value
 from confound.overview import Group, Row
 from confound.references import Citations
 from confound.pooled import ALL_CONTROLS
@@ -137,7 +137,7 @@ def _environment(frames: Mapping[str, pd.DataFrame]) -> Environment:
         "shown": visible,
         "distance": _distance,
         "signed": _signed,
-        "p": tables.format_p,
+        "p": p_value,
     }
     return environment
 
