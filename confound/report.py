@@ -20,7 +20,7 @@ from confound.kinds import KINDS, p_value
 from confound.overview import Group, Row
 from confound.references import Citations
 from confound.pooled import ALL_CONTROLS
-from confound.verdict import Finding
+from confound.verdict import Finding, main_rows
 
 LARGEST_SVG = 200_000  # bytes; a drawing with more in it is embedded as pixels
 DPI = 220
@@ -28,6 +28,7 @@ SECTIONS = ("drift", "effects", "decomposition", "stabilization", "sensitivity",
 MANY_GROUPS = 3  # with more, what belongs to one study and model is folded
 SHOWN = 15  # questions with the largest gap in Unknown
 MINUS = "\N{MINUS SIGN}"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 ZWJ = "\N{ZERO WIDTH JOINER}"
 RIGHT_TO_LEFT = frozenset({"R", "AL", "AN", "RLE", "RLO", "RLI"})
 
@@ -101,11 +102,12 @@ def page(result: Result, drawn: Iterable[Drawn] = ()) -> str:
         pictures=pictures,
         groups=groups,
         answer=_answer(result.verdict),
+        verdict=_alike(result.verdict),
         iterated=_iterated(frames),
         designs=_designs(frames),
         percent=f"{100 * float(result.settings['confidence']):g} %",
         late=any(len(group.drift) > 1 for group in groups),
-        chosen=any(group.n_effects > 1 for group in groups),
+        chosen=_outcomes(groups) != 1 or any(group.n_effects > 1 for group in groups),
         fold=len(groups) > MANY_GROUPS,
         there=functools.partial(_there, frames),
         table=functools.partial(_table, frames, result.settings),
@@ -136,7 +138,7 @@ def _environment(frames: Mapping[str, pd.DataFrame]) -> Environment:
         "words": write.words,
         "shown": visible,
         "distance": _distance,
-        "signed": _signed,
+        "signed": functools.partial(_signed, places=_places(frames["effects"])),
         "p": p_value,
     }
     return environment
@@ -169,6 +171,7 @@ class _Labels:
 
     def words(self, sentence: str) -> Markup:
         """Write a sentence that holds labels; those written from right to left are isolated."""
+        sentence = _set(sentence)
         if self._leftward is None:
             return escape(sentence)
         made, end = Markup(), 0
@@ -191,6 +194,12 @@ def visible(text: str) -> str:
     return ZWJ.join(tables.printable(part) for part in text.split(ZWJ))
 
 
+def _set(sentence: str) -> str:
+    """Set numbers with a true minus, and keep them on one line with what they belong to."""
+    sentence = re.sub(r"(?<=[ (])-(?=\d+\.\d{3}\b)", MINUS, sentence)
+    return re.sub(r"(?<=\bp) ([<=]) (?=[\d.])| (?=%)", lambda found: found.group().replace(" ", NO_BREAK), sentence)
+
+
 # ---- numbers ----
 
 
@@ -203,13 +212,18 @@ def _distance(row: Row) -> str:
     return f"{row['tvd']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
 
 
-def _signed(row: Row) -> str:
-    """Write an estimate with its interval, to two digits of its standard error."""
-    places = 3
-    if row["se"] > 0 and np.isfinite(row["se"]):
-        places = int(np.clip(1 - np.floor(np.log10(row["se"])), 0, 4))
-    texts = [f"{row[name]:+.{places}f}".replace("-", MINUS) for name in ("estimate", "ci_low", "ci_high")]
+def _signed(row: Row, places: Mapping[str, int]) -> str:
+    """Write an estimate with its interval, one in the units of an outcome with that outcome's decimals."""
+    decimals = places.get(row["question"], publication.DEFAULT_DECIMALS)
+    texts = [f"{row[name]:+.{decimals}f}".replace("-", MINUS) for name in ("estimate", "ci_low", "ci_high")]
     return texts[0] if pd.isna(row["ci_low"]) else f"{texts[0]} ({texts[1]} to {texts[2]})"
+
+
+def _places(effects: pd.DataFrame) -> dict[str, int]:
+    """Return the decimals of each outcome."""
+    rows = main_rows(effects)
+    widths = (rows["ci_high"] - rows["ci_low"]).groupby(rows["question"])
+    return {str(question): publication.decimals(width) for question, width in widths}
 
 
 # ---- what the sections show ----
@@ -238,6 +252,18 @@ def _answer(verdict: Sequence[Finding]) -> dict[str, list[str]]:
         name: [finding.model for finding in verdict if finding.drifts is drifts]
         for name, drifts in (("yes", True), ("no", False), ("unsaid", None))
     }
+
+
+def _alike(verdict: Sequence[Finding]) -> list[list[Finding]]:
+    """Gather the models of which the same is to be said."""
+    gathered: dict[str, list[Finding]] = {}
+    for finding in verdict:
+        gathered.setdefault(finding.headline, []).append(finding)
+    return list(gathered.values())
+
+
+def _outcomes(groups: Sequence[Group]) -> int:
+    return len({(group.effect["question"], group.effect["level"]) for group in groups if group.effect})
 
 
 def _iterated(frames: Mapping[str, pd.DataFrame]) -> bool:
