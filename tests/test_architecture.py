@@ -27,7 +27,7 @@ FLOW = [
     {"tables"},
     {"verdict"},
     {"canvas"},
-    {"panels"},
+    {"panels", "sheets", "captions"},
     {"figures"},
     {"result"},
     {"analysis", "summary"},
