@@ -30,7 +30,12 @@ PAGE = 7.0  # inches, the width of the text on a page
 TALLEST = 9.2
 PANEL = 3.3  # inches, of the widest panel
 SIZE, SMALL, TITLE = 7.0, 6.5, 8.5  # points
+EDGE, GAP, ROW_GAP, KEY = 0.1, 0.12, 0.1, 0.165  # inches: around a page, between columns, rows, lines of the legend
+NARROWEST = 4.4
+ROW = "#444444"
 LINE = 1.25 / 72  # inches of a line of text for a point of its size
+FINE = 1440  # dots an inch, for measuring
+HINTING = 1.03  # letters drawn on a grid of pixels are a little wider
 BOX = "\N{WHITE SQUARE}"  # stands for what the font cannot draw
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -110,9 +115,9 @@ def safe(text: str) -> str:
 def width(text: str, size: float = SIZE, *, bold: bool = False) -> float:
     """Return the width of a line of text, in inches."""
     font = get_font(findfont(FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")))
-    font.set_size(size, 72)
+    font.set_size(size, FINE)
     font.set_text(text, 0.0)
-    return float(font.get_width_height()[0]) / 64 / 72
+    return float(font.get_width_height()[0]) / 64 / FINE * HINTING
 
 
 def clip(text: str, room: float, size: float = SIZE, *, bold: bool = False) -> str:
@@ -152,6 +157,7 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+@functools.lru_cache(maxsize=4096)
 def label(text: str, room: float, size: float = SIZE, *, lines: int = 2, bold: bool = False) -> str:
     """Return any text from a log as a label that Matplotlib can draw and that fits."""
     return plain("\n".join(wrap(safe(text), room, size, lines=lines, bold=bold)))
@@ -178,16 +184,16 @@ def page(
     title: str,
     *,
     columns: Sequence[str],
-    rows: Sequence[str] = ("",),
-    height: float,
+    rows: Sequence[str],
+    heights: Sequence[float],
     left: float,
     right: float = 0.12,
     xlabel: str = "",
-    key: Sequence[Any] = (),
-    gaps: tuple[float, float] = (0.12, 0.12),
+    key: Sequence[Line2D] = (),
+    row_gap: float = ROW_GAP,
     widest: float = PANEL,
 ) -> Page:
-    """Lay out a grid of panels; all sizes in inches.
+    """Lay out a grid of panels: a heading over each column and, if it has one, over each row. All sizes in inches.
 
     Parameters
     ----------
@@ -195,51 +201,57 @@ def page(
         Any text.
     columns, rows : sequence of str
         Headings, any text.
-    height : float
-        Of a panel.
+    heights : sequence of float
+        Of each row's panels.
     left, right : float
         Room for labels beside the panels.
     xlabel : str
-        Below all panels.
-    key : sequence of artists
+        Below all panels; any text.
+    key : sequence of Line2D
         Of the legend; each has a label.
-    gaps : tuple of float
-        Between columns and between rows.
+    row_gap : float
+        Between rows.
     widest : float
         A panel's largest width.
     """
-    n, m = len(rows), len(columns)
-    row_room = 0.0 if not any(rows) else min(1.15, max(width(safe(row)) for row in rows) + 0.12)
-    left += row_room
-    wide = min(widest, (PAGE - left - right - gaps[0] * (m - 1)) / m)
-    total = max(left + wide * m + gaps[0] * (m - 1) + right, 3.4)
-    heads = [label(text, wide + gaps[0] / 2, bold=True, lines=3) for text in columns]
-    title_lines = wrap(safe(title), total - 0.2, TITLE, lines=3, bold=True)
-    legend = _legend_rows(key, total - 0.2)
-    head_room = (max(head.count("\n") + 1 for head in heads) if any(heads) else 0) * SIZE * LINE
-    top = 0.1 + len(title_lines) * TITLE * LINE + 0.04 + len(legend) * 0.165 + 0.05 + head_room + 0.05
-    bottom = 0.24 + (SIZE * LINE + 0.06 if xlabel else 0)
-    tall = top + n * height + (n - 1) * gaps[1] + bottom
+    m, gap = len(columns), GAP
+    wide = min(widest, (PAGE - left - right - gap * (m - 1)) / m)
+    total = max(left + wide * m + gap * (m - 1) + right, NARROWEST)
+    wide = (total - left - right - gap * (m - 1)) / m
+    title_lines = wrap(safe(title), total - 2 * EDGE, TITLE, lines=3, bold=True)
+    legend = _legend_rows(key, total - 2 * EDGE)
+    heads = [label(text, wide + gap / 2, bold=True, lines=4) for text in columns]
+    head_lines = max(head.count("\n") + 1 for head in heads) if any(heads) else 0
+    row_head = SIZE * LINE + 0.05 if any(rows) else 0.0
+    top = EDGE + len(title_lines) * TITLE * LINE + 0.05 + len(legend) * KEY + 0.03 + head_lines * SIZE * LINE
+    bottom = 0.22 + (SIZE * LINE + 0.05 if xlabel else 0)
+    tall = top + sum(heights) + len(rows) * (row_head + row_gap) + bottom
     figure = Figure(figsize=(total, tall))
-    figure.text(0.1 / total, 1 - 0.1 / tall, plain("\n".join(title_lines)), size=TITLE, weight="bold", va="top")
-    y = 0.1 + len(title_lines) * TITLE * LINE + 0.04
-    for handles in legend:
-        _legend(figure, handles, 0.1 / total, 1 - y / tall)
-        y += 0.165
-    axes = np.empty((n, m), dtype=object)
-    for r in range(n):
-        for c in range(m):
-            x0, y0 = left + c * (wide + gaps[0]), tall - top - (r + 1) * height - r * gaps[1]
-            axes[r, c] = figure.add_axes((x0 / total, y0 / tall, wide / total, height / tall))
-        if row_room:
-            words = label(rows[r], row_room - 0.1, lines=max(1, min(4, int(height / (SIZE * LINE)))))
-            figure.text(0.1 / total, (y0 + height / 2) / tall, words, va="center", ha="left")
+
+    def write(text: str, x: float, y: float, **options: Any) -> None:
+        figure.text(x / total, 1 - y / tall, text, **options)
+
+    write(plain("\n".join(title_lines)), EDGE, EDGE, size=TITLE, weight="bold", va="top")
+    y = EDGE + len(title_lines) * TITLE * LINE + 0.05
+    for i, handles in enumerate(legend):
+        _legend(figure, handles, EDGE / total, 1 - (y + i * KEY) / tall)
     for c, head in enumerate(heads):
-        x = left + c * (wide + gaps[0]) + wide / 2
-        figure.text(x / total, 1 - (top - 0.05) / tall, head, weight="bold", ha="center", va="bottom")
+        write(head, left + c * (wide + gap) + wide / 2, top, weight="bold", ha="center", va="bottom")
+    axes = np.empty((len(rows), m), dtype=object)
+    y = top
+    for r, (row, height) in enumerate(zip(rows, heights, strict=True)):
+        y += row_gap + row_head
+        if row:
+            write(
+                label(row, total - 2 * EDGE, lines=1, bold=True), EDGE, y - 0.05, weight="bold", va="bottom", color=ROW
+            )
+        y += height
+        for c in range(m):
+            box = ((left + c * (wide + gap)) / total, 1 - y / tall, wide / total, height / tall)
+            axes[r, c] = figure.add_axes(box)
     if xlabel:
         middle = left + (total - left - right) / 2
-        figure.text(middle / total, 0.05 / tall, plain(xlabel), ha="center", va="bottom")
+        write(label(xlabel, total - 2 * EDGE, lines=1), middle, tall - 0.05, ha="center", va="bottom")
     return Page(figure, axes)
 
 
@@ -271,10 +283,38 @@ def _legend(figure: Figure, handles: Sequence[Any], x: float, y: float) -> None:
     )
 
 
-def sign(text: str, i: int, *, room: float = 2.2, **options: Any) -> Line2D:
-    """Return the legend's entry of the i-th of a series."""
-    look = {"color": COLOURS[i % 8], "marker": MARKERS[i % 8], "linestyle": LINES[i % 8], "markersize": 3.5, "lw": 1.1}
-    return Line2D([], [], label=label(text, room, lines=1), **(look | options))
+def beside(ax: Axes, key: Sequence[Line2D]) -> None:
+    """Put a legend at the right of a panel."""
+    ax.legend(
+        handles=list(key),
+        loc="center left",
+        bbox_to_anchor=(1.02, 0.5),
+        borderaxespad=0,
+        borderpad=0.2,
+        labelspacing=0.15,
+        handlelength=1.8,
+        handletextpad=0.4,
+        fontsize=SMALL - 0.5,
+    )
+
+
+def mark(text: str, *, room: float = 2.4, **look: Any) -> Line2D:
+    """Return an entry of a legend."""
+    options: dict[str, Any] = {"color": INK, "lw": 1.2, "ms": 3.8} | look
+    return Line2D([], [], label=label(text, room, lines=1), **options)
+
+
+def series(i: int) -> dict[str, Any]:
+    """Return the look of the i-th of several series: colour, marker and line differ, and the first is hollow."""
+    i %= len(COLOURS)
+    face = "white" if i == 0 else COLOURS[i]
+    return {"color": COLOURS[i], "marker": MARKERS[i], "ls": LINES[i], "mfc": face, "mew": 0.9, "lw": 1.1}
+
+
+def inches_wide(ax: Axes) -> float:
+    """Return the width of a panel."""
+    figure = ax.get_figure(root=True)
+    return float(ax.get_position().width * figure.get_size_inches()[0]) if figure else PANEL
 
 
 def new_axes(ax: Axes | None, *, height: float = 2.4) -> Axes:

@@ -29,8 +29,9 @@ def share_rows(cells: Sequence[Cell], *, confidence: float) -> list[Row]:
     -------
     list of tuple
         Columns as in `confound.result.DISTRIBUTIONS`. A persona's share over all arms is the mean of its shares in the
-        arms that it is in. Unknown is an answer like any other. The interval is Wilson's for as many independent answers
-        as would leave the same standard error over personas (Korn and Graubard 1998 do so for Clopper and Pearson's).
+        arms that it is in. Unknown is an answer like any other. The interval is Wilson's for as many independent
+        answers as would leave the same standard error over personas (Korn and Graubard 1998, for the
+        interval of Clopper and Pearson).
     """
     return [row for cell in cells if cell.scale.kind != "continuous" for row in _shares(cell, confidence)]
 
@@ -44,11 +45,10 @@ def _shares(cell: Cell, confidence: float) -> Iterator[Row]:
     pooled = shares.sum(axis=1) / np.maximum(asked.sum(axis=1), 1)[:, None]
     sides = [(arm, shares[asked[:, a], a], counts[asked[:, a], a]) for a, arm in enumerate(cell.arms)]
     sides.append((ALL_ARMS, pooled[asked.any(axis=1)], counts.sum(axis=1)[asked.any(axis=1)]))
-    used = counts.any(axis=(0, 1))
     for arm, side, given in sides:
         low, high = _wilson(side, int(given.sum()), confidence)
         mean, n = side.mean(axis=0), given.sum(axis=0)
-        for k in np.flatnonzero(used):
+        for k in range(len(names)):
             head = (*place, arm, cell.question, cell.role, names[k], len(side), int(n[k]))
             yield (*head, float(mean[k]), float(low[k]), float(high[k]))
 

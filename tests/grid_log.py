@@ -55,7 +55,7 @@ def grid_log(
     return log[(log["role"] != "retention") | (log["iteration"] > 0)]
 
 
-def _answers(  # noqa: PLR0913 -- sizes
+def _answers(
     rng: np.random.Generator, k: int, iterations: int, personas: int, trials: int, strength: float, role: str
 ) -> np.ndarray:
     """Return codes, shape (iterations, personas, 2, trials); k stands for Unknown."""

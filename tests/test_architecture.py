@@ -27,7 +27,7 @@ FLOW = [
     {"tables"},
     {"verdict"},
     {"layout", "saved", "canvas"},
-    {"kinds", "latex", "word", "panels"},
+    {"kinds", "latex", "word", "panels", "sheets", "captions"},
     {"publication", "rendering", "figures"},
     {"overview", "repeat", "references"},
     {"report"},
