@@ -178,10 +178,8 @@ def _marked_distance(row: Record, d: int) -> str:
     return f"{text}{MARK}" if text != MISSING and row["pvalue_holm"] < LEVEL else text
 
 
-def _interval_or_p(row: Record, d: int) -> str:
-    """Write the interval; of the joint row, which has none, the p-value."""
-    interval = _bracketed(row["ci_low"], row["ci_high"], d)
-    return interval if interval != MISSING else _p_line(row, d)
+def _joint_p_line(row: Record, d: int) -> str:
+    return _p_line(row, d) if row["question"] == ALL_CONTROLS else ""
 
 
 def _unknown_share(row: Record, _: int) -> str:
@@ -209,6 +207,8 @@ def _drift_notes(shown: Shown) -> Iterator[str]:
         yield "Seen: the plug-in distance; by chance: its exact mean with no drift."
     yield f"The null hypothesis is that {_exchangeable(within=within, between=between)}."
     yield "p: permutation test of the distance; Holm: over the controls of a study, model, iteration and contrast."
+    if "maxT" in shown.heads:
+        yield "maxT: step-down over the same controls (Westfall and Young 1993)."
     if "Direction" in shown.heads:
         yield "Direction: generalized Cochran-Mantel-Haenszel test of a common direction."
     if ALL_CONTROLS in set(shown.frame["question"]):
@@ -280,6 +280,11 @@ def _sensitivity_notes(_: Shown) -> Iterator[str]:
     yield "Bounds: the effect's interval widened by that largest distance. The persona is the cluster."
 
 
+def _assumption_notes(_: Shown) -> Iterator[str]:
+    yield "Found: what the check measures; expected: what it would be on average if the assumption held."
+    yield "The persona is the cluster; p is not corrected for several checks."
+
+
 def _stabilization_notes(_: Shown) -> Iterator[str]:
     yield "Posterior means with central intervals of a model of answers over iterations; personas are its clusters."
     yield "R-hat at most 1.01 and effective sample sizes (ESS) of 400 or more are taken as converged."
@@ -299,12 +304,14 @@ KINDS["drift"] = Kind(
         _interval(_TVD),
         _p("pvalue", "Distance", _TEST),
         _p("pvalue_holm", "Holm", _TEST),
+        _p("pvalue_maxt", "maxT", _TEST),
         _p("pvalue_common", "Direction", _TEST),
     ),
     (_value("tvd", "TVD"), _interval(), _p("pvalue", "p"), _p("pvalue_holm", "p, Holm")),
     (
         Statistic("TVD", _marked_distance, ("tvd", "pvalue_holm")),
-        Statistic("{ci}", _interval_or_p, ("ci_low", "ci_high", "pvalue")),
+        _interval(),
+        Statistic("p (all controls)", _joint_p_line, ("pvalue",)),
     ),
     (),
     _drift_notes,
@@ -393,6 +400,24 @@ KINDS["sensitivity"] = Kind(
     (_value("estimate", "Effect"), _bounds("bound_low", "bound_high", "Bounds")),
     ("study", "question"),
     _sensitivity_notes,
+    last=True,
+)
+KINDS["assumptions"] = Kind(
+    "Checks of what the decomposition assumes",
+    "Question, arm",
+    ("contrast", "check", "iteration"),
+    ("question", "arm"),
+    (
+        PERSONAS,
+        _value("estimate", "Found"),
+        _value("expected", "Expected"),
+        _interval(),
+        _p("pvalue", "p"),
+    ),
+    (_value("estimate", "Found"), _value("expected", "Expected"), _p("pvalue", "p")),
+    (_value("estimate", "Found"), _value("expected", "Expected"), P_LINE),
+    ("check",),
+    _assumption_notes,
     last=True,
 )
 KINDS["stabilization"] = Kind(

@@ -37,11 +37,15 @@ _START = r"""% Needs booktabs, graphicx and threeparttable. Compiles by itself, 
 \fi
 """
 _START_ANY_SCRIPT = r"""% Holds letters that pdflatex has not, so it prints code points; for the letters use lualatex.
-\providecommand\anyscript[2]{\ifdefined\directlua #1\else #2\fi}
+\providecommand\anyscript[2]{{\ifdefined\directlua #1\else #2\fi}}
 """
 _FONTS = r"""  \ifdefined\directlua \ifnum\directlua{tex.sprint(luaotfload and 1 or 0)}>0
     \usepackage{fontspec}
-    \directlua{luaotfload.add_fallback("anyscript", {"DejaVu Sans:mode=harf;", "Noto Color Emoji:mode=harf;"})}
+    \newcommand\confoundfonts{}
+    \newcommand\confoundfont[1]{%
+      \IfFontExistsTF{#1}{\edef\confoundfonts{\confoundfonts "#1:mode=harf;", }}{}}
+    \confoundfont{DejaVu Sans}\confoundfont{FreeSerif}\confoundfont{Noto Color Emoji}\confoundfont{Noto Sans CJK SC}
+    \directlua{luaotfload.add_fallback("anyscript", {\confoundfonts})}
     \setmainfont{Latin Modern Roman}[RawFeature={fallback=anyscript}]
   \fi\fi
 """
@@ -86,7 +90,7 @@ def _settable(c: str) -> bool:
 
 def _latin(text: str) -> str:
     pairs = zip(text, text[1:] + " ", strict=True)
-    return "".join(_ESCAPES.get(c, c) + ("{}" if c == following and c in _LIGATURES else "") for c, following in pairs)
+    return "".join(_ESCAPES.get(c, c) + ("\\/" if c == following and c in _LIGATURES else "") for c, following in pairs)
 
 
 def _any_script(run: str) -> str:

@@ -240,7 +240,7 @@ def _cell(plan: _Plan, part: _Part, records: Mapping[Any, Mapping[Any, Any]]) ->
     if record is None:
         return (MISSING,)
     places = plan.decimals[tuple(record[key] for key in plan.unit)]
-    lines = [statistic.write(record, places) for statistic in part.lines]
+    lines = [line for line in (statistic.write(record, places) for statistic in part.lines) if line]
     return tuple(lines) if set(lines) != {MISSING} else (MISSING,)
 
 
