@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from confound import __version__
-from confound.errors import ConfoundError
+from confound.errors import ConfoundError, InputError
 
 T = TypeVar("T")
 Command = Callable[..., None]
@@ -213,6 +213,42 @@ def power(**given: Any) -> None:
     from confound import summary
 
     click.echo(summary.power(given.pop("design"), **given))
+
+
+@main.command()
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option("--table", "name", default="drift", show_default=True, help="Which: drift, effects, decomposition, ...")
+@click.option(
+    "--format", "form", default="tex", show_default=True, type=click.Choice(["tex", "html", "md", "csv", "docx"])
+)
+@click.option("--columns", help="model or statistic. Default: models where there are from two to six.")
+@click.option("--iterations", default="ends", show_default=True, help="ends (the first and the last) or all.")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write. Default: print.")
+@_errors_told
+def tables(result: Path, name: str, form: str, out: Path | None, **given: Any) -> None:
+    """Make one table for a publication from RESULT, the folder that `confound analyze --out` left.
+
+    LaTeX comes with booktabs and threeparttable and compiles by itself or in a document; csv is the whole tidy frame,
+    whatever --columns and --iterations say; docx needs --out.
+
+    \b
+    Examples:
+      confound tables report --table drift --columns model --format tex --out drift.tex
+      confound tables report --table effects --format md
+    """  # noqa: D301 -- click reads the escape
+    from confound.result import load
+
+    if form == "docx" and out is None:
+        raise click.UsageError("--format docx needs --out, such as --out drift.docx")
+    content = load(result).publish(name, form, **given)
+    if out is None:
+        click.echo(content.decode(), nl=False)
+        return
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror or error}. Name another file") from error
+    click.echo(f"Saved: {out}")
 
 
 def _simulate_options(command: Command) -> Command:

@@ -24,11 +24,19 @@ CORRECTIONS = {
 QUANTITIES = {
     "observed": "Observed effect",
     "cate": "Causal effect (CATE)",
-    "att": "Causal effect on the treated arm's users (ATT)",
-    "atc": "Causal effect on the control arm's users (ATC)",
+    "att": "Effect on treated-arm users (ATT)",
+    "atc": "Effect on control-arm users (ATC)",
     "sbt": "Selection bias, treated outcome (SBT)",
     "sbc": "Selection bias, control outcome (SBC)",
     "asb": "Average selection bias (ASB)",
+}
+
+
+ROLES = {
+    "outcome": "Outcomes",
+    "negative_control": "Negative controls",
+    "confounder": "Confounders",
+    "retention": "Retention",
 }
 
 
@@ -55,6 +63,25 @@ class Statistic:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What a table shows.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        Its rows.
+    settings : dict
+        Those of the analysis.
+    heads : frozenset of str
+        Of its statistics.
+    """
+
+    frame: pd.DataFrame
+    settings: Mapping[str, Any]
+    heads: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """How one frame becomes a table.
 
@@ -69,7 +96,7 @@ class Kind:
     unit : tuple of str
         Columns whose values share a unit, so that they are rounded alike.
     notes : callable
-        Rows shown -> sentences that say what the numbers are.
+        What is shown -> sentences that say what the numbers are.
     last : bool
         Whether the last iteration stands for all, where not all are asked for; else the first and the last.
     choose : callable
@@ -84,7 +111,7 @@ class Kind:
     beside: tuple[Statistic, ...]
     under: tuple[Statistic, ...]
     unit: tuple[str, ...]
-    notes: Callable[[pd.DataFrame, Mapping[str, Any]], Iterator[str]]
+    notes: Callable[[Shown], Iterator[str]]
     last: bool = False
     choose: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame
 
@@ -151,10 +178,8 @@ def _marked_distance(row: Record, d: int) -> str:
     return f"{text}{MARK}" if text != MISSING and row["pvalue_holm"] < LEVEL else text
 
 
-def _interval_or_p(row: Record, d: int) -> str:
-    """Write the interval; of the joint row, which has none, the p-value."""
-    interval = _bracketed(row["ci_low"], row["ci_high"], d)
-    return interval if interval != MISSING else _p_line(row, d)
+def _joint_p_line(row: Record, d: int) -> str:
+    return _p_line(row, d) if row["question"] == ALL_CONTROLS else ""
 
 
 def _unknown_share(row: Record, _: int) -> str:
@@ -171,20 +196,22 @@ PERSONAS = _fixed("n_personas", "Personas", 0)
 KINDS: dict[str, Kind] = {}
 
 
-def _drift_notes(shown: pd.DataFrame, settings: Mapping[str, Any]) -> Iterator[str]:
-    how = CORRECTIONS.get(settings.get("correction", ""), "as the settings say")
-    within, between = (design in set(shown["design"]) for design in ("within", "between"))
+def _drift_notes(shown: Shown) -> Iterator[str]:
+    how = CORRECTIONS.get(shown.settings.get("correction", ""), "as the settings say")
+    within, between = (design in set(shown.frame["design"]) for design in ("within", "between"))
     over = " and ".join(
         [*(["averaged over personas"] if within else []), *(["of the arms' answers"] if between else [])]
     )
     yield f"Statistic: total variation distance (TVD) between the arms, {over}, corrected {how}."
-    yield "Seen: the plug-in distance; by chance: its exact mean with no drift."
+    if "Seen" in shown.heads:
+        yield "Seen: the plug-in distance; by chance: its exact mean with no drift."
     yield f"The null hypothesis is that {_exchangeable(within=within, between=between)}."
-    yield (
-        "p: permutation test of the distance; Holm: corrected over the controls of a study, model, iteration and "
-        "contrast; direction: generalized Cochran-Mantel-Haenszel test."
-    )
-    if ALL_CONTROLS in set(shown["question"]):
+    yield "p: permutation test of the distance; Holm: over the controls of a study, model, iteration and contrast."
+    if "maxT" in shown.heads:
+        yield "maxT: step-down over the same controls (Westfall and Young 1993)."
+    if "Direction" in shown.heads:
+        yield "Direction: generalized Cochran-Mantel-Haenszel test of a common direction."
+    if ALL_CONTROLS in set(shown.frame["question"]):
         yield "All controls: mean of the distances, and one test of all of them."
 
 
@@ -200,16 +227,16 @@ def _exchangeable(*, within: bool, between: bool) -> str:
     )
 
 
-def _effect_notes(shown: pd.DataFrame, _: Mapping[str, Any]) -> Iterator[str]:
-    within, between = (design in set(shown["design"]) for design in ("within", "between"))
+def _effect_notes(shown: Shown) -> Iterator[str]:
+    within, between = (design in set(shown.frame["design"]) for design in ("within", "between"))
     tests = " or ".join([*(["paired t"] if within else []), *(["Welch's"] if between else [])])
     yield "Statistic: difference of the arms' means over personas, each counting by its own mean (Unknown left out)."
     yield f"Cluster: persona ({tests}); p is two-sided for no difference, not corrected for several outcomes."
 
 
-def _decomposition_notes(shown: pd.DataFrame, _: Mapping[str, Any]) -> Iterator[str]:
+def _decomposition_notes(shown: Shown) -> Iterator[str]:
     yield "Observed effect = CATE + ASB, and ASB is the mean of SBT and SBC (Lin et al. 2026, appendix A)."
-    methods = set(shown["method"])
+    methods = set(shown.frame["method"])
     if "adjustment" in methods:
         yield (
             "By adjustment: how the arms' means move from iteration 0 to the iteration named; assumes that the adopted "
@@ -222,7 +249,7 @@ def _decomposition_notes(shown: pd.DataFrame, _: Mapping[str, Any]) -> Iterator[
     yield "Intervals are clustered by persona; no correction for several parts."
 
 
-def _comparison_notes(_: pd.DataFrame, __: Mapping[str, Any]) -> Iterator[str]:
+def _comparison_notes(_: Shown) -> Iterator[str]:
     yield (
         "Statistic: drift (total variation distance, squared distances less their no-drift means under the root) less "
         "the drift that it is held against; the persona is the cluster."
@@ -230,11 +257,22 @@ def _comparison_notes(_: pd.DataFrame, __: Mapping[str, Any]) -> Iterator[str]:
     yield "p is two-sided for drift alike, not corrected for several controls."
 
 
-def _data_notes(_: pd.DataFrame, __: Mapping[str, Any]) -> Iterator[str]:
+def _by_role(data: pd.DataFrame) -> pd.DataFrame:
+    """Gather the questions of a role."""
+    keys = ["study", "model", "iteration", "role", "arm"]
+    return data.groupby(keys, sort=False, as_index=False).agg(
+        n_questions=("question", "nunique"),
+        n_personas=("n_personas", "max"),
+        n_answers=("n_answers", "sum"),
+        n_unknown=("n_unknown", "sum"),
+    )
+
+
+def _data_notes(_: Shown) -> Iterator[str]:
     yield "Unknown: answers that are missing or could not be read as one of the options."
 
 
-def _sensitivity_notes(_: pd.DataFrame, __: Mapping[str, Any]) -> Iterator[str]:
+def _sensitivity_notes(_: Shown) -> Iterator[str]:
     yield (
         "Drift to explain away: the total variation distance between the arms' users that selection would need to make "
         "the whole effect; beside it the largest corrected distance of a negative control, a lower bound on it."
@@ -242,7 +280,12 @@ def _sensitivity_notes(_: pd.DataFrame, __: Mapping[str, Any]) -> Iterator[str]:
     yield "Bounds: the effect's interval widened by that largest distance. The persona is the cluster."
 
 
-def _stabilization_notes(_: pd.DataFrame, __: Mapping[str, Any]) -> Iterator[str]:
+def _assumption_notes(_: Shown) -> Iterator[str]:
+    yield "Found: what the check measures; expected: what it would be on average if the assumption held."
+    yield "The persona is the cluster; p is not corrected for several checks."
+
+
+def _stabilization_notes(_: Shown) -> Iterator[str]:
     yield "Posterior means with central intervals of a model of answers over iterations; personas are its clusters."
     yield "R-hat at most 1.01 and effective sample sizes (ESS) of 400 or more are taken as converged."
 
@@ -261,12 +304,14 @@ KINDS["drift"] = Kind(
         _interval(_TVD),
         _p("pvalue", "Distance", _TEST),
         _p("pvalue_holm", "Holm", _TEST),
+        _p("pvalue_maxt", "maxT", _TEST),
         _p("pvalue_common", "Direction", _TEST),
     ),
     (_value("tvd", "TVD"), _interval(), _p("pvalue", "p"), _p("pvalue_holm", "p, Holm")),
     (
         Statistic("TVD", _marked_distance, ("tvd", "pvalue_holm")),
-        Statistic("{ci}", _interval_or_p, ("ci_low", "ci_high", "pvalue")),
+        _interval(),
+        Statistic("p (all controls)", _joint_p_line, ("pvalue",)),
     ),
     (),
     _drift_notes,
@@ -315,12 +360,13 @@ KINDS["comparisons"] = Kind(
     last=True,
 )
 KINDS["data"] = Kind(
-    "Answers by arm",
-    "Question, arm",
+    "Personas and answers by arm",
+    "Role and arm",
     ("iteration",),
-    ("question", "arm"),
+    ("role", "arm"),
     (
         PERSONAS,
+        _fixed("n_questions", "Questions", 0),
         _fixed("n_answers", "Answers", 0),
         _fixed("n_unknown", "Unknown", 0),
         Statistic("Unknown, %", _unknown_share, UNKNOWN_NEEDS),
@@ -333,6 +379,7 @@ KINDS["data"] = Kind(
     (_fixed("n_answers", "Answers", 0), Statistic("Unknown", _in_brackets, UNKNOWN_NEEDS)),
     (),
     _data_notes,
+    choose=_by_role,
 )
 KINDS["sensitivity"] = Kind(
     "Sensitivity of the effect to drift",
@@ -353,6 +400,24 @@ KINDS["sensitivity"] = Kind(
     (_value("estimate", "Effect"), _bounds("bound_low", "bound_high", "Bounds")),
     ("study", "question"),
     _sensitivity_notes,
+    last=True,
+)
+KINDS["assumptions"] = Kind(
+    "Checks of what the decomposition assumes",
+    "Question, arm",
+    ("contrast", "check", "iteration"),
+    ("question", "arm"),
+    (
+        PERSONAS,
+        _value("estimate", "Found"),
+        _value("expected", "Expected"),
+        _interval(),
+        _p("pvalue", "p"),
+    ),
+    (_value("estimate", "Found"), _value("expected", "Expected"), _p("pvalue", "p")),
+    (_value("estimate", "Found"), _value("expected", "Expected"), P_LINE),
+    ("check",),
+    _assumption_notes,
     last=True,
 )
 KINDS["stabilization"] = Kind(

@@ -36,14 +36,18 @@ _START = r"""% Needs booktabs, graphicx and threeparttable. Compiles by itself, 
   \def\confoundend{\end{document}}
 \fi
 """
-_START_ANY_SCRIPT = r"""% Holds letters that pdflatex cannot set: it prints their code points. lualatex needs fonts that have them.
-\providecommand\anyscript[2]{\ifdefined\directlua #1\else #2\fi}
+_START_ANY_SCRIPT = r"""% Holds letters that pdflatex has not, so it prints code points; for the letters use lualatex.
+\providecommand\anyscript[2]{{\ifdefined\directlua #1\else #2\fi}}
 """
-_FONTS = r"""  \ifdefined\directlua
+_FONTS = r"""  \ifdefined\directlua \ifnum\directlua{tex.sprint(luaotfload and 1 or 0)}>0
     \usepackage{fontspec}
-    \directlua{luaotfload.add_fallback("anyscript", {"DejaVu Sans:mode=harf;", "Noto Color Emoji:mode=harf;"})}
+    \newcommand\confoundfonts{}
+    \newcommand\confoundfont[1]{%
+      \IfFontExistsTF{#1}{\edef\confoundfonts{\confoundfonts "#1:mode=harf;", }}{}}
+    \confoundfont{DejaVu Sans}\confoundfont{FreeSerif}\confoundfont{Noto Color Emoji}\confoundfont{Noto Sans CJK SC}
+    \directlua{luaotfload.add_fallback("anyscript", {\confoundfonts})}
     \setmainfont{Latin Modern Roman}[RawFeature={fallback=anyscript}]
-  \fi
+  \fi\fi
 """
 
 
@@ -86,11 +90,11 @@ def _settable(c: str) -> bool:
 
 def _latin(text: str) -> str:
     pairs = zip(text, text[1:] + " ", strict=True)
-    return "".join(_ESCAPES.get(c, c) + ("{}" if c == following and c in _LIGATURES else "") for c, following in pairs)
+    return "".join(_ESCAPES.get(c, c) + ("\\/" if c == following and c in _LIGATURES else "") for c, following in pairs)
 
 
 def _any_script(run: str) -> str:
-    codes = " ".join(f"U+{ord(c):04X}" for c in run if c != " ")
+    codes = "U+" + " ".join(f"{ord(c):04X}" for c in run if c != " ")
     backwards = any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in run)
     direction = r"\textdir TRT " if backwards else ""
     return rf"\anyscript{{{direction}{run}}}{{{codes}}}"
@@ -103,6 +107,7 @@ def _float(table: Table, *, first: bool) -> str:
             r"\begin{table}[htbp]",
             *([] if first else [r"\addtocounter{table}{-1}"]),
             r"\centering",
+            r"\setlength{\belowcaptionskip}{4pt}",
             rf"\caption{{{escaped(table.title)}}}",
             *([rf"\label{{tab:{table.name}}}"] if first else []),
             r"\footnotesize",
@@ -170,7 +175,8 @@ def _row(row: Row, cells: Sequence[Sequence[Sequence[Piece]]]) -> Iterator[str]:
     for i in range(row.height):
         numbers = ["".join(map(_piece, cell[i])) if i < len(cell) else "" for cell in cells]
         indent = r"\quad " if i and i < len(label) else ""
-        yield indent + _line(label[i] if i < len(label) else "", numbers)
+        gap = "[2pt]" if row.height > 1 and i == row.height - 1 else ""
+        yield indent + _line(label[i] if i < len(label) else "", numbers) + gap
 
 
 def _piece(piece: Piece) -> str:

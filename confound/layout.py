@@ -8,13 +8,11 @@ MISSING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 MARK = "\N{DAGGER}"
 LABEL_WIDTH = 40  # characters of a label on one line of a printed page
-PAGE = 42  # lines of a table that fit on a printed page, with caption and notes
-_KINDS = ("<", ">", " ", MINUS, "0", ",", ".", "%", MARK)  # what a number is made of; 0 for any digit
+PAGE = 52  # lines of a table that fit on a printed page, with caption and notes
+_KINDS = ("<", " ", MINUS, "0", ",", ".", "%", MARK)  # what a number is made of; 0 for any digit, < for any relation
 # A figure space is as wide as a digit, an en space about as a sign, a punctuation space as a point.
-_BLANKS = {
-    ord(kind): blank for kind, blank in zip(_KINDS, "\u2002\u2002 \u2002\u2007\u2008\u2008\u2003\u2002", strict=True)
-}
-_NUMBER = re.compile(rf"(?P<left>[<>] )?(?P<sign>{MINUS})?(?P<whole>\d[\d,]*)?(?P<rest>(?:\.\d+)?%?{MARK}?)")
+_BLANKS = {ord(kind): blank for kind, blank in zip(_KINDS, "\u2002 \u2002\u2007\u2008\u2008\u2003\u2002", strict=True)}
+_NUMBER = re.compile(rf"(?P<left>[<>=] )?(?P<sign>{MINUS})?(?P<whole>\d[\d,]*)?(?P<rest>(?:\.\d+)?%?{MARK}?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +139,15 @@ def aligned(table: Table) -> dict[tuple[int, int, int], tuple[Piece, ...]]:
     Returns
     -------
     dict
-        (Row, column, line) -> the pieces of the line. Rows set apart stay as they are.
+        (Row, column, line) -> the pieces of the line. Lines after the first, and rows set apart, stay as they are.
     """
     rows = list(table.rows())
     made: dict[tuple[int, int, int], tuple[Piece, ...]] = {}
     for c in range(len(table.columns)):
-        for line in range(max((row.height for row in rows), default=0)):
-            held = [(r, row.cells[c][line]) for r, row in enumerate(rows) if line < len(row.cells[c])]
-            alike = [(r, text) for r, text in held if not rows[r].apart]
-            made |= {(r, c, line): (Piece(text),) for r, text in held}
-            made |= {(r, c, line): pieces for r, pieces in _column(alike)}
+        lines = [(r, i, text) for r, row in enumerate(rows) for i, text in enumerate(row.cells[c])]
+        made |= {(r, c, i): (Piece(text),) for r, i, text in lines}
+        first = [(r, text) for r, i, text in lines if i == 0 and not rows[r].apart]
+        made |= {(r, c, 0): pieces for r, pieces in _column(first)}
     return made
 
 
@@ -180,20 +177,22 @@ def _most(texts: Sequence[str]) -> str:
 
 
 def _count(text: str, kind: str) -> int:
-    return sum(c.isdigit() for c in text) if kind == "0" else text.count(kind)
+    of_kind = {"0": "0123456789", "<": "<>="}.get(kind, kind)
+    return sum(c in of_kind for c in text)
 
 
 def _spaced(text: str, numbers: Sequence[re.Match[str]], widest: Sequence[tuple[str, str]]) -> Iterator[Piece]:
-    """Put what a number lacks before and behind it, but leave an opening bracket beside its number."""
+    """Put what a number lacks before and behind it, but leave brackets and commas beside their numbers."""
     end = 0
     for number, (before, after) in zip(numbers, widest, strict=True):
         between, rest = text[end : number.start()], number["rest"]
-        bracket = "[" if between.endswith("[") else ""
-        yield Piece(between.removesuffix(bracket))
+        opening = "[" if between.endswith("[") else ""
+        closing = text[number.end() : number.end() + 1].strip()
+        yield Piece(between.removesuffix(opening))
         yield Piece(_lacking(number.group().removesuffix(rest), before), seen=False)
-        yield Piece(bracket + number.group())
+        yield Piece(opening + number.group() + closing)
         yield Piece(_lacking(rest, after), seen=False)
-        end = number.end()
+        end = number.end() + len(closing)
     yield Piece(text[end:])
 
 

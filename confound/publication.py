@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from confound.errors import InputError
-from confound.kinds import KINDS, QUANTITIES, Kind, Statistic
+from confound.kinds import KINDS, QUANTITIES, ROLES, Kind, Shown, Statistic
 from confound.layout import MARK, MINUS, MISSING, Column, Panel, Row, Table
 from confound.pooled import ALL_ARMS, ALL_CONTROLS
 from confound.tables import named
@@ -17,9 +17,11 @@ Columns = Literal["model", "statistic"]
 Iterations = Literal["ends", "all"]
 MANY_MODELS = 6  # with more columns than this a page is too narrow; the models then stand below one another
 SIDE_BY_SIDE = 2  # models for which the interval fits beside the estimate
+LONGEST = 120  # characters of a label; a study file's may be a sentence
 MAX_DECIMALS = 4
 DEFAULT_DECIMALS = 3
 INTERVALS = (("ci_low", "ci_high"), ("bound_low", "bound_high"))
+LABELLED = ("study", "model", "contrast", "question")  # columns whose values are the log's own words
 DEFAULTS = {"study": "study", "model": "model", "iteration": 0}  # what a log without such a column gets
 
 
@@ -166,10 +168,10 @@ def _parts(kind: Kind, frame: pd.DataFrame, models: Sequence[str], interval: str
     elif len(models) <= SIDE_BY_SIDE:
         for model in models:
             for s in there(kind.beside):
-                yield _Part(Column(s.head.format(ci=interval), named(model)), model, (s,))
+                yield _Part(Column(s.head.format(ci=interval), named(model, LONGEST)), model, (s,))
     else:
         for model in models:
-            yield _Part(Column(named(model)), model, tuple(there(kind.under)))
+            yield _Part(Column(named(model, LONGEST)), model, tuple(there(kind.under)))
 
 
 def _interval_name(settings: Mapping[str, Any]) -> str:
@@ -206,12 +208,13 @@ def _panels(plan: _Plan) -> Iterator[Panel]:
     several = len(places) > 1
     varied = [key for key in plan.panel if _varies(plan.frame[key])]
     sizes = _sizes(plan.frame) if plan.parts[0].model is not None else pd.DataFrame()
-    differ = len(sizes) > 0 and len(sizes[["personas", "trials"]].drop_duplicates()) > 1
+    differing = [head for head in sizes.columns[1:] if _varies(sizes[head].round())]
     for i, (place, rows) in enumerate(places):
         words = [_word(plan, key, value) for key, value in zip(plan.panel, place, strict=True) if key in varied]
+        words[:1] = [word if varied[0] in LABELLED else _capital(word) for word in words[:1]]
         title = f"Panel {_letter(i)}. {', '.join(words)}" if several else ""
-        feet = _feet(plan, sizes.loc[sizes.index.intersection(rows.index)]) if differ else ()
-        yield Panel(title, (*_rows(plan, rows), *feet))
+        own = sizes.loc[sizes.index.intersection(rows.index)]
+        yield Panel(title, (*_rows(plan, rows), *(_foot(plan, head, own) for head in differing)))
 
 
 def _in_order(frame: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
@@ -237,18 +240,21 @@ def _cell(plan: _Plan, part: _Part, records: Mapping[Any, Mapping[Any, Any]]) ->
     if record is None:
         return (MISSING,)
     places = plan.decimals[tuple(record[key] for key in plan.unit)]
-    lines = [statistic.write(record, places) for statistic in part.lines]
+    lines = [line for line in (statistic.write(record, places) for statistic in part.lines) if line]
     return tuple(lines) if set(lines) != {MISSING} else (MISSING,)
 
 
-def _feet(plan: _Plan, sizes: pd.DataFrame) -> Iterator[Row]:
-    """Say how many personas and trials each model has, where that differs."""
-    for head, column in (("Personas", "personas"), ("Trials", "trials")):
-        cells: list[tuple[str, ...]] = []
-        for i, part in enumerate(plan.parts):
-            again = i > 0 and plan.parts[i - 1].model == part.model
-            cells.append(("",) if again else (_range(sizes.loc[sizes["model"] == part.model, column]),))
-        yield Row(head, tuple(cells), apart=True)
+def _foot(plan: _Plan, head: str, sizes: pd.DataFrame) -> Row:
+    """Say how many personas or trials each model has."""
+    cells: list[tuple[str, ...]] = []
+    for before, part in zip((None, *plan.parts), plan.parts, strict=False):
+        again = before is not None and before.model == part.model
+        cells.append(("",) if again else (_range(sizes.loc[sizes["model"] == part.model, head]),))
+    return Row(head.capitalize(), tuple(cells), apart=True)
+
+
+def _capital(word: str) -> str:
+    return word[:1].upper() + word[1:]
 
 
 def _varies(values: pd.Series) -> bool:
@@ -269,18 +275,19 @@ def _word(plan: _Plan, key: str, value: Any) -> str:
     if key == "iteration":
         before = int(value) == 0 and plan.frame["iteration"].max() > 0
         return f"iteration {int(value)}{' (before adjustment)' if before else ''}"
-    text = named(str(value))
+    text = named(str(value), LONGEST)
     if value in SPECIAL:
         return SPECIAL[value]
-    if key == "quantity":
-        return QUANTITIES.get(value, text)
+    if key in NAMES:
+        return NAMES[key].get(value, text)
     if key == "contrast":
         return text.replace(" - ", f" {MINUS} ")
     before, after = AROUND.get(key, ("", ""))
-    return f"{before}{named(plan.labels.get(key, {}).get(value, '')) or text}{after}"
+    return f"{before}{named(plan.labels.get(key, {}).get(value, ''), LONGEST) or text}{after}"
 
 
 SPECIAL = {ALL_CONTROLS: "All controls", ALL_ARMS: "all arms together"}
+NAMES = {"quantity": QUANTITIES, "role": ROLES}
 AROUND = {"method": ("by ", ""), "against": ("less that of ", ""), "path": ("", " path")}
 
 
@@ -292,15 +299,17 @@ def _notes(
     settings: Mapping[str, Any],
 ) -> Iterator[str]:
     fixed = {key: plan.frame[key].iloc[0] for key in plan.panel if not _varies(plan.frame[key])}
-    words = [_word(plan, key, value) for key, value in fixed.items() if value not in ("", DEFAULTS.get(key))]
-    if words:
-        yield f"{words[0][0].upper()}{', '.join(words)[1:]}."
+    for key, value in fixed.items():
+        if value not in ("", DEFAULTS.get(key)):
+            word = _word(plan, key, value)
+            yield f"{key.capitalize()}: {word}." if key in LABELLED else f"{_capital(word)}."
     cells = {line for panel in panels for row in panel.rows for cell in row.cells for line in cell}
     lines = plan.parts[0].lines
     interval = _interval_name(settings)
     if len(lines) > 1:
         yield f"Cells: {', then '.join(s.head.format(ci=interval) for s in lines)}."
-    yield from kind.notes(plan.frame, settings)
+    heads = frozenset(statistic.head for part in plan.parts for statistic in part.lines)
+    yield from kind.notes(Shown(plan.frame, settings, heads))
     if any(line.endswith(MARK) for line in cells):
         yield f"{MARK} p < .05 after Holm's correction."
     yield from _size_note(plan.frame, frames)
@@ -313,13 +322,12 @@ def _notes(
 
 
 def _size_note(frame: pd.DataFrame, frames: Mapping[str, pd.DataFrame]) -> Iterator[str]:
-    """Say how many personas and trials there are; of the effects where the frame itself does not know."""
-    sizes = _sizes(frame)
-    if sizes.empty and "effects" in frames and len(frames["effects"]):
-        effects = frames["effects"]
-        keys = [key for key in ("study", "model", "contrast", "question") if key in frame]
-        same = effects.set_index(keys).index.isin(frame.set_index(keys).index)
-        sizes = _sizes(effects[same])
+    """Say how many personas and trials there are; as the effects or the drift tell where the frame does not."""
+    keys = [key for key in ("study", "model", "iteration", "contrast", "question") if key in frame]
+    places = pd.MultiIndex.from_frame(frame[keys])
+    others = [f for f in (frames.get("effects"), frames.get("drift")) if f is not None and len(f)]
+    same = (other[pd.MultiIndex.from_frame(other[keys]).isin(places)] for other in others)
+    sizes = next((found for found in map(_sizes, (frame, *same)) if len(found)), pd.DataFrame())
     if len(sizes):
         personas, trials = _range(sizes["personas"]), _range(sizes["trials"])
         yield (
@@ -332,11 +340,10 @@ def _sizes(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the personas and the answers of a persona in an arm, of the rows about one question."""
     if "n_personas" not in frame or not ({"n_control", "n_answers"} & set(frame)):
         return pd.DataFrame()
-    rows = frame[~frame["question"].isin([ALL_CONTROLS])]
-    if "n_answers" in rows:
-        per_arm = rows["n_answers"] / rows["n_personas"]
+    if "n_answers" in frame:
+        rows, per_arm = frame, frame["n_answers"] / (frame["n_personas"] * frame["n_questions"])
     else:
-        rows = rows[rows["n_control"].notna()]
+        rows = frame[(frame["question"] != ALL_CONTROLS) & frame["n_control"].notna()]
         arms = np.where(rows["design"] == "within", 2, 1)
         per_arm = (rows["n_control"] + rows["n_treated"]) / (rows["n_personas"] * arms)
     return pd.DataFrame({"model": rows["model"], "personas": rows["n_personas"], "trials": per_arm.round(1)})

@@ -19,7 +19,8 @@ STYLE = """<style>
 .confound-table table tbody th { white-space: normal; min-width: 9em; text-align: left; overflow-wrap: anywhere; }
 .confound-table table thead tr:last-child > * { border-bottom: 1px solid; }
 .confound-table table thead th { white-space: normal; vertical-align: bottom; }
-.confound-table table thead th[colspan] { text-align: center; border-bottom: 1px solid; }
+.confound-table table thead th[colspan] { text-align: center;
+  background: linear-gradient(currentColor, currentColor) center bottom / calc(100% - 1.2em) 1px no-repeat; }
 .confound-table table th.panel { font-style: italic; padding-top: 0.7em; }
 .confound-table tr.apart > * { opacity: 0.85; font-size: 0.92em; }
 .confound-table p { font-size: 0.8em; max-width: 60em; margin: 0.5em 0 0; }
@@ -123,8 +124,10 @@ def rendered(table: Table, form: str) -> bytes:
     Raises
     ------
     InputError
-        Where it is Word and python-docx is not installed.
+        Where there is no such format, or it is Word and python-docx is not installed.
     """
+    if form not in FORMATS:
+        raise InputError(f"--format {form}: no such format. There are {', '.join(FORMATS)}, and csv for the frame")
     if form in TEXTS:
         return TEXTS[form](table).encode()
     try:

@@ -198,6 +198,34 @@ class Analysis:
                 (folder / f"{drawn.name}.{kind}").write_bytes(canvas.save(drawn.figure, kind))
             yield drawn
 
+    def publish(
+        self,
+        name: str,
+        form: str,
+        *,
+        columns: publication.Columns | None = None,
+        iterations: publication.Iterations = "ends",
+    ) -> bytes:
+        """Return the content of a file that holds one table.
+
+        Parameters
+        ----------
+        name : str
+            Of a frame.
+        form : {"tex", "html", "md", "docx", "csv"}
+            As csv the whole frame, tidy.
+        columns, iterations
+            As for `table`.
+
+        Raises
+        ------
+        InputError
+            As `table`; where there is no such format; for docx, where python-docx is not installed.
+        """
+        if form == "csv" and name in self.frames:
+            return tables.to_csv(self.frames[name]).encode()
+        return rendering.rendered(self.table(name, columns=columns, iterations=iterations), form)
+
     def _repr_html_(self) -> str:
         """Show the verdict and the first tables in a notebook."""
         words = [_finding_html(finding) for finding in self.verdict]

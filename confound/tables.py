@@ -86,10 +86,10 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in _JOINERS else c.encode("unicode_escape").decode() for c in text)
 
 
-def named(text: str) -> str:
-    """Write a label inside a sentence or a terminal's table."""
+def named(text: str, width: int = LABEL_WIDTH) -> str:
+    """Write a label inside a sentence or a table, no longer than so many characters."""
     text = printable(text)
-    return text if len(text) <= LABEL_WIDTH else f"{text[: LABEL_WIDTH - 3]}..."
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _harmless(text: Any) -> Any:
