@@ -53,7 +53,7 @@ from confound.sources import LogLike
 Rows = list[dict[str, Any]]
 Track = Callable[[Iterable[Rows], int], Iterable[Rows]]
 VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
-PARTS = ("drift", "effects", "decomposition", "figures")
+PARTS = ("drift", "effects", "decomposition", "figures", "report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +140,8 @@ def analyze(
         Of the intervals, in (0, 1).
     seed : int
         Of the tests that cannot be exact. The same seed gives the same result to the last byte.
-    skip : sequence of {"drift", "effects", "decomposition", "figures"}
-        Parts to leave out; figures are drawn when the result is saved.
+    skip : sequence of {"drift", "effects", "decomposition", "figures", "report"}
+        Parts to leave out; figures and the report are made when the result is saved.
     targeted_from : int, optional
         First iteration whose personas carry targeted confounders, for the figures; by default as the manifest of a run
         of `confound simulate` says.

@@ -146,7 +146,7 @@ def main() -> None:
 @click.option(
     "--skip",
     multiple=True,
-    type=click.Choice(["drift", "effects", "decomposition", "figures"]),
+    type=click.Choice(["drift", "effects", "decomposition", "figures", "report"]),
     help="Leave a part out.",
 )
 @click.option(
@@ -176,7 +176,8 @@ def analyze(out: Path, **given: Any) -> None:
     result = analysis.analyze(**_library_options(given), track=_track)
     result.save(out)
     click.echo(summary.text(result))
-    click.echo(f"\nSaved: {out / 'analysis.json'} and {out / 'tables'} (seed {given['seed']}).")
+    page = "" if "report" in given["skip"] else f"{out / 'report.html'}, "
+    click.echo(f"\nSaved: {page}{out / 'analysis.json'} and {out / 'tables'} (seed {given['seed']}).")
 
 
 @main.command()

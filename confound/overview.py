@@ -20,7 +20,7 @@ class Drift:
     ----------
     iteration : int
     drifts : bool
-        Whether a control stands after Holm's correction over both tests of all controls of the model, as in the verdict.
+        Whether a control stands after Holm's correction over both tests of all the model's controls, as in the verdict.
     n : int
         Controls times contrasts, 1 or more.
     largest : mapping
@@ -90,11 +90,11 @@ def groups(drift: pd.DataFrame, effects: pd.DataFrame, decomposition: pd.DataFra
     firm = {index for _, rows in drift.groupby(["model", "iteration"], sort=False) for index in standing(rows).index}
     made = []
     for number, (study, model) in enumerate(places, start=1):
-        own = [frame[(frame["study"] == study) & (frame["model"] == model)] for frame in (drift, effects, decomposition)]
+        own = [
+            frame[(frame["study"] == study) & (frame["model"] == model)] for frame in (drift, effects, decomposition)
+        ]
         effect, n_effects = _effect(own[1])
-        made.append(
-            Group(number, study, model, tuple(_drift(own[0], firm)), effect, n_effects, _parts(own[2], effect))
-        )
+        made.append(Group(number, study, model, tuple(_drift(own[0], firm)), effect, n_effects, _parts(own[2], effect)))
     return tuple(made)
 
 
@@ -111,7 +111,7 @@ def _drift(rows: pd.DataFrame, firm: set[Hashable]) -> Iterator[Drift]:
     for iteration, at in ends(rows).groupby("iteration"):
         beyond = at["tvd_plugin"] - at["tvd_null"]
         place = beyond.idxmax() if at["tvd"].isna().all() else at["tvd"].idxmax()
-        yield Drift(int(str(iteration)), bool(firm & set(at.index)), len(at), at.loc[place].to_dict())
+        yield Drift(int(str(iteration)), bool(firm & set(at.index)), len(at), at.loc[[place]].to_dict("records")[0])
 
 
 def _effect(rows: pd.DataFrame) -> tuple[Row | None, int]:

@@ -56,12 +56,13 @@ REFERENCES = {
     ),
     "mccullagh": Reference(
         "McCullagh 1980",
-        "McCullagh (1980). Regression models for ordinal data. Journal of the Royal Statistical Society B 42(2), 109-142.",
+        "McCullagh (1980). Regression models for ordinal data. Journal of the Royal Statistical Society B 42(2), "
+        "109-142.",
     ),
     "pagano": Reference(
         "Pagano and Tritchler 1983",
-        "Pagano and Tritchler (1983). On obtaining permutation distributions in polynomial time. Journal of the American "
-        "Statistical Association 78, 435-440.",
+        "Pagano and Tritchler (1983). On obtaining permutation distributions in polynomial time. Journal of the "
+        "American Statistical Association 78, 435-440.",
     ),
     "phipson": Reference(
         "Phipson and Smyth 2010",
@@ -96,8 +97,8 @@ REFERENCES = {
     ),
     "vinayak": Reference(
         "Vinayak et al. 2019",
-        "Vinayak, Kong, Valiant and Kakade (2019). Maximum likelihood estimation for learning populations of parameters. "
-        "International Conference on Machine Learning 36.",
+        "Vinayak, Kong, Valiant and Kakade (2019). Maximum likelihood estimation for learning populations of "
+        "parameters. International Conference on Machine Learning 36.",
     ),
     "welch": Reference(
         "Welch 1947",

@@ -18,8 +18,8 @@ from confound import canvas, overview, publication, rendering, repeat, tables
 from confound.figures import Drawn
 from confound.kinds import KINDS, p_value
 from confound.overview import Group, Row
-from confound.references import Citations
 from confound.pooled import ALL_CONTROLS
+from confound.references import Citations
 from confound.verdict import Finding, main_rows
 
 LARGEST_SVG = 200_000  # bytes; a drawing with more in it is embedded as pixels
@@ -243,7 +243,8 @@ def _table(frames: Mapping[str, pd.DataFrame], settings: Mapping[str, Any], name
 
 
 def _own(frame: pd.DataFrame, group: Group) -> pd.DataFrame:
-    return frame[(frame["study"] == group.study) & (frame["model"] == group.model)]
+    own: pd.DataFrame = frame[(frame["study"] == group.study) & (frame["model"] == group.model)]
+    return own
 
 
 def _answer(verdict: Sequence[Finding]) -> dict[str, list[str]]:
@@ -267,7 +268,7 @@ def _outcomes(groups: Sequence[Group]) -> int:
 
 
 def _iterated(frames: Mapping[str, pd.DataFrame]) -> bool:
-    return any(frames[name]["iteration"].nunique() > 1 for name in ("drift", "effects"))
+    return any(len(set(frames[name]["iteration"])) > 1 for name in ("drift", "effects"))
 
 
 def _designs(frames: Mapping[str, pd.DataFrame]) -> set[str]:
@@ -277,7 +278,8 @@ def _designs(frames: Mapping[str, pd.DataFrame]) -> set[str]:
 def _yardsticks(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Keep what is about all controls together, at the last iteration."""
     last = comparisons["iteration"] == comparisons["iteration"].max()
-    return comparisons[last & (comparisons["question"] == ALL_CONTROLS)]
+    joint: pd.DataFrame = comparisons[last & (comparisons["question"] == ALL_CONTROLS)]
+    return joint
 
 
 def _totals(data: pd.DataFrame) -> dict[str, int]:
