@@ -187,7 +187,7 @@ def page(
     rows: Sequence[str],
     heights: Sequence[float],
     left: float,
-    right: float = 0.12,
+    right: float = 0.18,
     xlabel: str = "",
     key: Sequence[Line2D] = (),
     row_gap: float = ROW_GAP,
@@ -305,10 +305,11 @@ def mark(text: str, *, room: float = 2.4, **look: Any) -> Line2D:
 
 
 def series(i: int) -> dict[str, Any]:
-    """Return the look of the i-th of several series: colour, marker and line differ, and the first is hollow."""
-    i %= len(COLOURS)
-    face = "white" if i == 0 else COLOURS[i]
-    return {"color": COLOURS[i], "marker": MARKERS[i], "ls": LINES[i], "mfc": face, "mew": 0.9, "lw": 1.1}
+    """Return the look of the i-th of up to 16 series: colour, marker, line and filling differ."""
+    cycle, i = divmod(i, len(COLOURS))
+    face = "white" if i == 0 or cycle else COLOURS[i]
+    marker = MARKERS[(i + 3 * cycle) % len(MARKERS)]
+    return {"color": COLOURS[i], "marker": marker, "ls": LINES[i], "mfc": face, "mew": 0.9, "lw": 1.1}
 
 
 def inches_wide(ax: Axes) -> float:

@@ -102,5 +102,34 @@ def of_parts(part: pd.DataFrame) -> str:
     return "Bars from the observed to the causal effect. " + _some(lines)
 
 
+def of_settling(part: pd.DataFrame) -> str:
+    """Say how probable it is to have settled at the end."""
+    lines = [
+        f"{row['question']} with {row['model']} in {row['study']} ({row['path']}): {row['probability']:.2f}"
+        for row in ends(part)[1].to_dict("records")
+    ]
+    return "Probability of having settled by the last iteration. " + _some(lines)
+
+
+def of_settled_parts(part: pd.DataFrame) -> str:
+    """Say what the models of the path found."""
+    lines = [
+        f"{row['quantity']} of {row['question']} with {row['model']} in {row['study']} ({row['path']}): "
+        f"{row['mean']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+        for row in part.to_dict("records")
+    ]
+    return "Dots with intervals. " + _some(lines)
+
+
+def of_sensitivity(part: pd.DataFrame) -> str:
+    """Say which drift would explain effects away, and which was seen."""
+    lines = [
+        f"{row['question']} with {row['model']} in {row['study']}: {row['drift_to_explain_away']:.2f} would, "
+        f"{row['largest_tvd']:.2f} was seen"
+        for row in part.to_dict("records")
+    ]
+    return "Drift that would explain the effect away, and the largest seen. " + _some(lines)
+
+
 def _some(lines: Sequence[str]) -> str:
     return "; ".join(lines[:MOST]) + ("; and others." if len(lines) > MOST else ".")

@@ -59,9 +59,9 @@ def _wilson(shares: FloatArray, n: int, confidence: float) -> tuple[FloatArray, 
     if personas < 2:
         return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
     variance, binary = shares.var(axis=0, ddof=1) / personas, mean * (1 - mean)
-    # Where all personas agree, each of them still counts as one answer and not as more.
-    effective = np.divide(binary, variance, out=np.where(binary > 0, float(n), personas), where=variance > 1e-15)
-    effective = np.clip(effective, personas - 1, max(n, personas))
+    # Where personas differ no more than their answers would by chance, an answer counts as one and not as more.
+    effective = np.divide(binary, variance, out=np.full_like(mean, n), where=variance > 1e-15)
+    effective = np.clip(effective, personas - 1, n)
     t2 = special.stdtrit(personas - 1, 0.5 + confidence / 2) ** 2 / effective
     centre, half = mean + t2 / 2, np.sqrt(t2 * (binary + t2 / 4))
     return np.clip((centre - half) / (1 + t2), 0, mean), np.clip((centre + half) / (1 + t2), mean, 1)

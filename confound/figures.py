@@ -15,11 +15,14 @@ from confound.canvas import GREY, INK, mark, series
 from confound.distributions import UNKNOWN
 from confound.panels import (
     answers_by_arm,
+    drift_against_effect,
     drift_path,
     effect_path,
     love_plot,
     marginal_path,
     means_by_arm,
+    settled_parts,
+    settled_path,
     waterfall,
 )
 from confound.pooled import ALL_ARMS, ALL_CONTROLS
@@ -29,11 +32,14 @@ __all__ = [
     "Drawn",
     "answers_by_arm",
     "draw_all",
+    "drift_against_effect",
     "drift_path",
     "effect_path",
     "love_plot",
     "marginal_path",
     "means_by_arm",
+    "settled_parts",
+    "settled_path",
     "waterfall",
 ]
 
@@ -83,22 +89,6 @@ class Drawn:
         return canvas.save(self.figure, "png", dpi=150)
 
 
-def draw_all(result: Result) -> Iterator[Drawn]:
-    """Draw every figure that a result allows, one at a time.
-
-    Parameters
-    ----------
-    result : Analysis
-
-    Yields
-    ------
-    Drawn
-        In the order of a paper. Frames without rows yield none.
-    """
-    for make in (_love_plots, _drift_paths, _control_answers, _marginals, _effect_paths, _outcomes, _waterfalls, _kept):
-        yield from make(result)
-
-
 def _love_plots(result: Result) -> Iterator[Drawn]:
     rows = panels.single_controls(result.frames["drift"])
     for sheet in sheets.sheets(rows, ("study", "contrast"), "love_plot", lambda part: _lines(part["question"], 0.2)):
@@ -123,8 +113,8 @@ def _love_plots(result: Result) -> Iterator[Drawn]:
         caption = (
             f"Drift of the negative controls in {sheet.studies}{when}: total variation distance between the arms' "
             f"answers, corrected for what chance adds, with {_percent(result)} intervals; 0 is no drift, 1 is no "
-            "answer in common. Marks are hollow where the interval reaches 0. Grey bars: where the uncorrected distance would "
-            f"lie with no drift at all. {captions.sizes(part)}"
+            "answer in common. Marks are hollow where the interval reaches 0. Grey bars: where the uncorrected "
+            f"distance would lie with no drift at all. {captions.sizes(part)}"
         )
         yield Drawn(sheet.name, "drift", caption, captions.of_drift(part), figure)
 
@@ -219,9 +209,9 @@ def _marginals(result: Result) -> Iterator[Drawn]:
         )
         caption = (
             f"Answers to the negative controls over the iterations of adjustment in {sheet.studies}, all arms "
-            f"together: share of each answer, averaged over personas; bands are {_percent(result)} intervals. Adjustment should "
-            f"leave these as they are: where they move, it moved the population.{_line(result, sheet)} "
-            f"N: {captions.span(sheet.part['n_personas'])} personas."
+            f"together: share of each answer, averaged over personas; bands are {_percent(result)} intervals. "
+            f"Adjustment should leave these as they are: where they move, it moved the population."
+            f"{_line(result, sheet)} N: {captions.span(sheet.part['n_personas'])} personas."
         )
         yield Drawn(sheet.name, "drift", caption, captions.of_marginals(sheet.part), figure)
 
@@ -248,8 +238,8 @@ def _effect_paths(result: Result) -> Iterator[Drawn]:
         )
         caption = (
             f"Effect on the outcome over the iterations of adjustment in {sheet.studies}: difference of the arms' "
-            f"means (of shares, where an answer is named), in the outcome's units; bands are {_percent(result)} intervals "
-            f"with the persona as the unit.{_line(result, sheet)} {captions.sizes(part)}"
+            f"means (of shares, where an answer is named), in the outcome's units; bands are {_percent(result)} "
+            f"intervals with the persona as the unit.{_line(result, sheet)} {captions.sizes(part)}"
         )
         yield Drawn(sheet.name, "effects", caption, captions.of_effects(part), figure)
 
@@ -294,6 +284,66 @@ def _mean_caption(result: Result, sheet: Sheet, title: str, unit: str) -> str:
     )
 
 
+def _settling(result: Result) -> Iterator[Drawn]:
+    """Draw how probable it is to have settled, and what the models of the path say."""
+    by = ("study", "contrast", "question")
+    for sheet in sheets.sheets(_frame(result, "settled"), by, "settled", _low):
+        paths = list(dict.fromkeys(sheet.part["path"]))
+        figure = sheet.draw(
+            settled_path,
+            given=_begin(result, sheet, paths=paths),
+            title="probability that the effect has settled",
+            xlabel="iteration of adjustment",
+            key=[*[mark(path, **series(i)) for i, path in enumerate(paths)], *_dashed(result, sheet)],
+            y=(0, 1.03),
+        )
+        caption = f"Probability that the effect has settled by each iteration in {sheet.studies}, by model of its path."
+        yield Drawn(sheet.name, "stabilization", caption, captions.of_settling(sheet.part), figure)
+    shown = _frame(result, "stabilization")
+    for sheet in sheets.sheets(shown, by, "stabilization", lambda part: _lines(part["quantity"], 0.2)):
+        paths = list(dict.fromkeys(sheet.part["path"]))
+        figure = sheet.draw(
+            settled_parts,
+            given={row: {"paths": paths} for row in sheet.rows},
+            title="where the effect settles",
+            xlabel="effect, in the outcome's units",
+            key=[mark(path, **series(i)) for i, path in enumerate(paths)],
+            left=_room(sheet.part["quantity"]),
+            x="row",
+        )
+        caption = (
+            f"What models of the path over iterations say in {sheet.studies}: posterior means with {_percent(result)} "
+            "intervals, in the outcome's units."
+        )
+        yield Drawn(sheet.name, "stabilization", caption, captions.of_settled_parts(sheet.part), figure)
+
+
+def _sensitivity(result: Result) -> Iterator[Drawn]:
+    rows = _frame(result, "sensitivity")
+    if rows.empty:
+        return
+    rows = rows[rows["iteration"] == rows.groupby("study")["iteration"].transform("min")]
+    rows = rows[rows["largest_tvd"].notna() & rows["drift_to_explain_away"].notna()]
+    for sheet in sheets.sheets(rows, ("study", "contrast", "question"), "sensitivity", lambda _: 0.42):
+        figure = sheet.draw(
+            drift_against_effect,
+            title="could drift explain the effect away?",
+            xlabel="total variation distance of users between the arms",
+            left=_room(panels.AGAINST),
+            x=(0, 1.25 * panels.highest(sheet.part, "largest_tvd", "drift_to_explain_away")),
+        )
+        caption = (
+            f"The least drift that would explain the whole observed effect away in {sheet.studies}, and the largest "
+            "drift of a negative control, corrected. A negative control shows a part of the drift: there may be more."
+        )
+        yield Drawn(sheet.name, "sensitivity", caption, captions.of_sensitivity(sheet.part), figure)
+
+
+def _frame(result: Result, name: str) -> pd.DataFrame:
+    """Return a frame that not every result holds."""
+    return result.frames.get(name, pd.DataFrame())
+
+
 def _kept(result: Result) -> Iterator[Drawn]:
     rows = result.frames["means"]
     rows = rows[(rows["quantity"] == "retained") & (rows["question"] == ALL_CONTROLS)]
@@ -319,8 +369,8 @@ def _waterfalls(result: Result) -> Iterator[Drawn]:
             caption = (
                 f"The observed effect in {sheet.studies} and its parts (by {method}, at iteration "
                 f"{captions.span(sheet.part['iteration'])}): selection bias of the treated and of the control arm's "
-                "outcome (half of SBT and of SBC; together ASB) is taken from it, the causal effect (CATE) is left. Lines: "
-                f"{_percent(result)} intervals of each part, with the persona as the unit. In the outcome's units."
+                "outcome (half of SBT and of SBC; together ASB) is taken from it, the causal effect (CATE) is left. "
+                f"Lines: {_percent(result)} intervals of each part, in the outcome's units."
             )
             yield Drawn(sheet.name, "decomposition", caption, captions.of_parts(sheet.part), figure)
 
@@ -335,6 +385,36 @@ def _waterfall(rows: pd.DataFrame, *, ax: Axes, reach: tuple[float, float]) -> N
     ax.set_xlim(low, low + (high - low) / (1 - taken))
     ax.spines["bottom"].set_bounds(low, high)
     ax.set_xticks([tick for tick in MaxNLocator(3, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= tick <= high])
+
+
+_MAKERS = (
+    _love_plots,
+    _drift_paths,
+    _control_answers,
+    _marginals,
+    _effect_paths,
+    _outcomes,
+    _waterfalls,
+    _settling,
+    _sensitivity,
+    _kept,
+)
+
+
+def draw_all(result: Result) -> Iterator[Drawn]:
+    """Draw every figure that a result allows, one at a time.
+
+    Parameters
+    ----------
+    result : Analysis
+
+    Yields
+    ------
+    Drawn
+        In the order of a paper. Frames without rows yield none.
+    """
+    for make in _MAKERS:
+        yield from make(result)
 
 
 # ---- words ----

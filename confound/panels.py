@@ -36,6 +36,7 @@ NAMES = {
     "asb": "average selection bias",
     "cate": "causal effect (CATE)",
 }
+AGAINST = ("explains the effect away", "largest drift seen")
 ROOM = 1.9  # inches, of the longest label of a line
 Floats = npt.NDArray[np.float64]
 
@@ -268,8 +269,8 @@ def waterfall(decomposition: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         In the units of the outcome, from top to bottom: the observed effect; what bias in the treated and in the
-        control arm's outcome takes from it (half of SBT and of SBC, which add up to ASB); the causal effect (CATE). The lines
-        over the bars' ends are the intervals of each part.
+        control arm's outcome takes from it (half of SBT and of SBC, which add up to ASB); the causal effect (CATE). The
+        lines over the bars' ends are the intervals of each part.
     """
     place = ("study", "model", "contrast", "question", "method", "iteration")
     steps = _steps(_one(decomposition, *place))
@@ -293,6 +294,75 @@ def waterfall(decomposition: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_locator(_few())
     _values(ax, [value for *_, value in steps])
+    return ax
+
+
+def settled_path(
+    settled: pd.DataFrame,
+    *,
+    ax: Axes | None = None,
+    paths: Sequence[str] | None = None,
+    targeted_from: int | None = None,
+) -> Axes:
+    """Draw the probability that the effect has settled by each iteration, a line a model of the path.
+
+    Parameters
+    ----------
+    settled : pandas.DataFrame
+        Rows of `Analysis.settled` of one study, model, contrast and question.
+    paths : sequence of str, optional
+        In the order of their colours; by default those of these rows. So for `settled_parts`.
+    targeted_from : int, optional
+        As in `drift_path`.
+    """
+    rows = _one(settled, "study", "model", "contrast", "question").sort_values("iteration", kind="stable")
+    ax = new_axes(ax)
+    for i, path in enumerate(paths or dict.fromkeys(rows["path"])):
+        here = rows[rows["path"] == path]
+        ax.plot(here["iteration"], here["probability"], ms=2.4, **(series(i) | {"mew": 0.7}))
+    ax.set_ylim(0, 1.03)
+    return _iterations(ax, targeted_from)
+
+
+def settled_parts(stabilization: pd.DataFrame, *, ax: Axes | None = None, paths: Sequence[str] | None = None) -> Axes:
+    """Draw what models of the path say of the effect: each quantity with its interval.
+
+    Parameters
+    ----------
+    stabilization : pandas.DataFrame
+        Rows of `Analysis.stabilization` of one study, model, contrast and question.
+    paths : sequence of str, optional
+        As in `settled_path`.
+    """
+    rows = _one(stabilization, "study", "model", "contrast", "question")
+    quantities, paths = list(dict.fromkeys(rows["quantity"])), paths or list(dict.fromkeys(rows["path"]))
+    ax = new_axes(ax, height=0.25 * len(quantities) + 0.6)
+    _striped(ax, quantities)
+    ax.axvline(0, color=INK, lw=0.7, zorder=1)
+    place = {quantity: i for i, quantity in enumerate(quantities)}
+    for i, shift in enumerate(_shifts(len(paths))):
+        here = rows[rows["path"] == paths[i]]
+        _dots(ax, here["mean"], here["quantity"].map(place).to_numpy(dtype=float) + shift, here, i)
+    return ax
+
+
+def drift_against_effect(sensitivity: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the drift that would explain an effect away above the largest drift seen.
+
+    Parameters
+    ----------
+    sensitivity : pandas.DataFrame
+        Row of `Analysis.sensitivity` of one study, model, iteration, contrast and question.
+    """
+    row = _one(sensitivity, "study", "model", "iteration", "contrast", "question").to_dict("records")[0]
+    ax = new_axes(ax, height=1.0)
+    values = (row["drift_to_explain_away"], row["largest_tvd"])
+    _striped(ax, AGAINST)
+    ax.barh(0, values[0], height=0.56, facecolor="white", edgecolor=INK, lw=0.9)
+    ax.barh(1, values[1], height=0.56, color=VERMILLION)
+    for y, value in enumerate(values):
+        ax.annotate(f"{value:.2f}", (value, y), (3, 0), textcoords="offset points", va="center", size=SMALL)
+    ax.set_xlim(0, highest(sensitivity, "largest_tvd", "drift_to_explain_away") * 1.15)
     return ax
 
 

@@ -109,7 +109,7 @@ class Sheet:
                 rows=self._headings(),
                 heights=self.heights,
                 left=left,
-                right=1.25 if side else 0.12,
+                right=1.25 if side else 0.18,
                 xlabel=xlabel,
                 key=key,
                 row_gap=canvas.ROW_GAP + (0.14 if each else 0),
