@@ -12,9 +12,21 @@ from typing import Any
 import pandas as pd
 
 import confound
-from confound import checks, comparisons, distributions, estimates, multiplicity, pooled, processes, responses, verdict
+from confound import (
+    checks,
+    comparisons,
+    conversations,
+    distributions,
+    estimates,
+    multiplicity,
+    pooled,
+    processes,
+    responses,
+    verdict,
+)
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
+from confound.conversations import Conversations
 from confound.correction import DEFAULT
 from confound.counts import group
 from confound.errors import InputError
@@ -58,6 +70,8 @@ class Prepared:
         Study -> its control arm.
     placebos : dict
         `placebo - original` -> its contrasts of negative controls.
+    conversations : Conversations or None
+        Answers to negative controls by conversation, where they can be had.
     """
 
     cells: tuple[Cell, ...]
@@ -65,6 +79,7 @@ class Prepared:
     notes: tuple[Note, ...]
     arms: Mapping[str, str]
     placebos: Mapping[str, Sequence[Contrast]]
+    conversations: Conversations | None
 
 
 def _untracked(made: Iterable[Rows], total: int) -> Iterable[Rows]:  # noqa: ARG001 -- nobody watches
@@ -164,7 +179,7 @@ def analyze(
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: at least 1 process is needed")
-    prepared = prepare(data, rename or {}, settings)
+    prepared = prepare(data, rename or {}, settings, joint="drift" not in skip)
     with processes.one_thread():
         found = _estimate(prepared, settings, skip, workers=workers, track=track)
     drift, effects = _corrected(found["drift"]), pd.DataFrame(found["effects"], columns=list(EFFECTS))
@@ -200,26 +215,33 @@ def _estimate(
     for contrast, rows in zip(wanted, track(made, len(wanted)), strict=True):
         found[part[contrast.cell.role]] += rows
     if "drift" not in skip:
-        found["drift"] += _joint_rows(prepared, found["drift"], seed=settings.seed)
+        found["drift"] += _joint_rows(prepared, found["drift"], settings, workers=workers)
         found["comparisons"] += _comparisons(prepared, settings)
     if "decomposition" not in skip:
         found["decomposition"] += _decomposed(prepared, confidence=settings.confidence)
     return found
 
 
-def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], *, seed: int) -> list[dict[str, Any]]:
+def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], settings: Settings, *, workers: int | None) -> Rows:
     """Make the drift rows of all controls of a contrast, and of all arms of a control."""
-    by_place: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    by_place: dict[tuple[Any, ...], Rows] = {}
     for row in rows:
         by_place.setdefault((row["study"], row["model"], row["iteration"], row["contrast"]), []).append(row)
     groups = comparisons.grouped(prepared.contrasts)
-    together = [pooled.all_controls(made, by_place[key], seed=seed) for key, made in groups.items()]
-    arms = [
-        pooled.all_arms(cell, seed=seed)
-        for cell in prepared.cells
-        if cell.role == "negative_control" and cell.study in prepared.arms
+    talks = prepared.conversations
+    made = [
+        (group, None if talks is None or group[0].design == "between" else talks.codes(group))
+        for group in groups.values()
     ]
-    return [row for row in (*together, *arms) if row is not None]
+    tests = processes.spread(partial(pooled.joint_test, seed=settings.seed), made, workers=workers)
+    together = [
+        pooled.all_controls(test, by_place[key], confidence=settings.confidence)
+        for key, test in zip(groups, tests, strict=True)
+        if test is not None
+    ]
+    cells = [c for c in prepared.cells if c.role == "negative_control" and c.study in prepared.arms and len(c.arms) > 2]
+    arms = processes.spread(partial(pooled.all_arms, seed=settings.seed), cells, workers=workers)
+    return together + [row for row in arms if row is not None]
 
 
 def _decomposed(prepared: Prepared, *, confidence: float) -> list[dict[str, Any]]:
@@ -338,13 +360,17 @@ def _remarks(prepared: Prepared) -> pd.DataFrame:
     return pd.DataFrame([asdict(note) for note in prepared.notes], columns=list(WARNINGS))
 
 
-def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Prepared:
-    """Read, count and check a log; everything that `analyze` does before the first statistic."""
+def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings, *, joint: bool = False) -> Prepared:
+    """Read, count and check a log; everything that `analyze` does before the first statistic.
+
+    With `joint`, also read what tests of several controls together need.
+    """
     with responses.opened(data, rename=rename) as log:
         grouped = group(log)
-    settings.check_labels(grouped.labels["arm"], grouped.labels["model"])
-    arms, arm_notes = control_arms(grouped, settings.control)
-    binned, questions, question_notes = resolve(grouped, settings)
+        settings.check_labels(grouped.labels["arm"], grouped.labels["model"])
+        arms, arm_notes = control_arms(grouped, settings.control)
+        binned, questions, question_notes = resolve(grouped, settings)
+        talks, talk_notes = conversations.read(log, grouped, binned, questions) if joint else (None, [])
     made = tuple(cells(binned, questions))
     compared = [cell for cell in made if cell.study in arms and cell.role in ("outcome", "negative_control")]
     found = tuple(c for cell in compared for c in contrasts(cell, arms[cell.study], settings.design))
@@ -358,6 +384,7 @@ def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Pre
     notes = [
         *arm_notes,
         *question_notes,
+        *talk_notes,
         *checks.duplicate_notes(grouped),
         *checks.seed_notes(grouped),
         *checks.cache_notes(made),
@@ -370,7 +397,7 @@ def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Pre
         f"{arm} - {original}": placebo_contrasts(controls, arm, original, settings.design)
         for arm, original in settings.placebo.items()
     }
-    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms, placebos)
+    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms, placebos, talks)
 
 
 def _name(data: LogLike) -> list[str]:

@@ -397,8 +397,8 @@ def _bar(name: str) -> tuple[str, str]:
 def _values(ax: Axes, values: Sequence[tuple[float, float, float]]) -> None:
     """Write the estimates at the right of a panel, with their intervals where there is room."""
     wide = inches_wide(ax)
-    full = [f"{value:+.2f}  [{low:.2f}, {high:.2f}]" for value, low, high in values]
-    short = [f"{value:+.2f}" for value, *_ in values]
+    full = [f"{value:+.2f}  [{low:.2f}, {high:.2f}]" for value, low, high in np.round(values, 2) + 0.0]
+    short = [f"{value:+.2f}" for value, *_ in np.round(values, 2) + 0.0]  # + 0.0: no minus zero
     shown = full if wide > 2 else short
     for y, text in enumerate(shown):
         text = text.replace("-", "\N{MINUS SIGN}")

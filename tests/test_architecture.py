@@ -21,7 +21,7 @@ FLOW = [
     {"questions"},
     {"cells"},
     {"contrasts"},
-    {"checks", "estimates"},
+    {"checks", "estimates", "conversations"},
     {"pooled"},
     {"comparisons", "distributions"},
     {"tables"},
