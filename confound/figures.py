@@ -144,8 +144,8 @@ def _drift_paths(result: Result) -> Iterator[Drawn]:
             )
             caption = (
                 f"Drift over the iterations of adjustment in {sheet.studies}, {what}: total variation distance between "
-                f"the arms' answers, corrected for what chance adds; bands are {_percent(result)} intervals. Dotted: what "
-                f"the uncorrected distance shows by chance alone.{_line(result, sheet)} {captions.sizes(part)}"
+                f"the arms' answers, corrected for what chance adds; bands are {_percent(result)} intervals. Dotted: "
+                f"what the uncorrected distance shows by chance alone.{_line(result, sheet)} {captions.sizes(part)}"
             )
             yield Drawn(sheet.name, "drift", caption, captions.of_drift(part), figure)
 

@@ -42,7 +42,7 @@ def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
 
 
 def test_figures_are_saved_unless_skipped(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """Every figure is there as PDF and PNG, none if skipped; no folder if there is nothing to draw; again, equal bytes."""
+    """Every figure is there as PDF and PNG, the same bytes when saved again; none if skipped."""
     log = log_frame({"control": "xxyy", "treated": "xyyy"})
     drawn = confound.analyze(log)
     first, second = (files(drawn.save(tmp_path / name)) for name in ("a", "b"))
@@ -54,14 +54,11 @@ def test_figures_are_saved_unless_skipped(log_frame, tmp_path: Path) -> None:  #
     assert {name for name in first if name not in made} - {"analysis.json"} == set(files(skipped)) - {"analysis.json"}
 
 
-def test_a_runs_manifest_says_where_targeted_confounders_begin(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_manifest_says_where_targeted_confounders_begin(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """It is read beside the log, given by hand otherwise, and unknown without either or where it is no manifest."""
     log = log_frame({"control": "xxyy", "treated": "xyyy"})
     log.to_parquet(tmp_path / "responses.parquet")
-    found = [
-        confound.analyze(log).settings["targeted_from"],
-        confound.analyze(log, targeted_from=3).settings["targeted_from"],
-    ]
+    found = [confound.analyze(log, targeted_from=given).settings["targeted_from"] for given in (None, 3)]
     for text in ("", "[]", '{"study": "study"}', '{"study": "study", "targeted_from": 8}'):
         (tmp_path / "manifest.json").write_text(text)
         paths = (tmp_path, tmp_path / "responses.parquet")
