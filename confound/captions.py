@@ -31,7 +31,7 @@ def of_drift(part: pd.DataFrame) -> str:
     first, last = ends(part)
     top = first.sort_values("tvd").to_dict("records")[-1]
     text = (
-        f"{part['question'].nunique()} negative controls, {part['model'].nunique()} models. The largest drift is "
+        f"Negative controls: {part['question'].nunique()}; models: {part['model'].nunique()}. The largest drift is "
         f"{top['tvd']:.2f} ({top['ci_low']:.2f} to {top['ci_high']:.2f}), of {top['question']} with {top['model']} in "
         f"{top['study']}; the median is {first['tvd'].median():.2f}."
     )

@@ -120,29 +120,34 @@ def _love_plots(result: Result) -> Iterator[Drawn]:
 
 
 def _drift_paths(result: Result) -> Iterator[Drawn]:
-    rows = panels.single_controls(result.frames["drift"])
-    rows = _ordered(rows[_moving(rows)])
-    for sheet in sheets.sheets(rows, ("study", "contrast", "question"), "drift_over_iterations", _low):
-        part = sheet.part
-        figure = sheet.draw(
-            drift_path,
-            given=_begin(result, sheet),
-            title="drift over the iterations, total variation distance",
-            xlabel="iteration of adjustment",
-            key=[
-                mark("drift, corrected", color=canvas.BLUE, marker="o", ms=2.5),
-                mark("uncorrected distance by chance", color=GREY, ls=(0, (1, 1.3)), lw=0.9),
-                *_dashed(result, sheet),
-            ],
-            y=(0, panels.highest(part, "ci_high", "tvd_null")),
-        )
-        caption = (
-            f"Drift of each negative control over the iterations of adjustment in {sheet.studies}: total variation "
-            f"distance between the arms' answers, corrected for what chance adds; bands are {_percent(result)} "
-            f"intervals. Dotted: what the uncorrected distance shows by chance alone.{_line(result, sheet)} "
-            f"{captions.sizes(part)}"
-        )
-        yield Drawn(sheet.name, "drift", caption, captions.of_drift(part), figure)
+    frame = result.frames["drift"]
+    frame = frame[_moving(frame)]
+    means = frame[(frame["question"] == ALL_CONTROLS) & frame["ci_high"].notna()]
+    each = _ordered(panels.single_controls(frame))
+    for rows, by, stem, what in (
+        (means, ("study", "contrast"), "mean_drift_over_iterations", "mean over the negative controls"),
+        (each, ("study", "contrast", "question"), "drift_over_iterations", "each negative control"),
+    ):
+        for sheet in sheets.sheets(rows, by, stem, _low):
+            part = sheet.part
+            figure = sheet.draw(
+                drift_path,
+                given=_begin(result, sheet),
+                title="drift over the iterations, total variation distance",
+                xlabel="iteration of adjustment",
+                key=[
+                    mark("drift, corrected", color=canvas.BLUE, marker="o", ms=2.5),
+                    mark("uncorrected distance by chance", color=GREY, ls=(0, (1, 1.3)), lw=0.9),
+                    *_dashed(result, sheet),
+                ],
+                y=(0, panels.highest(part, "ci_high", "tvd_null")),
+            )
+            caption = (
+                f"Drift over the iterations of adjustment in {sheet.studies}, {what}: total variation distance between "
+                f"the arms' answers, corrected for what chance adds; bands are {_percent(result)} intervals. Dotted: "
+                f"what the uncorrected distance shows by chance alone.{_line(result, sheet)} {captions.sizes(part)}"
+            )
+            yield Drawn(sheet.name, "drift", caption, captions.of_drift(part), figure)
 
 
 def _control_answers(result: Result) -> Iterator[Drawn]:

@@ -16,7 +16,7 @@ def result(log_frame) -> confound.Analysis:  # type: ignore[no-untyped-def]
     """Analyse a log of one control and one outcome."""
     control = log_frame({"control": "xxyy", "treated": "xyyy"})
     outcome = log_frame({"control": [1, 2, 2, None], "treated": [2, 3, 3, 1]}, question="rating", role="outcome")
-    return confound.analyze(pd.concat([control, outcome]))
+    return confound.analyze(pd.concat([control, outcome]), skip=["figures"])
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -29,7 +29,7 @@ def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
     folder = result.save(tmp_path / "out")
     names = {
         f"tables/{name}.{kind}"
-        for name in ("data", "drift", "effects", "decomposition", "comparisons", "warnings")
+        for name in ("data", "drift", "effects", "decomposition", "comparisons", "distributions", "means", "warnings")
         for kind in ("csv", "md")
     }
     assert set(files(folder)) == {"analysis.json", *names}
@@ -39,6 +39,31 @@ def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
     assert content["settings"]["seed"] == 0
     assert content["versions"]["confound"] == confound.__version__
     assert len(content["effects"]) == len(result.effects)
+
+
+def test_figures_are_saved_unless_skipped(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Every figure is there as PDF and PNG, the same bytes when saved again; none if skipped."""
+    log = log_frame({"control": "xxyy", "treated": "xyyy"})
+    drawn = confound.analyze(log)
+    first, second = (files(drawn.save(tmp_path / name)) for name in ("a", "b"))
+    assert first == second
+    made = sorted(name for name in first if name.startswith("figures/"))
+    assert made == [f"figures/{n}.{kind}" for n in ("love_plot", "negative_controls_by_arm") for kind in ("pdf", "png")]
+    skipped = confound.analyze(log, skip=["figures"]).save(tmp_path / "c")
+    assert not (skipped / "figures").exists()
+    assert {name for name in first if name not in made} - {"analysis.json"} == set(files(skipped)) - {"analysis.json"}
+
+
+def test_a_manifest_says_where_targeted_confounders_begin(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """It is read beside the log, given by hand otherwise, and unknown without either or where it is no manifest."""
+    log = log_frame({"control": "xxyy", "treated": "xyyy"})
+    log.to_parquet(tmp_path / "responses.parquet")
+    found = [confound.analyze(log, targeted_from=given).settings["targeted_from"] for given in (None, 3)]
+    for text in ("", "[]", '{"study": "study"}', '{"study": "study", "targeted_from": 8}'):
+        (tmp_path / "manifest.json").write_text(text)
+        paths = (tmp_path, tmp_path / "responses.parquet")
+        found += [confound.analyze(path).settings["targeted_from"] for path in paths]
+    assert found == [{}, {"study": 3}, *[{}] * 6, {"study": 8}, {"study": 8}]
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
