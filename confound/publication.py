@@ -209,12 +209,15 @@ def _panels(plan: _Plan) -> Iterator[Panel]:
     places = _in_order(plan.frame, plan.panel)
     several = len(places) > 1
     varied = [key for key in plan.panel if _varies(plan.frame[key])]
-    sizes = _sizes(plan.frame) if plan.parts[0].model is not None else pd.DataFrame()
+    told = any(s.needs == ("n_personas",) for part in plan.parts for s in part.lines)
+    sizes = pd.DataFrame() if told or plan.parts[0].model is None else _sizes(plan.frame)
     differing = [head for head in sizes.columns[1:] if _varies(sizes[head].round())]
     for i, (place, rows) in enumerate(places):
         named_by = [(key, value) for key, value in zip(plan.panel, place, strict=True) if key in varied and value != ""]
         words = [_word(plan, key, value) for key, value in named_by]
-        words[:1] = [word if named_by[0][0] in LABELLED else _capital(word) for word in words[:1]]
+        words[:1] = [
+            word if named_by[0][0] in LABELLED and named_by[0][1] != ALL_ARMS else _capital(word) for word in words[:1]
+        ]
         title = f"Panel {_letter(i)}. {', '.join(words)}" if several else ""
         own = sizes.loc[sizes.index.intersection(rows.index)]
         yield Panel(title, (*_rows(plan, rows), *(_foot(plan, head, own) for head in differing)))

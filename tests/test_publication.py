@@ -170,6 +170,39 @@ def test_decomposition_names_its_parts() -> None:
     assert any("100 personas" in note for note in found.notes)
 
 
+def test_all_arms_come_last() -> None:
+    """The test of all arms together is the last panel, under a name in words."""
+    frame = drift(["m"], ["party"])
+    joint = frame.iloc[:1].assign(contrast="(all arms)", tvd=np.nan, ci_low=np.nan, ci_high=np.nan, n_control=np.nan)
+    titles = [panel.title for panel in build("drift", {"drift": pd.concat([joint, frame])}, SETTINGS).panels]
+    assert titles == ["Panel A. b \u2212 a", "Panel B. All arms together"]
+
+
+def test_checks_without_an_arm_are_shown() -> None:
+    """A key that is missing throughout loses no row."""
+    frame = effects(["m"]).assign(arm=np.nan, check="retention", expected=1.0)
+    found = build("assumptions", {"assumptions": pd.concat([frame, frame.assign(check="overlap")])}, SETTINGS)
+    assert [(panel.title, panel.rows[0].label) for panel in found.panels] == [
+        ("Panel A. Retention", "rating"),
+        ("Panel B. Overlap", "rating"),
+    ]
+
+
+def test_sensitivity_and_stabilization() -> None:
+    """The contract's columns are enough: the drift that explains the effect away, and the checks of a model."""
+    place = {"study": "books", "model": "m", "contrast": "b - a", "question": "rating"}
+    sensitive = {"iteration": 0, "estimate": 0.6, "drift_to_explain_away": 0.2, "largest_tvd": 0.08}
+    posterior = {"path": "exponential", "quantity": "settled", "mean": 0.5, "sd": 0.1, "ci_low": 0.3, "ci_high": 0.7}
+    frames = {
+        "sensitivity": pd.DataFrame([place | sensitive | {"bound_low": 0.1, "bound_high": 1.1}]),
+        "stabilization": pd.DataFrame([place | posterior | {"rhat": 1.004, "ess_bulk": 812.3, "ess_tail": 1507.0}]),
+    }
+    assert texts(build("sensitivity", frames, SETTINGS)) == ["0.60", "0.200", "0.080", "[0.10, 1.10]"]
+    assert texts(build("stabilization", frames, SETTINGS)) == [
+        *("0.50", "0.10", "[0.30, 0.70]", "1.00", "812", "1,507")
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
