@@ -31,7 +31,7 @@ def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
         f"tables/{name}.{kind}"
         for name in ("data", "drift", "effects", "decomposition", "comparisons", "distributions", "means", "warnings")
         for kind in ("csv", "md")
-    }
+    } | {f"tables/{name}.{kind}" for name in ("data", "drift", "effects") for kind in ("tex", "html")}
     assert set(files(folder)) == {"analysis.json", *names}
     for name, columns in {"data": DATA, "drift": DRIFT, "effects": EFFECTS}.items():
         assert tuple(pd.read_csv(folder / "tables" / f"{name}.csv").columns) == columns
@@ -111,7 +111,7 @@ def test_a_failed_write_leaves_the_earlier_analysis(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("confound.result.json.dumps", full)
+    monkeypatch.setattr("confound.saved.json.dumps", full)
     with pytest.raises(InputError, match="No space left on device"):
         result.save(out)
     assert files(out) == before
@@ -131,3 +131,48 @@ def test_notebook_view_escapes(log_frame) -> None:  # type: ignore[no-untyped-de
     html = confound.analyze(frame)._repr_html_()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
+    assert "User drift: negative controls</caption>" in html
+
+
+def test_load_gives_back_what_was_saved(result: confound.Analysis, tmp_path: Path) -> None:
+    """Frames with their types, verdict, settings and versions come back the same, from the folder or its file."""
+    folder = result.save(tmp_path / "out")
+    for path in (folder, folder / "analysis.json"):
+        again = confound.load(path)
+        for name, frame in result.frames.items():
+            pd.testing.assert_frame_equal(again.frames[name], frame, check_exact=True)
+        assert (again.verdict, again.settings, again.versions) == (result.verdict, result.settings, result.versions)
+    assert files(again.save(tmp_path / "again")) == files(folder)
+
+
+def test_load_refuses_a_result_without_its_parts(result: confound.Analysis, tmp_path: Path) -> None:
+    """A file without a frame or with a verdict of another shape is told to be damaged."""
+    path = result.save(tmp_path / "out") / "analysis.json"
+    whole = json.loads(path.read_text())
+    for broken in (
+        {**whole, "dtypes": {name: kinds for name, kinds in whole["dtypes"].items() if name != "drift"}},
+        {**whole, "verdict": [{"model": "m"}]},
+        {**whole, "settings": 3},
+    ):
+        path.write_text(json.dumps(broken))
+        with pytest.raises(InputError, match="is damaged"):
+            confound.load(path)
+
+
+def test_labels_of_study_files_reach_the_tables(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """A study's title and a question's label are kept with the result and stand in its tables."""
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "study: study\ntitle: Books\nquestions:\n  - {id: party, role: negative_control, label: Party now}\n"
+    )
+    made = confound.analyze(log_frame({"control": "xxyy", "treated": "xyyy"}), study_file=[path])
+    again = confound.load(made.save(tmp_path / "out"))
+    assert again.settings["labels"] == {"studies": {"study": "Books"}, "questions": {"party": "Party now"}}
+    assert b"Party now" in again.publish("drift", "md")
+
+
+def test_publish_refuses_an_unknown_format(result: confound.Analysis) -> None:
+    """The error lists the formats there are."""
+    with pytest.raises(InputError, match="There are tex, md, html, docx"):
+        result.publish("drift", "pdf")
+    assert result.publish("drift", "csv").startswith(b"study,model,")
