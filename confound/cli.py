@@ -142,11 +142,12 @@ def main() -> None:
     "--correction", default="mixture", show_default=True, help="Of the distance: plugin, null, jackknife, ..."
 )
 @click.option("--seed", default=0, show_default=True, help="Of tests that cannot be exact.")
+@click.option("--share", default=0.5, show_default=True, help="Of the users in the treated arm, for the decomposition.")
 @click.option("--confidence", default=0.95, show_default=True, help="Of the intervals.")
 @click.option(
     "--skip",
     multiple=True,
-    type=click.Choice(["drift", "effects", "decomposition", "figures", "report"]),
+    type=click.Choice(["drift", "effects", "decomposition", "sensitivity", "figures", "report"]),
     help="Leave a part out.",
 )
 @click.option(

@@ -47,6 +47,12 @@ DECOMPOSITION = (
     "quantity",
     *("estimate", "se", "ci_low", "ci_high"),
 )
+SENSITIVITY = (
+    *_PLACE,
+    *("estimate", "drift_to_explain_away", "largest_tvd", "bound_low", "bound_high"),
+    *("range", "adopted", "change", "change_low", "change_high"),
+)
+ASSUMPTIONS = (*_PLACE, "arm", "check", "estimate", "expected", "ci_low", "ci_high", "pvalue", "n_personas")
 COMPARISONS = (*_PLACE, "against", "n_personas", "estimate", "se", "ci_low", "ci_high", "pvalue")
 DISTRIBUTIONS = (
     *("study", "model", "iteration", "arm", "question", "role", "answer"),
@@ -74,7 +80,11 @@ class Analysis:
     effects : pandas.DataFrame
         A row an outcome, contrast and level.
     decomposition : pandas.DataFrame
-        A row a part of an outcome's observed effect, at each iteration after the first.
+        A row a part of an outcome's observed effect, for each route that the log allows and each of its iterations.
+    sensitivity : pandas.DataFrame
+        A row an outcome and iteration: the drift that would explain its effect away, bounds, what the last step moved.
+    assumptions : pandas.DataFrame
+        What the routes assume, checked: a row a check.
     comparisons : pandas.DataFrame
         Drift less the drift of what column `against` names: an earlier iteration, a reference model, a placebo.
     distributions : pandas.DataFrame
@@ -95,6 +105,8 @@ class Analysis:
     drift: pd.DataFrame
     effects: pd.DataFrame
     decomposition: pd.DataFrame
+    sensitivity: pd.DataFrame
+    assumptions: pd.DataFrame
     comparisons: pd.DataFrame
     distributions: pd.DataFrame
     means: pd.DataFrame
@@ -106,7 +118,8 @@ class Analysis:
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
         """The frames by name."""
-        names = ("data", "drift", "effects", "decomposition", "comparisons", "distributions", "means", "warnings")
+        names = ("data", "drift", "effects", "decomposition", "sensitivity", "assumptions", "comparisons")
+        names += ("distributions", "means", "warnings")
         return {name: getattr(self, name) for name in names}
 
     def save(self, folder: str | Path) -> Path:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 # From the log to the page: a module may import only from modules that come before its own line.
 FLOW = [
     {"errors"},
-    {"tvd", "stratum_law", "effects", "multiplicity", "mixture"},
+    {"tvd", "stratum_law", "effects", "multiplicity", "mixture", "bootstrap", "shift", "standardization"},
     {"law_sum", "relabelling", "power", "decomposition", "calibration"},
     {"permutation", "cmh", "maxt", "change", "correction"},
     {"ksample"},
@@ -22,9 +22,10 @@ FLOW = [
     {"cells"},
     {"contrasts"},
     {"checks", "estimates", "conversations"},
-    {"pooled"},
-    {"comparisons", "distributions"},
+    {"pooled", "assumptions", "routes"},
+    {"comparisons", "parts", "sensitivity", "distributions"},
     {"tables"},
+    {"quotes"},
     {"verdict"},
     {"layout", "saved", "canvas"},
     {"kinds", "latex", "word", "panels", "sheets", "captions"},

@@ -29,7 +29,18 @@ def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
     folder = result.save(tmp_path / "out")
     names = {
         f"tables/{name}.{kind}"
-        for name in ("data", "drift", "effects", "decomposition", "comparisons", "distributions", "means", "warnings")
+        for name in (
+            "data",
+            "drift",
+            "effects",
+            "decomposition",
+            "sensitivity",
+            "assumptions",
+            "comparisons",
+            "distributions",
+            "means",
+            "warnings",
+        )
         for kind in ("csv", "md")
     } | {f"tables/{name}.{kind}" for name in ("data", "drift", "effects") for kind in ("tex", "html")}
     assert set(files(folder)) == {"analysis.json", *names}
