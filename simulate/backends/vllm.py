@@ -59,7 +59,9 @@ class VllmModel:
 
     def __init__(self, options: Options, budget: Budget, *, chunk: int = CHUNK) -> None:
         self.model = str(options.model)
-        self.draws = options.draws
+        # Answers drawn together have seeds of their own.
+        self.draws = 1
+        self._draws = options.draws
         self._engine_options = dict(options.engine)
         self._budget = budget
         self._chunk = chunk
@@ -91,7 +93,7 @@ class VllmModel:
     def _calls(self, requests: Iterable[Request]) -> Iterator[_Call]:
         for request in requests:
             first = True
-            for trials, seed in _runs(request.trials, request.seeds, self.draws):
+            for trials, seed in request.runs(self._draws):
                 if first or self._budget.take():
                     yield _Call(request, trials, seed)
                 first = False
@@ -168,15 +170,6 @@ def _chunks(calls: Iterable[_Call], size: int) -> Iterator[list[_Call]]:
         yield chunk
 
 
-def _runs(trials: Sequence[int], seeds: Sequence[int], longest: int) -> Iterator[tuple[tuple[int, ...], int]]:
-    """Yield trials whose seeds follow each other, at most `longest` together, and the first of these seeds."""
-    start = 0
-    for end in range(1, len(trials) + 1):
-        if end == len(trials) or end - start == longest or seeds[end] != seeds[end - 1] + 1:
-            yield tuple(trials[start:end]), seeds[start]
-            start = end
-
-
 def _template_settings(sampling: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the chat template is told, such as whether to think."""
     told = {name: sampling[name] for name in TEMPLATE if name in sampling}
@@ -235,7 +228,7 @@ def _start(model: str, options: Mapping[str, Any]) -> Any:
 
 
 def _refuses(error: Exception) -> bool:
-    """Tell whether an error is about what was asked, not about the engine; which class says so depends on its version."""
+    """Tell whether an error is about what was asked, not about the engine; its class depends on vLLM's version."""
     return isinstance(error, ValueError) or "VLLMClientError" in {kind.__name__ for kind in type(error).__mro__}
 
 
