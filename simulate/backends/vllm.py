@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
+import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confound.errors import InputError
@@ -24,9 +26,14 @@ CHUNK = 8192
 MAX_TOKENS = 512
 # Sampling settings that the chat template is told, not the sampler.
 TEMPLATE = ("reasoning_effort",)
+# gpt-oss marks where its thinking ends by special tokens, which are else left out of what it says.
+CHANNEL = "<|channel|>"
 # How the engine ends an answer that is none.
 FAILED = ("abort", "error")
 LONGEST = 400
+
+# Engines that run: a study's users and its agent can be the same model, whose weights need no second place.
+_RUNNING: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
 
 class _Call(NamedTuple):
@@ -67,6 +74,24 @@ class VllmModel:
         self._chunk = chunk
         self._engine: Any = None
         self._defaults: dict[str, Any] = {}
+
+    def start(self) -> Any:
+        """Return the engine of vLLM, a `vllm.LLM`, started on the first use.
+
+        Raises
+        ------
+        InputError
+            When vLLM is missing, or knows no such model or argument.
+        Stopped
+            When it cannot run it here.
+        """
+        if self._engine is None:
+            self._engine = _engine(self.model, self._engine_options)
+            # What the model's authors recommend holds where nothing else is said, as on a vLLM server.
+            self._defaults = self._engine.llm_engine.model_config.get_diff_sampling_param()
+            if CHANNEL in self._engine.get_tokenizer().get_vocab():
+                self._defaults["skip_special_tokens"] = False
+        return self._engine
 
     def ready(self) -> None:
         """Raise `InputError` where vLLM is missing."""
@@ -111,7 +136,7 @@ class VllmModel:
         One conversation that the engine will not take, such as one that is too long, makes it refuse them all: it is
         found by halving.
         """
-        engine = self._started()
+        engine = self.start()
         sampling = [self._sampling(call) for call in calls]
         settings = _template_settings(calls[0].request.sampling)
         messages = [call.request.messages for call in calls]
@@ -126,14 +151,6 @@ class VllmModel:
                 return [f"vllm refused it: {_told(error)}"]
         half = len(calls) // 2
         return self._outputs(calls[:half]) + self._outputs(calls[half:])
-
-    def _started(self) -> Any:
-        """Return the engine, started on the first use."""
-        if self._engine is None:
-            self._engine = _start(self.model, self._engine_options)
-            # What the model's authors recommend holds where nothing else is said, as on a vLLM server.
-            self._defaults = self._engine.llm_engine.model_config.get_diff_sampling_param()
-        return self._engine
 
     def _sampling(self, call: _Call) -> Any:
         from vllm import SamplingParams
@@ -201,16 +218,16 @@ def _failed(call: _Call, reason: str) -> Iterator[Reply]:
         yield Reply(call.request, trial, failure=reason, calls=int(not place))
 
 
-def _start(model: str, options: Mapping[str, Any]) -> Any:
-    """Return an engine.
+def _engine(model: str, options: Mapping[str, Any]) -> Any:
+    """Return an engine, one that runs already if it is the same."""
+    key = json.dumps([model, dict(options)], sort_keys=True, default=str)
+    engine = _RUNNING.get(key)
+    if engine is None:
+        engine = _RUNNING[key] = _started(model, options)
+    return engine
 
-    Raises
-    ------
-    InputError
-        When vLLM is missing, or knows no such model or argument.
-    Stopped
-        When it cannot run it here.
-    """
+
+def _started(model: str, options: Mapping[str, Any]) -> Any:
     need("vllm", VllmModel.name)
     # Its log is dozens of lines a start, some of them a screen long, on the terminal that shows how far the run is.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")

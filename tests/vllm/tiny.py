@@ -13,6 +13,25 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n"
     "{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
 )
+# One core, no other process, no network.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+# Small blocks, so that prompts of a few hundred tokens share their beginnings; and prompts in one piece: torch's
+# generators on the CPU cannot be wound back, which vLLM does where a prompt with a seed is read in pieces.
+ENGINE = {
+    "dtype": "float32",
+    "enforce_eager": True,
+    "max_model_len": 1024,
+    "max_num_seqs": 64,
+    "block_size": 32,
+    "enable_chunked_prefill": False,
+    "disable_log_stats": False,
+}
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
 
