@@ -82,7 +82,8 @@ class Means:
     Attributes
     ----------
     options, agent_options : Options
-        How to reach the users' model and the agent's; model and draws are taken from the settings.
+        How to reach the users' model and the agent's; model and draws are taken from the settings. An agent on the
+        users' backend without servers of its own is reached at theirs.
     max_calls : int or None
         Calls that the run may make in all, earlier sessions included; None: no end.
     prices : Prices or None
@@ -234,7 +235,10 @@ def _prepared(
 
     users = users or opened(chosen.backend, chosen.model, means.options)
     if agent is None and (chosen.agent_backend or chosen.agent_model):
-        agent = opened(chosen.agent_backend or chosen.backend, chosen.agent_model or chosen.model, means.agent_options)
+        name, options = chosen.agent_backend or chosen.backend, means.agent_options
+        if name == chosen.backend:
+            options = replace(options, base_urls=options.base_urls or means.options.base_urls)
+        agent = opened(name, chosen.agent_model or chosen.model, options)
     return _Prepared(chosen, personas, users, agent or users, budget)
 
 

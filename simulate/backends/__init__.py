@@ -12,6 +12,7 @@ import importlib.util
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from confound.errors import ConfoundError, InputError
 from simulate.backends.limits import Budget
@@ -170,6 +171,26 @@ class Options:
     first_wait: float = 1.0
     longest_wait: float = 60.0
     engine: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "attempts", "draws"):
+            if getattr(self, name) < 1:
+                raise InputError(f"--{name} must be 1 or more but got {getattr(self, name)}")
+        for name in ("rpm", "tpm", "timeout"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise InputError(f"--{name} must be above 0 but got {value}")
+        for url in self.base_urls:
+            _check_url(url)
+
+
+def _check_url(url: str) -> None:
+    """Refuse what is no address of a server, and one that holds a key: addresses are written into the run."""
+    parts = urlsplit(url)
+    if parts.username or parts.password or parts.query:
+        raise InputError("--base-url: leave keys and passwords out of the address; they come from the environment")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InputError(f"--base-url {url}: write http:// or https:// and a host, such as http://localhost:8000/v1")
 
 
 class Stopped(ConfoundError):  # noqa: N818 -- said of the run
