@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -231,10 +232,12 @@ def _started(model: str, options: Mapping[str, Any]) -> Any:
     need("vllm", VllmModel.name)
     # Its log is dozens of lines a start, some of them a screen long, on the terminal that shows how far the run is.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    from vllm import LLM
-
     try:
-        return LLM(model=model, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from vllm import LLM
+
+            return LLM(model=model, **options)
     except (TypeError, ValueError, OSError) as error:
         raise InputError(f"--backend vllm --model {model}: {_told(error)}") from error
     except Exception as error:
