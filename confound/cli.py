@@ -256,7 +256,7 @@ def _model_options(command: Command) -> Command:
         click.option("--top-p", type=float),
         click.option("--top-k", type=int),
         click.option("--max-tokens", type=int, help="Most tokens of an answer, thinking included."),
-        click.option("--choice", is_flag=True, default=None, help="Have the server allow the options' labels alone."),
+        click.option("--choice", is_flag=True, default=None, help="Have the server allow only options' labels."),
         click.option(
             "--draws", type=int, metavar="N", help="Most answers drawn in one call. 1: a seed for each answer."
         ),
