@@ -138,7 +138,7 @@ class VllmModel:
         found by halving.
         """
         engine = self.start()
-        sampling = [self._sampling(call) for call in calls]
+        sampling = [self.sampling(*call) for call in calls]
         settings = _template_settings(calls[0].request.sampling)
         messages = [call.request.messages for call in calls]
         try:
@@ -153,22 +153,19 @@ class VllmModel:
         half = len(calls) // 2
         return self._outputs(calls[:half]) + self._outputs(calls[half:])
 
-    def _sampling(self, call: _Call) -> Any:
+    def sampling(self, request: Request, trials: Sequence[int], seed: int) -> Any:
+        """Return the `SamplingParams` that draw for some trials of a request, the first of them with this seed."""
         from vllm import SamplingParams
         from vllm.sampling_params import StructuredOutputsParams
 
-        given = {
-            name: value
-            for name, value in call.request.sampling.items()
-            if name not in (*TEMPLATE, "chat_template_kwargs")
-        }
-        choices = call.request.choices
+        told = (*TEMPLATE, "chat_template_kwargs")
+        given = {name: value for name, value in request.sampling.items() if name not in told}
         try:
             return SamplingParams(
                 **{"max_tokens": MAX_TOKENS, **self._defaults, **given},
-                n=len(call.trials),
-                seed=call.seed,
-                structured_outputs=StructuredOutputsParams(choice=list(choices)) if choices else None,
+                n=len(trials),
+                seed=seed,
+                structured_outputs=StructuredOutputsParams(choice=list(request.choices)) if request.choices else None,
             )
         except Exception as error:
             raise InputError(f"--backend vllm: sampling {given}: {_told(error)}") from error

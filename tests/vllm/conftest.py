@@ -11,6 +11,7 @@ from simulate.backends import Options
 from simulate.backends.limits import Budget
 from simulate.backends.vllm import VllmModel
 from simulate.study import study_text
+from tests.vllm.commands import SIZES, ran, words
 from tests.vllm.tiny import ENGINE, ENVIRONMENT, make_model
 
 if TYPE_CHECKING:
@@ -36,3 +37,17 @@ def engine(model: Path) -> VllmModel:
     backend = VllmModel(Options(str(model), engine=ENGINE), Budget())
     backend.start()
     return backend
+
+
+@pytest.fixture(scope="session")
+def by_command(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a small `opinionqa` run made by the command line, which keeps the engine's log to itself."""
+    out = tmp_path_factory.mktemp("by_command") / "run"
+    done = ran(
+        *("simulate", "opinionqa", "--out", str(out), "--backend", "vllm", "--model", str(model), "--choice"),
+        *words("--", SIZES),
+        *words("--engine", ENGINE),
+    )
+    assert done.stdout.startswith("Wrote ")
+    assert "INFO" not in done.stdout + done.stderr
+    return out

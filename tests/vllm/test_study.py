@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,7 +10,7 @@ import pytest
 import confound
 from simulate.run import merge, simulate
 from tests.simulate.fakes import contents, small_study
-from tests.vllm.tiny import ENGINE
+from tests.vllm.commands import KEY, SIZES, calls, check_whole, ran, responses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,43 +20,17 @@ if TYPE_CHECKING:
     from simulate.backends.vllm import VllmModel
 
 TABLES = ("responses.parquet", "attributes.parquet")
-CONFOUND = [sys.executable, "-c", "import sys; sys.argv[0] = 'confound'; from confound.cli import main; main()"]
-KEY = ["iteration", "persona", "trial", "arm", "question"]
 
 
-def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own; it must succeed."""
-    done = subprocess.run([*CONFOUND, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def check_whole(frame: pd.DataFrame, *, personas: int, trials: int) -> None:
-    """Hold that every question of every conversation is answered by an option, once, each with a seed of its own."""
-    assert not frame.duplicated(KEY).any()
-    asked = frame.groupby("iteration")["question"].nunique()
-    assert (frame.groupby("iteration").size() == asked * personas * trials * 2).all()
-    assert frame["response"].notna().all()
-    assert frame["text"].str.fullmatch("[A-E]").all()
-    assert frame["seed"].is_unique
-
-
-def test_opinionqa_from_the_command_line(model: Path, tmp_path: Path) -> None:
-    """`--backend vllm` leaves a whole table and no log on the terminal; `confound analyze` takes the table."""
-    run, report = str(tmp_path / "run"), str(tmp_path / "report")
-    sizes = {"personas": 4, "trials": 6, "iterations": 3}
-    done = ran(
-        *("simulate", "opinionqa", "--out", run, "--backend", "vllm", "--model", str(model), "--choice"),
-        *(word for name, value in sizes.items() for word in (f"--{name}", str(value))),
-        *(word for name, value in ENGINE.items() for word in ("--engine", f"{name}={value}")),
-    )
-    assert done.stdout.startswith("Wrote ")
-    assert "INFO" not in done.stdout + done.stderr
-    frame = pd.read_parquet(tmp_path / "run" / "responses.parquet")
-    check_whole(frame, personas=4, trials=6)
+def test_opinionqa_from_the_command_line(model: Path, by_command: Path, tmp_path: Path) -> None:
+    """`--backend vllm` leaves a whole table, for which each prompt was sent once; `confound analyze` takes it."""
+    frame = responses(by_command)
+    check_whole(frame)
     assert sorted(frame["iteration"].unique()) == [0, 1, 2]
     assert set(frame["model"]) == {str(model)}
-    said = ran("analyze", run, "--out", report, "--control", "control")
+    assert frame["seed"].is_unique
+    assert calls(by_command) == len(frame) / SIZES["trials"]
+    said = ran("analyze", str(by_command), "--out", str(tmp_path / "report"), "--control", "control")
     assert said.stdout.startswith("VERDICT")
     drift = pd.read_csv(tmp_path / "report" / "tables" / "drift.csv")
     assert set(drift["iteration"]) == {0, 1, 2}
@@ -75,11 +47,11 @@ def first(engine: VllmModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_same_seed_gives_the_same_table(engine: VllmModel, first: Path, tmp_path: Path) -> None:
     """A second run with the seed equals the first byte by byte; with another seed most conversations differ."""
-    check_whole(pd.read_parquet(first / "responses.parquet"), personas=6, trials=4)
+    check_whole(responses(first), personas=6, trials=4)
     simulate(small_study(), tmp_path / "again", users=engine, choice=True, seed=1)
     assert contents(tmp_path / "again", TABLES) == contents(first, TABLES)
     simulate(small_study(), tmp_path / "other", users=engine, choice=True, seed=2)
-    one, other = (pd.read_parquet(folder / "responses.parquet") for folder in (first, tmp_path / "other"))
+    one, other = (responses(folder) for folder in (first, tmp_path / "other"))
     both = one.merge(other, on=KEY)
     assert len(both) == len(one)
     assert not set(one["seed"]) & set(other["seed"])
@@ -122,7 +94,7 @@ def test_free_answers_are_kept_and_read(engine: VllmModel, tmp_path: Path) -> No
     """What the model writes of itself is kept whole; what is no option is Unknown with a reason, not left out."""
     study = small_study(sampling={"max_tokens": 8})
     simulate(study, tmp_path / "run", users=engine, iterations=1)
-    frame = pd.read_parquet(tmp_path / "run" / "responses.parquet")
+    frame = responses(tmp_path / "run")
     assert len(frame) == 6 * 4 * 2 * 3
     assert frame["text"].notna().all()
     assert (frame["response"].isna() == frame["reason"].notna()).all()
@@ -144,6 +116,6 @@ def test_dialogues_go_in_one_batch_a_turn(engine: VllmModel, tmp_path: Path, mon
     simulate(study, tmp_path / "run", users=engine, choice=True, iterations=1)
     conversations = 6 * 3 * 2
     assert sizes == [conversations] * 4 + [conversations * 3]
-    frame = pd.read_parquet(tmp_path / "run" / "responses.parquet")
+    frame = responses(tmp_path / "run")
     assert len(frame) == conversations * 3
     assert frame["response"].notna().all()

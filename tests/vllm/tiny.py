@@ -32,6 +32,10 @@ ENGINE = {
     "enable_chunked_prefill": False,
     "disable_log_stats": False,
 }
+SERVER = (
+    *("--dtype", "float32", "--enforce-eager", "--max-model-len", "1024", "--max-num-seqs", "64"),
+    *("--block-size", "32", "--no-enable-chunked-prefill"),
+)
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
 
