@@ -248,7 +248,7 @@ def _model_options(command: Command) -> Command:
         click.option("--models", "show_models", is_flag=True, help="List the models with known settings."),
         click.option(
             "--backend",
-            help="What answers: structural (the default without --model), made-up users with known truth; vllm, in this "
+            help="What answers: structural (the default without --model), made-up users of known truth; vllm, in this "
             "process; openai, any server that speaks its protocol; gemini.",
         ),
         click.option("--model", help="The model that plays the users; --models has settings for some."),
@@ -256,7 +256,7 @@ def _model_options(command: Command) -> Command:
         click.option("--top-p", type=float),
         click.option("--top-k", type=int),
         click.option("--max-tokens", type=int, help="Most tokens of an answer, thinking included."),
-        click.option("--choice", is_flag=True, default=None, help="Have the server allow only options' labels."),
+        click.option("--choice", is_flag=True, default=None, help="Let the server allow only options' labels."),
         click.option(
             "--draws", type=int, metavar="N", help="Most answers drawn in one call. 1: a seed for each answer."
         ),

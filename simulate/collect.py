@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Longest that an answer waits to be written, while others come in.
 FLUSH_SECONDS = 0.5
+# Stands where a model says nothing in a dialogue: templates and servers refuse empty messages.
+SILENCE = "..."
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class Pending:
     said: list[tuple[str, int, int, str]] = field(default_factory=list)
     calls: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    silent: Counter[str] = field(default_factory=Counter)
     tokens: list[int] = field(default_factory=lambda: [0, 0])
     agent_tokens: list[int] = field(default_factory=lambda: [0, 0])
 
@@ -128,7 +131,7 @@ class Collector:
             for reply in self._replies(speaker, self._asking.turn(number, due, said)):
                 pending = self._of(by_key[reply.request.profile.key])
                 if not pending.count(reply, agent=agent):
-                    pending.said.append((reply.request.arm, reply.trial, number, reply.text or ""))
+                    pending.said.append((reply.request.arm, reply.trial, number, _spoken(reply, pending)))
 
     def _replies(self, backend: Backend, requests: Iterable[Request]) -> Iterator[Reply]:
         """Ask, pass replies on, and see to it that they reach the disk from time to time and at the end."""
@@ -163,6 +166,16 @@ class Collector:
             for cell in own:
                 one.block.fill(cell)
         self._progress(sum(len(cell.trials) for own in cells for cell in own))
+
+
+def _spoken(reply: Reply, pending: Pending) -> str:
+    """Return a message as the other side hears it, without thinking; count it where nothing was said."""
+    from simulate.cleaning import spoken
+
+    text = spoken(reply.text or "")[0].strip()
+    if not text:
+        pending.silent[reply.reason or reply.finish or "empty"] += 1
+    return text or SILENCE
 
 
 def _read(reply: Reply, question: Question) -> tuple[str | None, str | None]:
@@ -202,6 +215,7 @@ def _line(pending: Pending, cells: Sequence[Cell]) -> Record:
         **_key(pending.block.profile.key),
         "calls": pending.calls,
         **({"failures": dict(sorted(pending.failures.items()))} if pending.failures else {}),
+        **({"silent": dict(sorted(pending.silent.items()))} if pending.silent else {}),
         **({"tokens": pending.tokens} if any(pending.tokens) else {}),
         **({"agent_tokens": pending.agent_tokens} if any(pending.agent_tokens) else {}),
         **({"said": pending.said} if pending.said else {}),

@@ -86,6 +86,7 @@ def content(
         "incomplete": list(incomplete),
         "calls": found.calls,
         "failures": dict(sorted(found.failures.items())),
+        "silent_messages": dict(sorted(found.silent.items())),
         "tokens_read": found.tokens[0],
         "tokens_written": found.tokens[1],
         "agent_tokens_read": found.agent_tokens[0],

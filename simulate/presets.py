@@ -76,7 +76,7 @@ class Check:
             return "a mapping"
         bounds = [f"{self.least:g} or more"] if self.least > float("-inf") else []
         bounds += [f"at most {self.most:g}"] if self.most < float("inf") else []
-        return " and ".join([f"a {'whole ' if self.kind is int else ''}number", *bounds])
+        return f"a {'whole ' if self.kind is int else ''}number, {' and '.join(bounds)}"
 
 
 CHECKS: Mapping[str, Check] = {
@@ -94,27 +94,38 @@ CHECKS: Mapping[str, Check] = {
 }
 
 
+# Backend -> the settings that it has no use for.
+UNKNOWN: Mapping[str, frozenset[str]] = {
+    "vllm": frozenset({"thinking_level"}),
+    "openai": frozenset({"thinking_level"}),
+    "gemini": frozenset({"min_p", "repetition_penalty", "reasoning_effort", "chat_template_kwargs"}),
+}
+
+
 def preset(model: str | None) -> Preset | None:
     """Return the preset of a model; None if it has none."""
     return next((one for one in PRESETS if one.model == model), None)
 
 
-def sampling(model: str | None, study: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def sampling(model: str | None, study: Mapping[str, Any], given: Mapping[str, Any], *, backend: str) -> dict[str, Any]:
     """Return what a model is asked with: what was given, else what the study says, else the model's preset.
 
     Raises
     ------
     InputError
-        When there is no such setting, or it is out of range.
+        When there is no such setting, or the backend does not know it, or it is out of range.
     """
-    known = preset(model)
-    merged = {**(known.sampling if known else {}), **study}
+    known, unknown = preset(model), UNKNOWN.get(backend, frozenset())
+    own = {name: value for name, value in known.sampling.items() if name not in unknown} if known else {}
+    merged = {**own, **study}
     if known and "max_tokens" in study:
         merged["max_tokens"] += known.room
     merged |= given
     for name, value in merged.items():
         if name not in CHECKS:
             raise InputError(f"sampling: there is no setting '{name}'. There are {', '.join(CHECKS)}")
+        if name in unknown:
+            raise InputError(f"sampling: --backend {backend} does not know {name}. Leave it out")
         if not CHECKS[name].fits(value):
             raise InputError(f"sampling: {name} must be {CHECKS[name]} but is {value!r}")
     return merged

@@ -40,6 +40,8 @@ class Recorded:
         Made to a model.
     failures : Counter of str
         Why answers did not come, each time that they were asked for.
+    silent : Counter of str
+        Why nothing was said where a message of a dialogue was due.
     tokens, agent_tokens : list of int
         Read and written: in all, and by the agent of dialogues.
     """
@@ -51,6 +53,7 @@ class Recorded:
     sessions: list[Record] = field(default_factory=list)
     calls: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    silent: Counter[str] = field(default_factory=Counter)
     tokens: list[int] = field(default_factory=lambda: [0, 0])
     agent_tokens: list[int] = field(default_factory=lambda: [0, 0])
 
@@ -84,13 +87,14 @@ class Recorded:
         self.adopted |= other.adopted
         self.dialogues |= other.dialogues
         self.sessions += other.sessions
-        own = ("calls", "failures", "tokens", "agent_tokens")
+        own = ("calls", "failures", "silent", "tokens", "agent_tokens")
         self.count({name: getattr(other, name) for name in own})
 
     def count(self, record: Record) -> None:
         """Add up the calls of a line."""
         self.calls += record.get("calls", 0)
         self.failures.update(record.get("failures", {}))
+        self.silent.update(record.get("silent", {}))
         for name, held in (("tokens", self.tokens), ("agent_tokens", self.agent_tokens)):
             for side, tokens in enumerate(record.get(name, ())):
                 held[side] += tokens

@@ -298,6 +298,7 @@ class _Run:
             last = iteration + 1 == self.settings.iterations
             level = self._level(chains, last=last)
             self.levels.append(level)
+            self._ask(level)
             self._miss(level)
             level = self._whole(level)
             # A rule looks at all personas together.
@@ -320,7 +321,7 @@ class _Run:
         }
 
     def _level(self, chains: dict[str | None, list[Profile]], *, last: bool) -> Level:
-        """Return one iteration's blocks, with every answer that could be had."""
+        """Return one iteration's blocks, with every answer that the journal holds."""
         retention = self.settings.retention
         level: Level = {
             source: [
@@ -329,13 +330,15 @@ class _Run:
             ]
             for source, profiles in chains.items()
         }
-        blocks = [block for chain in level.values() for block in chain]
-        for block in blocks:
+        for block in (block for chain in level.values() for block in chain):
             restore(block, self.found, str(self.home / JOURNAL))
-        open_ = [block for block in blocks if not block.complete]
+        return level
+
+    def _ask(self, level: Level) -> None:
+        """Get every answer that is missing and can be had."""
+        open_ = [block for chain in level.values() for block in chain if not block.complete]
         if open_ and self.collector is not None:
             self.collector.fill(open_)
-        return level
 
     def _holds(self, blocks: Sequence[Block]) -> bool:
         if self._rule is None:

@@ -157,8 +157,9 @@ def _sampled(study: Study, settings: Settings) -> Settings:
         return settings
     if own and not study.turns:
         raise InputError(f"--agent-model: '{study.study}' is a survey, in which no agent speaks. Leave it out")
-    users = presets.sampling(settings.model, study.sampling, settings.sampling)
-    agent = presets.sampling(settings.agent_model or settings.model, study.sampling, settings.agent_sampling)
+    users = presets.sampling(settings.model, study.sampling, settings.sampling, backend=settings.backend)
+    name, model = settings.agent_backend or settings.backend, settings.agent_model or settings.model
+    agent = presets.sampling(model, study.sampling, settings.agent_sampling, backend=name)
     return replace(settings, sampling=users, agent_sampling=agent if own else {})
 
 
