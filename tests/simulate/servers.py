@@ -61,7 +61,7 @@ async def serve(handler: Handler, *, record: list[Call] | None = None, port: int
                 await writer.drain()
                 if answer.cut:
                     break
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.CancelledError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()

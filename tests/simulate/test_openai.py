@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from simulate import presets
 from simulate.answers import labelled
 from simulate.backends import Options, Stopped, open_backend
 from simulate.run import Incomplete, Means, simulate
-from tests.simulate.fakes import small_study
+from tests.simulate.fakes import contents, small_study
 from tests.simulate.servers import Answer, Call, completion, owned_by, serving
 
 if TYPE_CHECKING:
@@ -339,3 +340,40 @@ def test_own_models_are_told_their_tokens_under_the_newer_name(monkeypatch: pyte
         options = Options(model="m", base_urls=urls)
         backend: Any = open_backend("openai", small_study(), (), seed=0, options=options)
         assert backend._max_tokens == name  # noqa: SLF001
+
+
+def test_budget_counts_every_call(tmp_path: Path) -> None:
+    """Retries and split draws are paid for too: the server never sees more calls than the budget has."""
+    record: list[Call] = []
+    study = small_study()
+
+    def handler(call: Call) -> Answer:
+        return by_seed(call) if call.method == "GET" or len(record) % 3 else Answer(b"", status=500)
+
+    with serving(handler, record) as url:
+        for limit in (20, 21, 47, 60):
+            options = Options(base_urls=(f"{url}/v1",), concurrency=4, **FAST)
+            with pytest.raises(Incomplete, match=f"--max-calls {limit} is reached"):
+                run("", tmp_path / "run", study=study, means=Means(options, max_calls=limit), draws=3, resume=True)
+            assert len(asked(record)) == limit
+            assert json.loads((tmp_path / "run" / "manifest.json").read_text())["calls"] == limit
+        run(url, tmp_path / "run", study=study, draws=3, resume=True)
+    with serving(by_seed) as url:
+        run(url, tmp_path / "good", study=study, draws=3)
+    assert contents(tmp_path / "run", ("responses.parquet",)) == contents(tmp_path / "good", ("responses.parquet",))
+
+
+def test_rate_is_kept_to(tmp_path: Path) -> None:
+    """At 1,200 calls a minute they come 50 ms apart; at as many tokens a minute, those spent hold others back."""
+    for limit in ({"rpm": 1200.0}, {"tpm": 1200.0 * 51}):
+        times: list[float] = []
+
+        def handler(call: Call, times: list[float] = times) -> Answer:
+            times.append(time.monotonic())
+            return by_seed(call)
+
+        with serving(handler) as url:
+            run(url, tmp_path / next(iter(limit)), options={"concurrency": 1, **limit}, draws=1, personas=1, trials=2)
+        assert len(times) == 12
+        # The last of 12 calls starts when 11 have been paid for; a little less, for the way here is not always as long.
+        assert times[-1] - times[0] > 0.05 * 11 * 0.9
