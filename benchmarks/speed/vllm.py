@@ -1,8 +1,9 @@
 """``python -m benchmarks.speed.vllm``: the vllm backend against bare ``LLM.chat`` on the same engine and prompts.
 
 Three sides take turns on one engine, whose prefix cache is emptied before each: one call of ``LLM.chat`` with all
-prompts, made beforehand; the backend, which makes the prompts; and a whole run, with its journal and its tables. Without
-``--model`` a model of two random layers is made, so small that what is around the engine weighs as much as it ever can.
+prompts, made beforehand; the backend, which makes the prompts; and a whole run, with its journal and its tables.
+Without ``--model`` a model of two random layers is made, so small that what is around the engine weighs as much as it
+ever can.
 """
 
 import argparse

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simulate.backends.limits import Budget
 
 # `chat` returns when its last answer is done, and towards its end the engine runs half empty. It works on 256 answers
-# at once, on 1,024 on a large GPU: eight times as many keep it full most of the time, one turn of the paper's 6,000
+# at once, on 1,024 on a large GPU: eight times that keeps it full most of the time, one turn of the paper's 6,000
 # dialogues goes in one piece, and a crash costs minutes.
 CHUNK = 8192
 # Its own default, 16, cuts answers off.
