@@ -33,6 +33,10 @@ from simulate.settings import chosen
 from simulate.study import Study, load_study, study_text
 
 SIDES = ("`LLM.chat`", "backend", "whole run")
+HEAD = (
+    "| side | seconds | answers a second | share of bare throughput | the same by the process's own time |\n"
+    "| --- | --: | --: | --: | --: |"
+)
 
 
 class Workload(NamedTuple):
@@ -46,6 +50,13 @@ class Workload(NamedTuple):
     def answers(self) -> int:
         """How many answers are drawn."""
         return sum(len(request.trials) for request in self.requests)
+
+
+class Seconds(NamedTuple):
+    """What one side took: on the clock, and of this process, in which the engine of the small model runs."""
+
+    wall: float
+    process: float
 
 
 def workload(model: str, *, personas: int, trials: int, max_tokens: int) -> Workload:
@@ -82,12 +93,12 @@ def sides(backend: VllmModel, work: Workload) -> dict[str, Callable[[], object]]
     return dict(zip(SIDES, (bare, own, whole), strict=True))
 
 
-def seconds_of(side: Callable[[], object], engine: Any) -> float:
+def seconds_of(side: Callable[[], object], engine: Any) -> Seconds:
     """Time one side."""
     engine.reset_prefix_cache()
-    begun = time.perf_counter()
+    wall, own = time.perf_counter(), time.process_time()
     side()
-    return time.perf_counter() - begun
+    return Seconds(time.perf_counter() - wall, time.process_time() - own)
 
 
 def compare(backend: VllmModel, work: Workload, *, rounds: int) -> str:
@@ -96,17 +107,21 @@ def compare(backend: VllmModel, work: Workload, *, rounds: int) -> str:
     engine = backend.start()
     for side in timed.values():
         seconds_of(side, engine)  # what is compiled and loaded on first use
-    found: dict[str, list[float]] = {name: [] for name in timed}
+    found: dict[str, list[Seconds]] = {name: [] for name in timed}
     for number in range(rounds):
         # No side always has the same neighbour before it.
         for name in (*SIDES[number % 3 :], *SIDES[: number % 3]):
             found[name].append(seconds_of(timed[name], engine))
-    lines = ["| side | seconds | answers a second | share of bare throughput |", "| --- | --: | --: | --: |"]
-    for name, seconds in found.items():
-        shares = [bare / own for bare, own in zip(found[SIDES[0]], seconds, strict=True)]
-        rate = f"{work.answers / statistics.median(seconds):,.0f}"
-        lines.append(f"| {name} | {range_of(seconds)} | {rate} | {range_of(shares)} |")
-    return "\n".join(lines)
+    return "\n".join([HEAD, *(_row(name, found[name], found[SIDES[0]], work.answers) for name in SIDES)])
+
+
+def _row(name: str, own: list[Seconds], bare: list[Seconds], answers: int) -> str:
+    wall = [seconds.wall for seconds in own]
+    shares = (
+        range_of([getattr(other, clock) / getattr(seconds, clock) for other, seconds in zip(bare, own, strict=True)])
+        for clock in Seconds._fields
+    )
+    return f"| {' | '.join([name, range_of(wall), f'{answers / statistics.median(wall):,.0f}', *shares])} |"
 
 
 def tiny(folder: str) -> tuple[str, dict[str, Any]]:
