@@ -58,6 +58,7 @@ class LatentUsers:
     name = MODEL
     model = MODEL
     chats = False
+    draws = 1
 
     def __init__(
         self, study: Study, personas: Sequence[Persona], *, seed: int, structure: Structure | None = None
@@ -73,6 +74,9 @@ class LatentUsers:
         self._profile: Profile | None = None
         self._shares: Floats = np.empty(0)
         self._latent: dict[str, Ints] = {}
+
+    def ready(self) -> None:
+        """Need nothing."""
 
     def answer(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Yield the replies of each request in turn."""
