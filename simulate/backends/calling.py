@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 # Seconds that replies are gathered before they are handed over: each handing over stops the calls for a moment.
 GATHERED = 0.02
-# So many requests failing one after another mean that the servers are gone, not that some requests are unlucky.
+# So many requests failing one after another mean that the servers are gone, not that some requests are unlucky: no
+# more are made until answers are asked for anew.
 HOPELESS_ROW = 50
 CHARACTERS_A_TOKEN = 4
 SHORTEST_KEY = 8
@@ -108,7 +109,7 @@ class Calling:
         raise NotImplementedError
 
     def answer(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """Yield one reply for each trial of each request, as they finish.
+        """Yield one reply for each trial of each request, as they finish; none for what there is no sense in asking.
 
         Calls are made in a thread with a loop of its own, so that they go on while answers are written to disk, and
         work in a notebook, whose own loop is running.
@@ -119,6 +120,7 @@ class Calling:
             When no request can be answered.
         """
         box = _Box()
+        self._failed_in_a_row = 0
         thread = threading.Thread(target=lambda: asyncio.run(self._answer_all(requests, box)), daemon=True)
         thread.start()
         try:
@@ -147,7 +149,7 @@ class Calling:
         for request in requests:
             for start in range(0, len(request.trials), self._options.draws):
                 # The run has paid for the first.
-                if start and not self._budget.take():
+                if self._failed_in_a_row >= HOPELESS_ROW or (start and not self._budget.take()):
                     return
                 yield request, request.trials[start : start + self._options.draws]
 
@@ -177,7 +179,7 @@ class Calling:
                 if trouble.status in UNFIT and len(part) > 1:
                     alone = True  # perhaps the server draws one answer a call
                     continue
-                self._count_failure(trouble)
+                self._failed_in_a_row += 1
                 replies += [self._failed(request, trial, trouble, tally) for trial in left]
                 break
             self._failed_in_a_row = 0
@@ -249,11 +251,6 @@ class Calling:
 
     def _failed(self, request: Request, trial: int, trouble: Trouble, tally: _Tally) -> Reply:
         return Reply(request, trial, failure=str(trouble), **tally.taken())
-
-    def _count_failure(self, trouble: Trouble) -> None:
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= HOPELESS_ROW:
-            raise Stopped(f"{self.name}: {HOPELESS_ROW} requests failed one after another, the last with: {trouble}")
 
     def _clean(self, text: str | None) -> Any:
         """Blot the key out of a text."""
