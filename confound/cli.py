@@ -5,7 +5,7 @@ import csv
 import functools
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -114,10 +114,10 @@ def _errors_told(command: Command) -> Command:
     return told
 
 
-def _track(items: Sequence[T]) -> Iterator[T]:
+def _track(made: Iterable[T], total: int) -> Iterator[T]:
     """Show progress on stderr, if a person is there to see it."""
     hidden = not sys.stderr.isatty()
-    with click.progressbar(items, label="Testing", file=sys.stderr, hidden=hidden, show_pos=True) as bar:
+    with click.progressbar(made, total, "Testing", file=sys.stderr, hidden=hidden, show_pos=True) as bar:
         yield from bar
 
 
@@ -146,6 +146,7 @@ def main() -> None:
 @click.option(
     "--skip", multiple=True, type=click.Choice(["drift", "effects", "decomposition"]), help="Leave a part out."
 )
+@click.option("--workers", type=int, help="Processes. Default: one a core, for a log that is worth it.")
 @_errors_told
 def analyze(out: Path, **given: Any) -> None:
     """Measure user drift and effects in LOG..., and say what they mean.

@@ -4,7 +4,7 @@
 question, role, answer) with its count, as integer codes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -137,9 +137,7 @@ def _check_values(table: "pa.Table", responses: Responses) -> None:
 
 def _coded(column: "pa.ChunkedArray", key: str, responses: Responses) -> tuple[tuple[str, ...], IntArray]:
     """Give each label its canonical spelling, and each row the code of it."""
-    encoded = column.combine_chunks().dictionary_encode()
-    raw: list[str] = encoded.dictionary.to_pylist()
-    indices = encoded.indices.fill_null(len(raw)).to_numpy(zero_copy_only=False)
+    raw, indices = _encoded(column)
     clean = [_clean(key, text) for text in raw]
     bad: list[str | None] = [text for text, name in zip(raw, clean, strict=True) if name is None]
     if (indices == len(raw)).any():
@@ -149,9 +147,26 @@ def _coded(column: "pa.ChunkedArray", key: str, responses: Responses) -> tuple[t
     if key == "role":
         _check_roles(raw, responses)
     labels = sorted({name for name in clean if name is not None}, key=int if key == "iteration" else str)
+    return tuple(labels), _lookup(clean, labels)[indices]
+
+
+def recode(column: "pa.ChunkedArray", key: str, labels: Sequence[str] | None) -> IntArray:
+    """Return the code of each row's label, by labels already known; by the labels found themselves if None."""
+    raw, indices = _encoded(column)
+    clean = [_clean(key, text) for text in raw]
+    return _lookup(clean, sorted({name for name in clean if name}) if labels is None else labels)[indices]
+
+
+def _encoded(column: "pa.ChunkedArray") -> tuple[list[str], IntArray]:
+    """Return the distinct texts, and the place of each row's; one past the last where it is missing."""
+    encoded = column.combine_chunks().dictionary_encode()
+    raw: list[str] = encoded.dictionary.to_pylist()
+    return raw, np.asarray(encoded.indices.fill_null(len(raw)).to_numpy(zero_copy_only=False))
+
+
+def _lookup(clean: Sequence[str | None], labels: Sequence[str]) -> IntArray:
     place = {name: code for code, name in enumerate(labels)}
-    lookup = np.asarray([*(UNKNOWN if name is None else place[name] for name in clean), UNKNOWN], dtype=np.int64)
-    return tuple(labels), lookup[indices]
+    return np.asarray([*(UNKNOWN if name is None else place[name] for name in clean), UNKNOWN], dtype=np.int64)
 
 
 def _clean(key: str, text: str) -> str | None:

@@ -88,6 +88,7 @@ class Asking:
             compose=compose if self._chats else None,
             sampling=self._settings.sampling,
             choices=tuple(option.label for option in labelled(question.options)) if self._settings.choice else (),
+            cycle=max(1, len(self._study.items)),
         )
 
     def turn(self, number: int, places: Sequence[tuple[Profile, str, int]], said: Dialogues) -> Iterator[Request]:
@@ -113,6 +114,7 @@ class Asking:
             run_seed=self._settings.seed,
             compose=compose,
             sampling=self._settings.sampling if number % 2 else self._agent_sampling,
+            cycle=max(1, len(self._study.items)),
         )
 
     def _user(self, profile: Profile, arm: str, trial: int, held: Sequence[str]) -> list[Message]:

@@ -25,7 +25,8 @@ def timed(seconds: Seconds, step: str) -> Iterator[None]:
 
 def log(path: Path, size: str, seed: int) -> dict[str, Any]:
     """Write the log, so that its memory counts for neither side."""
-    from benchmarks.speed.log import SIZES, write_log
+    from benchmarks.speed.grid import write_log
+    from benchmarks.speed.whole import SIZES
 
     write_log(path, SIZES[size], seed=seed)
     return {}

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.speed.log import SIZES, LogSize
+from benchmarks.speed.grid import Grid
 from benchmarks.speed.table import Row, markdown, range_of, row
 
 ROOT = Path(__file__).parents[2]
 CELLS = 4
+SIZES = {"small": Grid(1, 1, 2, 10, 10, questions=4), "full": Grid(studies=1, models=2)}
 RESAMPLES = 9999
 
 
@@ -72,9 +73,10 @@ def _table(size: str, runs: list[Round]) -> str:
     rows, log = _rows(SIZES[size], runs), SIZES[size]
     peaks = [range_of([side["peak_mib"] for side in sides]) for sides in zip(*runs, strict=True)]
     whole = range_of([run.analyze["seconds"]["analyze"] for run in runs])
+    controls = log.roles.count("negative_control")
     about = f"""\
 A log of {log.answers:,} answers: {log.models} models x {log.iterations} iterations x {log.personas} personas x
-{log.trials} trials x 2 arms x {log.controls + 1} questions, {log.controls} of them negative controls of 5 answers and
+{log.trials} trials x 2 arms x {log.questions} questions, {controls} of them negative controls of 5 answers and
 Unknown, so {log.cells} tests. Seconds."""
     memory = f"""\
 Peak memory in MiB: confound {peaks[0]}, pandas + scipy {peaks[1]}. `confound.analyze` with effects, notes and verdict,
@@ -82,7 +84,7 @@ for which the other side has nothing: {whole} s, {peaks[2]} MiB."""
     return "\n\n".join([about, markdown(("step", "confound", "pandas + scipy", "ratio"), rows), memory])
 
 
-def _rows(log: LogSize, runs: list[Round]) -> list[Row]:
+def _rows(log: Grid, runs: list[Round]) -> list[Row]:
     n_tested = runs[0].analyst["n_tested"]
     scale = log.cells / n_tested
     part = f"measured on {n_tested} cells, times {scale:g}" if scale > 1 else "all cells"

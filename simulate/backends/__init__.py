@@ -62,6 +62,8 @@ class Request:
         Settings of the model, see `simulate.presets`; the preset's, the study's and the command line's in one.
     choices : tuple of str
         The only texts that may be written, where the engine is to hold the model to them; else empty.
+    cycle : int
+        Trials t, t + cycle, t + 2 cycle, ... share the prompt.
     """
 
     profile: Profile
@@ -73,6 +75,7 @@ class Request:
     compose: Callable[[], list[Message]] | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
     choices: tuple[str, ...] = ()
+    cycle: int = 1
 
     @property
     def messages(self) -> list[Message]:
@@ -83,7 +86,16 @@ class Request:
     def seeds(self) -> tuple[int, ...]:
         """A seed for each trial, that depends on what is asked and on nothing else of the run."""
         asked = f"turn {self.turn}" if self.question is None else self.question.id
-        return tuple(answer_seed(self.run_seed, self.profile, self.arm, trial, asked) for trial in self.trials)
+        own = (self.run_seed, self.profile, self.arm)
+        return tuple(answer_seed(*own, trial, asked, cycle=self.cycle) for trial in self.trials)
+
+    def runs(self, longest: int) -> Iterator[tuple[tuple[int, ...], int]]:
+        """Yield trials whose seeds follow each other, at most `longest` together, and the first of these seeds."""
+        seeds, start = self.seeds, 0
+        for end in range(1, len(seeds) + 1):
+            if end == len(seeds) or end - start == longest or seeds[end] != seeds[end - 1] + 1:
+                yield self.trials[start:end], seeds[start]
+                start = end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,11 +230,18 @@ class Backend(Protocol):
         ...
 
 
-def answer_seed(seed: int, profile: Profile, arm: str, trial: int, asked: str) -> int:
-    """Return the seed of one answer, of `SEED_BITS` bits."""
-    key = [seed, profile.persona.id, trial, arm, profile.iteration, asked, *profile.labels()]
+def answer_seed(seed: int, profile: Profile, arm: str, trial: int, asked: str, *, cycle: int = 1) -> int:
+    """Return the seed of one answer, of `SEED_BITS` bits.
+
+    Trials that share a prompt have seeds that follow each other, since vLLM draws `n` answers with seed s as if they
+    were asked for one by one with s, s + 1, ...: whichever of them are drawn together, and whichever by themselves when
+    a run is resumed, all have the same noise as ever, and no two the same.
+    """
+    place, prompt = divmod(trial - 1, cycle)
+    key = [seed, profile.persona.id, prompt, arm, profile.iteration, asked, *profile.labels()]
     digest = hashlib.blake2b(json.dumps(key).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> (64 - SEED_BITS)
+    first = int.from_bytes(digest, "little") >> (64 - SEED_BITS)
+    return (first + place) % (1 << SEED_BITS)
 
 
 def asked(request: Request) -> Question:
