@@ -18,7 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.speed.table import range_of
 from simulate.backends import Options
@@ -33,7 +33,7 @@ TOP_K = 64
 
 
 def served(latency: float) -> None:
-    """Serve for good: answers come after `latency` seconds; GET /calls tells how many there were and of how many draws."""
+    """Serve for good: answers come after `latency` seconds; GET /calls tells how many calls and draws there were."""
     counted = {"calls": 0, "draws": 0}
 
     def handler(call: Call) -> Answer:
@@ -78,19 +78,17 @@ def survey(calls: int) -> tuple[Study, int]:
     return replace(study, questions={q.id: q for q in asked}, batches=(), iterations=1), calls // (2 * len(asked))
 
 
-def by_confound(url: str, study: Study, personas: int, draws: int) -> float:
-    """Run the study; return the seconds."""
+def by_confound(url: str, study: Study, personas: int, draws: int) -> None:
+    """Run the study."""
     means = Means(options=Options(base_urls=(f"{url}/v1",), concurrency=CONCURRENCY))
     with tempfile.TemporaryDirectory() as folder:
-        begun = time.perf_counter()
         simulate(
             study, Path(folder, "run"), backend="openai", model=MODEL, personas=personas, trials=draws, means=means
         )
-        return time.perf_counter() - begun
 
 
-def by_loop(url: str, prompts: list[Any], draws: int, *, raw: bool) -> float:
-    """Call as an asyncio loop would, by the client's method for chats or by its lowest one; return the seconds."""
+def by_loop(url: str, prompts: list[Any], draws: int, *, raw: bool) -> None:
+    """Call as an asyncio loop would, by the client's method for chats or by its lowest one."""
     import httpx2
     import openai
 
@@ -113,9 +111,21 @@ def by_loop(url: str, prompts: list[Any], draws: int, *, raw: bool) -> float:
 
             await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
 
-    begun = time.perf_counter()
     asyncio.run(run())
-    return time.perf_counter() - begun
+
+
+class Taken(NamedTuple):
+    """Seconds by the clock, and of the processor by this process."""
+
+    seconds: float
+    processor: float
+
+
+def timed(way: Callable[[], None]) -> Taken:
+    """Time one way."""
+    begun, processor = time.perf_counter(), time.process_time()
+    way()
+    return Taken(time.perf_counter() - begun, time.process_time() - processor)
 
 
 def prompts_of(study: Study, personas: int) -> list[Any]:
@@ -137,7 +147,7 @@ def compare(calls: int, draws: int, latency: float, rounds: int) -> str:
     study, personas = survey(calls)
     prompts = prompts_of(study, personas)
     with serving(latency) as url:
-        ways: dict[str, Callable[[], float]] = {
+        ways: dict[str, Callable[[], None]] = {
             "confound": lambda: by_confound(url, study, personas, draws),
             "bare loop": lambda: by_loop(url, prompts, draws, raw=False),
             "bare loop, the client's lowest call": lambda: by_loop(url, prompts, draws, raw=True),
@@ -145,21 +155,21 @@ def compare(calls: int, draws: int, latency: float, rounds: int) -> str:
         for way in ways.values():  # connections, imports, caches
             way()
         before = counted(url)
-        seconds = {name: [] for name in ways}  # type: dict[str, list[float]]
+        taken: dict[str, list[Taken]] = {name: [] for name in ways}
         for _ in range(rounds):
             for name, way in ways.items():
-                seconds[name].append(way())
+                taken[name].append(timed(way))
         after = counted(url)
     seen = {name: (after[name] - before[name]) / (rounds * len(ways)) for name in after}
     assert seen == {"calls": len(prompts), "draws": len(prompts) * draws}
-    own = seconds["confound"]
     rows = []
-    for name, taken in seconds.items():
-        rate = range_of([len(prompts) / one for one in taken])
-        ratio = range_of([other / one for one, other in zip(own, taken, strict=True)])
-        rows.append(
-            f"| {name} | {1000 * latency:g} | {draws} | {len(prompts):,} | {len(prompts) * draws:,} | {rate} | {ratio} |"
-        )
+    for name, found in taken.items():
+        rate = range_of([len(prompts) / one.seconds for one in found])
+        pairs = list(zip(taken["confound"], found, strict=True))
+        ratio = range_of([other.seconds / own.seconds for own, other in pairs])
+        processor = range_of([1000 * one.processor / len(prompts) for one in found])
+        sizes = f"{1000 * latency:g} | {draws} | {len(prompts):,} | {len(prompts) * draws:,}"
+        rows.append(f"| {name} | {sizes} | {rate} | {ratio} | {processor} |")
     return "\n".join(rows)
 
 
@@ -174,13 +184,10 @@ def main() -> None:
         served(given.serve)
         return
     print(f"{CONCURRENCY} calls at once, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start.")
-    print(
-        "Median (lowest to highest) of",
-        given.rounds,
-        "rounds; throughput of confound over that way's, within a round.\n",
-    )
-    print("| way | latency, ms | draws a call | calls | answers | calls a second | confound over it |")
-    print("| --- | --: | --: | --: | --: | --: | --: |")
+    print(f"Median (lowest to highest) of {given.rounds} rounds; ratio: confound's rate over that way's, in a round.")
+    print()
+    print("| way | latency, ms | draws a call | calls | answers | calls a second | ratio | processor, ms a call |")
+    print("| --- | --: | --: | --: | --: | --: | --: | --: |")
     for draws, latency in ((1, 0.0), (1, 0.1), (30, 0.0), (30, 0.1)):
         print(compare(given.calls, draws, latency, given.rounds), flush=True)
 
