@@ -222,7 +222,7 @@ class Backend(Protocol):
         ...
 
     def answer(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """Yield one reply for each trial of each request, as they finish."""
+        """Yield one reply for each trial of each request, as they finish; what gets none counts as not asked."""
         ...
 
     def truth(self, profiles: Sequence[Sequence[Profile]]) -> dict[str, Any] | None:

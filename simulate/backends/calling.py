@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from simulate.backends import Reply, Stopped
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 # Seconds that replies are gathered before they are handed over: each handing over stops the calls for a moment.
 GATHERED = 0.02
-# So many requests failing one after another mean that the servers are gone, not that some requests are unlucky.
+# So many requests failing one after another mean that the servers are gone, not that some requests are unlucky: no
+# more are made until answers are asked for anew.
 HOPELESS_ROW = 50
 CHARACTERS_A_TOKEN = 4
 SHORTEST_KEY = 8
@@ -44,16 +45,13 @@ class Drawn:
 
     Attributes
     ----------
-    draws : tuple of Draw
-        Those that will do.
-    given : int
-        How many came in all.
+    draws : tuple of Draw or None
+        In their order; None for one that will not do.
     tokens : tuple of int
         Read and written.
     """
 
-    draws: tuple[Draw, ...]
-    given: int
+    draws: tuple[Draw | None, ...]
     tokens: tuple[int, int] = (0, 0)
 
 
@@ -108,7 +106,7 @@ class Calling:
         raise NotImplementedError
 
     def answer(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """Yield one reply for each trial of each request, as they finish.
+        """Yield one reply for each trial of each request, as they finish; none for what there is no sense in asking.
 
         Calls are made in a thread with a loop of its own, so that they go on while answers are written to disk, and
         work in a notebook, whose own loop is running.
@@ -119,6 +117,7 @@ class Calling:
             When no request can be answered.
         """
         box = _Box()
+        self._failed_in_a_row = 0
         thread = threading.Thread(target=lambda: asyncio.run(self._answer_all(requests, box)), daemon=True)
         thread.start()
         try:
@@ -145,11 +144,17 @@ class Calling:
     def _parts(self, requests: Iterable[Request]) -> Iterator[tuple[Request, tuple[int, ...]]]:
         """Split requests that want more answers than one call may draw."""
         for request in requests:
-            for start in range(0, len(request.trials), self._options.draws):
+            first = True
+            for trials, _ in request.runs(self._options.draws):
                 # The run has paid for the first.
-                if start and not self._budget.take():
+                if self._hopeless or not (first or self._budget.take()):
                     return
-                yield request, request.trials[start : start + self._options.draws]
+                yield request, trials
+                first = False
+
+    @property
+    def _hopeless(self) -> bool:
+        return self._failed_in_a_row >= HOPELESS_ROW
 
     async def _work(self, parts: Iterator[tuple[Request, tuple[int, ...]]], box: _Box) -> None:
         async def worker() -> None:
@@ -166,30 +171,30 @@ class Calling:
 
     async def _replies(self, request: Request, trials: tuple[int, ...]) -> list[Reply]:
         """Get an answer for each trial, in as few calls as the server allows; fewer only if the budget ends."""
-        replies: list[Reply] = []
+        replies: dict[int, Reply] = {}
         tally, alone, paid = _Tally(), False, True
-        while (left := trials[len(replies) :]) and (paid or self._budget.take()):
+        while (left := tuple(trial for trial in trials if trial not in replies)) and (paid or self._budget.take()):
             paid = False
-            part = left[: 1 if alone else self._most]
+            part, _ = next(replace(request, trials=left).runs(1 if alone else self._most))
             try:
                 drawn = await self._tried(request, part, tally)
             except Trouble as trouble:
                 if trouble.status in UNFIT and len(part) > 1:
                     alone = True  # perhaps the server draws one answer a call
                     continue
-                self._count_failure(trouble)
-                replies += [self._failed(request, trial, trouble, tally) for trial in left]
-                break
+                self._failed_in_a_row += 1
+                replies |= {trial: Reply(request, trial, failure=str(trouble), **tally.taken()) for trial in part}
+                if self._hopeless:
+                    break
+                continue
             self._failed_in_a_row = 0
-            if alone or len(part) > drawn.given == 1:
+            if alone or len(part) > len(drawn.draws) == 1:
                 self._most = 1
             for trial, draw in zip(part, drawn.draws, strict=False):
-                replies.append(
-                    Reply(
-                        request, trial, self._clean(draw.text), reason=draw.reason, finish=draw.finish, **tally.taken()
-                    )
-                )
-        return replies
+                if draw is not None:
+                    told = {"reason": draw.reason, "finish": draw.finish, **tally.taken()}
+                    replies[trial] = Reply(request, trial, self._clean(draw.text), **told)
+        return list(replies.values())
 
     async def _tried(self, request: Request, trials: tuple[int, ...], tally: _Tally) -> Drawn:
         """Make one call, and make it again where that may help."""
@@ -237,7 +242,7 @@ class Calling:
             raise trouble from None
         self._tokens.spend(sum(drawn.tokens) - reserved)
         tally.tokens = [held + more for held, more in zip(tally.tokens, drawn.tokens, strict=True)]
-        if not drawn.draws:
+        if not any(drawn.draws):
             raise Trouble("answer outside the choices: does the server know `structured_outputs`?")
         return drawn
 
@@ -246,14 +251,6 @@ class Calling:
         if self._options.tpm is None:
             return 0
         return sum(len(message["content"]) for message in request.messages) // CHARACTERS_A_TOKEN
-
-    def _failed(self, request: Request, trial: int, trouble: Trouble, tally: _Tally) -> Reply:
-        return Reply(request, trial, failure=str(trouble), **tally.taken())
-
-    def _count_failure(self, trouble: Trouble) -> None:
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= HOPELESS_ROW:
-            raise Stopped(f"{self.name}: {HOPELESS_ROW} requests failed one after another, the last with: {trouble}")
 
     def _clean(self, text: str | None) -> Any:
         """Blot the key out of a text."""

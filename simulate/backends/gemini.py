@@ -148,7 +148,7 @@ def _drawn(response: types.GenerateContentResponse, request: Request) -> Drawn:
     if not response.candidates:
         if feedback is None or feedback.block_reason is None:
             raise Trouble("no answer in the body")
-        return Drawn((Draw(None, reason=_blocked(feedback.block_reason.value)),), 1, (read, written))
+        return Drawn((Draw(None, reason=_blocked(feedback.block_reason.value)),), (read, written))
     candidate = response.candidates[0]
     if candidate.content is None and candidate.finish_reason is None:
         raise Trouble("no answer in the body")
@@ -158,7 +158,7 @@ def _drawn(response: types.GenerateContentResponse, request: Request) -> Drawn:
     reason = _blocked(finish) if finish and finish.lower() in BLOCKED else None
     draw = Draw("".join(texts) if texts else None, finish, reason)
     outside = request.choices and finish == "STOP" and (draw.text or "").strip() not in request.choices
-    return Drawn(() if outside else (draw,), 1, (read, written))
+    return Drawn((None if outside else draw,), (read, written))
 
 
 def _blocked(why: str) -> str:

@@ -31,7 +31,8 @@ _SETTINGS = (
     *("temperature", "top_p", "presence_penalty", "frequency_penalty", "reasoning_effort"),
     *("top_k", "min_p", "repetition_penalty", "chat_template_kwargs"),
 )
-# Owners that servers put on their models which give each of several draws a seed of its own: vLLM, seed + place.
+# Owners that servers put on their models which give each of several draws the seed that its trial has: vLLM, the call's
+# seed + the draw's place.
 _SEEDS_APART = ("vllm",)
 # How a provider says that its filter let no prompt or no answer through.
 BLOCKED = "content_filter"
@@ -205,7 +206,7 @@ def _drawn(content: bytes, request: Request) -> Drawn:
         raise of_body(content) from None
     if not draws:
         raise Trouble("no answer in the body")
-    return Drawn(tuple(draw for draw in draws if _fits(draw, request)), len(draws), tokens)
+    return Drawn(tuple(draw if _fits(draw, request) else None for draw in draws), tokens)
 
 
 def _draw(choice: dict[str, Any]) -> Draw:

@@ -145,3 +145,25 @@ def test_draws_on_one_prompt_from_a_flaky_server(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "bad" / "manifest.json").read_text())
     calls = tally.pop("calls")
     assert manifest["calls"] == calls >= 4 * 2 * 8 + sum(tally.values())
+
+
+def test_draws_outside_the_choices_are_asked_for_again_alone(tmp_path: Path) -> None:
+    """Where some of several draws will not do, the others keep their trials, and only the gaps are filled."""
+    sizes: dict[str, Any] = {"personas": 2, "trials": 10, "iterations": 1}
+    rng = random.Random(5)  # noqa: S311
+    record: list[Call] = []
+
+    def handler(call: Call) -> Answer:
+        answer = good(call)
+        for choice in answer.body["choices"] if call.method == "POST" else ():  # type: ignore[index]
+            if rng.random() < 0.3:
+                choice["message"] = {"content": "Zebra"}
+        return answer
+
+    with serving(handler, record) as url:
+        means = Means(options=Options(base_urls=(f"{url}/v1",), first_wait=0.01, longest_wait=0.05))
+        given: dict[str, Any] = {"backend": "openai", "model": "m", "choice": True, **sizes}
+        simulate(small_study(), tmp_path / "some", means=means, **given)
+    run(tmp_path / "good", good, attempts=1, **sizes)
+    assert contents(tmp_path / "some", TABLES) == contents(tmp_path / "good", TABLES)
+    assert any(call.body.get("n", 1) < 10 for call in record if call.method == "POST")
