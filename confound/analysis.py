@@ -1,7 +1,8 @@
 """The one pass: a log in, one result object out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,21 @@ from typing import Any
 import pandas as pd
 
 import confound
-from confound import checks, comparisons, estimates, multiplicity, pooled, responses, verdict
+from confound import (
+    checks,
+    comparisons,
+    conversations,
+    estimates,
+    multiplicity,
+    pooled,
+    processes,
+    responses,
+    verdict,
+    warehouses,
+)
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
+from confound.conversations import Conversations
 from confound.correction import DEFAULT
 from confound.counts import group
 from confound.errors import InputError
@@ -33,7 +46,8 @@ from confound.scales import label
 from confound.settings import Design, Settings, read_study_files
 from confound.sources import LogLike
 
-Track = Callable[[Sequence[Contrast]], Iterator[Contrast]]
+Rows = list[dict[str, Any]]
+Track = Callable[[Iterable[Rows], int], Iterable[Rows]]
 VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
 PARTS = ("drift", "effects", "decomposition")
 
@@ -52,6 +66,8 @@ class Prepared:
         Study -> its control arm.
     placebos : dict
         `placebo - original` -> its contrasts of negative controls.
+    conversations : Conversations or None
+        Answers to negative controls by conversation, where they can be had.
     """
 
     cells: tuple[Cell, ...]
@@ -59,11 +75,17 @@ class Prepared:
     notes: tuple[Note, ...]
     arms: Mapping[str, str]
     placebos: Mapping[str, Sequence[Contrast]]
+    conversations: Conversations | None
+
+
+def _untracked(made: Iterable[Rows], total: int) -> Iterable[Rows]:  # noqa: ARG001 -- nobody watches
+    return made
 
 
 def analyze(
     data: LogLike,
     *,
+    table: str | None = None,
     rename: Mapping[str, str] | None = None,
     outcome: Sequence[str] = (),
     negative_control: Sequence[str] = (),
@@ -79,7 +101,8 @@ def analyze(
     confidence: float = 0.95,
     seed: int = 0,
     skip: Sequence[str] = (),
-    track: Track = iter,
+    workers: int | None = None,
+    track: Track = _untracked,
 ) -> Analysis:
     """Measure user drift and the effect in a log of an experiment on simulated users.
 
@@ -87,6 +110,9 @@ def analyze(
     ----------
     data : path, sequence of paths, pandas.DataFrame, pyarrow.Table or ibis.Table
         The response table, one row an answer; see the README for its columns. Paths may be folders and globs.
+        Or the URL of a database or cluster, such as ``"duckdb://file.db"``: the log is counted there.
+    table : str, optional
+        The table's name, for a URL; see `confound.warehouses.opened`.
     rename : mapping, optional
         The log's name of a column -> the response table's, such as ``{"user_id": "persona"}``.
     outcome, negative_control, confounder : sequence of str
@@ -115,8 +141,10 @@ def analyze(
         Of the tests that cannot be exact. The same seed gives the same result to the last byte.
     skip : sequence of {"drift", "effects", "decomposition"}
         Parts to leave out.
+    workers : int, optional
+        Processes; by default one a core, where there is enough to do. They do not change the result.
     track : callable
-        Wraps the sequence of contrasts, to show progress.
+        Wraps the rows as they are made, of which there are so many, to show progress.
 
     Returns
     -------
@@ -145,17 +173,14 @@ def analyze(
     unknown = set(skip) - set(PARTS)
     if unknown:
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
-    prepared = prepare(data, rename or {}, settings)
-    drift_rows, effect_rows = _contrast_rows(prepared, settings, skip, track)
-    compared_rows: list[dict[str, Any]] = []
-    if "drift" not in skip:
-        drift_rows += _joint_rows(prepared, drift_rows, seed=seed)
-        compared_rows = _comparisons(prepared, settings)
-    drift = _corrected(drift_rows)
-    effects = pd.DataFrame(effect_rows, columns=list(EFFECTS))
-    parts = [] if "decomposition" in skip else _decomposed(prepared, confidence=confidence)
-    decomposed = pd.DataFrame(parts, columns=list(DECOMPOSITION))
-    compared = pd.DataFrame(compared_rows, columns=list(COMPARISONS))
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers {workers}: at least 1 process is needed")
+    prepared = prepare(data, rename or {}, settings, table=table, joint="drift" not in skip)
+    with processes.one_thread():
+        found = _estimate(prepared, settings, skip, workers=workers, track=track)
+    drift, effects = _corrected(found["drift"]), pd.DataFrame(found["effects"], columns=list(EFFECTS))
+    decomposed = pd.DataFrame(found["decomposition"], columns=list(DECOMPOSITION))
+    compared = pd.DataFrame(found["comparisons"], columns=list(COMPARISONS))
     return Analysis(
         data=_data(prepared.cells),
         drift=drift,
@@ -164,42 +189,52 @@ def analyze(
         comparisons=compared,
         warnings=_remarks(prepared),
         verdict=verdict.findings(drift, effects, decomposed, compared, confidence),
-        settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)},
+        settings={"log": _name(data), "table": table, "rename": dict(rename or {}), **options, "skip": list(skip)},
         versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
     )
 
 
-def _contrast_rows(
-    prepared: Prepared, settings: Settings, skip: Sequence[str], track: Track
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Make the drift and the effect rows, contrast by contrast."""
-    drift: list[dict[str, Any]] = []
-    effects: list[dict[str, Any]] = []
-    for contrast in track(prepared.contrasts):
-        if contrast.cell.role == "negative_control" and "drift" not in skip:
-            drift.append(_drift_row(contrast, settings))
-        if contrast.cell.role == "outcome" and "effects" not in skip:
-            effects += estimates.effect_rows(contrast, confidence=settings.confidence)
-    return drift, effects
+def _estimate(
+    prepared: Prepared, settings: Settings, skip: Sequence[str], *, workers: int | None, track: Track
+) -> dict[str, Rows]:
+    """Make the rows of each table, contrast by contrast and then of several contrasts together."""
+    part = {"negative_control": "drift", "outcome": "effects"}
+    wanted = [c for c in prepared.contrasts if part[c.cell.role] not in skip]
+    task = partial(
+        estimates.contrast_rows, seed=settings.seed, confidence=settings.confidence, method=settings.correction
+    )
+    made = processes.spread(task, wanted, workers=workers)
+    found: dict[str, Rows] = {"drift": [], "effects": [], "decomposition": [], "comparisons": []}
+    for contrast, rows in zip(wanted, track(made, len(wanted)), strict=True):
+        found[part[contrast.cell.role]] += rows
+    if "drift" not in skip:
+        found["drift"] += _joint_rows(prepared, found["drift"], settings, workers=workers)
+        found["comparisons"] += _comparisons(prepared, settings)
+    if "decomposition" not in skip:
+        found["decomposition"] += _decomposed(prepared, confidence=settings.confidence)
+    return found
 
 
-def _drift_row(contrast: Contrast, settings: Settings) -> dict[str, Any]:
-    return estimates.drift_row(contrast, seed=settings.seed, confidence=settings.confidence, method=settings.correction)
-
-
-def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], *, seed: int) -> list[dict[str, Any]]:
+def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], settings: Settings, *, workers: int | None) -> Rows:
     """Make the drift rows of all controls of a contrast, and of all arms of a control."""
-    by_place: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    by_place: dict[tuple[Any, ...], Rows] = {}
     for row in rows:
         by_place.setdefault((row["study"], row["model"], row["iteration"], row["contrast"]), []).append(row)
     groups = comparisons.grouped(prepared.contrasts)
-    together = [pooled.all_controls(made, by_place[key], seed=seed) for key, made in groups.items()]
-    arms = [
-        pooled.all_arms(cell, seed=seed)
-        for cell in prepared.cells
-        if cell.role == "negative_control" and cell.study in prepared.arms
+    talks = prepared.conversations
+    made = [
+        (group, None if talks is None or group[0].design == "between" else talks.codes(group))
+        for group in groups.values()
     ]
-    return [row for row in (*together, *arms) if row is not None]
+    tests = processes.spread(partial(pooled.joint_test, seed=settings.seed), made, workers=workers)
+    together = [
+        pooled.all_controls(test, by_place[key], confidence=settings.confidence)
+        for key, test in zip(groups, tests, strict=True)
+        if test is not None
+    ]
+    cells = [c for c in prepared.cells if c.role == "negative_control" and c.study in prepared.arms and len(c.arms) > 2]
+    arms = processes.spread(partial(pooled.all_arms, seed=settings.seed), cells, workers=workers)
+    return together + [row for row in arms if row is not None]
 
 
 def _decomposed(prepared: Prepared, *, confidence: float) -> list[dict[str, Any]]:
@@ -277,13 +312,15 @@ def _settings(
     return settings, listed
 
 
-def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **options: Any) -> Description:
+def describe(
+    data: LogLike, *, table: str | None = None, rename: Mapping[str, str] | None = None, **options: Any
+) -> Description:
     """Validate a log and say what it holds, without any statistic.
 
     Parameters
     ----------
-    data, rename, **options
-        As for `analyze`, but for `confidence`, `seed`, `skip` and `track`.
+    data, table, rename, **options
+        As for `analyze`, but for `confidence`, `seed`, `skip`, `workers` and `track`.
 
     Raises
     ------
@@ -291,7 +328,7 @@ def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **option
         As `analyze`.
     """
     settings, _ = _settings(**options)
-    prepared = prepare(data, rename or {}, settings)
+    prepared = prepare(data, rename or {}, settings, table=table)
     questions = {
         (cell.study, cell.question): (
             *(cell.study, cell.question, cell.role, cell.scale.kind),
@@ -318,13 +355,19 @@ def _remarks(prepared: Prepared) -> pd.DataFrame:
     return pd.DataFrame([asdict(note) for note in prepared.notes], columns=list(WARNINGS))
 
 
-def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Prepared:
-    """Read, count and check a log; everything that `analyze` does before the first statistic."""
-    with responses.opened(data, rename=rename) as log:
+def prepare(
+    data: LogLike, rename: Mapping[str, str], settings: Settings, *, table: str | None = None, joint: bool = False
+) -> Prepared:
+    """Read, count and check a log; everything that `analyze` does before the first statistic.
+
+    With `joint`, also read what tests of several controls together need.
+    """
+    with responses.opened(data, rename=rename, table=table) as log:
         grouped = group(log)
-    settings.check_labels(grouped.labels["arm"], grouped.labels["model"])
-    arms, arm_notes = control_arms(grouped, settings.control)
-    binned, questions, question_notes = resolve(grouped, settings)
+        settings.check_labels(grouped.labels["arm"], grouped.labels["model"])
+        arms, arm_notes = control_arms(grouped, settings.control)
+        binned, questions, question_notes = resolve(grouped, settings)
+        talks, talk_notes = conversations.read(log, grouped, binned, questions) if joint else (None, [])
     made = tuple(cells(binned, questions))
     compared = [cell for cell in made if cell.study in arms and cell.role in ("outcome", "negative_control")]
     found = tuple(c for cell in compared for c in contrasts(cell, arms[cell.study], settings.design))
@@ -338,6 +381,7 @@ def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Pre
     notes = [
         *arm_notes,
         *question_notes,
+        *talk_notes,
         *checks.duplicate_notes(grouped),
         *checks.seed_notes(grouped),
         *checks.cache_notes(made),
@@ -350,15 +394,15 @@ def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings) -> Pre
         f"{arm} - {original}": placebo_contrasts(controls, arm, original, settings.design)
         for arm, original in settings.placebo.items()
     }
-    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms, placebos)
+    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms, placebos, talks)
 
 
 def _name(data: LogLike) -> list[str]:
-    """Name the log as it was given; data in memory has no name."""
+    """Name the log as it was given, a URL without its password; data in memory has no name."""
     if isinstance(data, str | Path):
-        return [str(data)]
+        data = [data]
     if isinstance(data, list | tuple):
-        return [str(path) for path in data]
+        return [warehouses.masked(str(path)) if warehouses.is_url(path) else str(path) for path in data]
     return [f"a {type(data).__name__} in memory"]
 
 

@@ -5,7 +5,7 @@ import csv
 import functools
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,7 +42,8 @@ PAIR = Pairs()
 def _log_options(command: Command) -> Command:
     """Add the options that say how to read a log."""
     options = [
-        click.argument("log", nargs=-1, required=True, type=click.Path(path_type=Path)),
+        click.argument("log", nargs=-1, required=True),
+        click.option("--table", metavar="NAME", help="The table, where LOG is the URL of a database or cluster."),
         click.option(
             "--rename", type=PAIR, multiple=True, metavar="OLD=NEW", help="Column OLD of the log is column NEW."
         ),
@@ -114,10 +115,10 @@ def _errors_told(command: Command) -> Command:
     return told
 
 
-def _track(items: Sequence[T]) -> Iterator[T]:
+def _track(made: Iterable[T], total: int) -> Iterator[T]:
     """Show progress on stderr, if a person is there to see it."""
     hidden = not sys.stderr.isatty()
-    with click.progressbar(items, label="Testing", file=sys.stderr, hidden=hidden, show_pos=True) as bar:
+    with click.progressbar(made, total, "Testing", file=sys.stderr, hidden=hidden, show_pos=True) as bar:
         yield from bar
 
 
@@ -146,18 +147,21 @@ def main() -> None:
 @click.option(
     "--skip", multiple=True, type=click.Choice(["drift", "effects", "decomposition"]), help="Leave a part out."
 )
+@click.option("--workers", type=int, help="Processes. Default: one a core, for a log that is worth it.")
 @_errors_told
 def analyze(out: Path, **given: Any) -> None:
     """Measure user drift and effects in LOG..., and say what they mean.
 
     LOG is a file, folder or glob: parquet, CSV, TSV, JSON lines or Arrow. One row an answer, with the columns persona,
-    arm, question, response; study, model, iteration, trial, role, value where there are any.
+    arm, question, response; study, model, iteration, trial, role, value where there are any. Or the URL of a database
+    or cluster, with --table.
 
     \b
     Examples:
       confound analyze results.parquet --out report
       confound analyze log.csv --rename user_id=persona --rename condition=arm \\
           --outcome 'likely_*' --negative-control party --negative-control race
+      confound analyze duckdb://logs.db --table responses      # counted there; also postgres://..., spark://...
       confound analyze tax.parquet --control 25pct --order change=down,same,up
     """  # noqa: D301 -- click reads the escape
     from confound import analysis, summary

@@ -15,7 +15,7 @@ from scipy.special import xlog1py, xlogy
 from confound import tvd
 from confound.calibration import calibrated
 
-__all__ = ["METHODS", "CorrectedTvd", "corrected_tvd"]
+__all__ = ["METHODS", "CorrectedTvd", "corrected_tvd", "effective_counts"]
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -123,6 +123,40 @@ def corrected_tvd(
     estimate = min(max(float(estimates.mean()), 0.0), 1.0)
     low, high = _persona_interval(estimates, estimate, confidence, rng)
     return CorrectedTvd(estimate, low, high, method)
+
+
+def effective_counts(answers: ArrayLike) -> IntArray:
+    """Return the counts of one sample whose shares are as precise as the average of these personas'.
+
+    Between subjects a persona's answers are alike, so that many answers of few personas say less than as many
+    personas would. The size is Kish's: that at which independent answers would have the variance that the average of
+    the personas' shares has, from one answer a persona to all that were given.
+
+    Parameters
+    ----------
+    answers : array_like of int, shape (personas, answers)
+        Counts; every persona has an answer.
+
+    Returns
+    -------
+    ndarray of int64, shape (answers,)
+        Rounded, so that they sum to the effective size.
+
+    References
+    ----------
+    Kish (1965), Survey Sampling, section 8.2.
+    """
+    counts = np.asarray(answers, dtype=np.int64)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    mean, n = shares.mean(axis=0), len(shares)
+    least, most = n, int(counts.sum())
+    variance = shares.var(axis=0, ddof=1).sum() / n if n > 1 else 0.0
+    size = most if variance == 0 else int(np.clip(round((mean * (1 - mean)).sum() / variance), least, most))
+    whole = np.floor(mean * size + 1e-9).astype(np.int64)
+    # The largest remainders round up; between equal ones the first answer, so the order of the rows plays no part.
+    up = np.argsort(whole - mean * size, kind="stable")[: size - int(whole.sum())]
+    whole[up] += 1
+    return np.asarray(whole, dtype=np.int64)
 
 
 def _canonical(treated: IntArray, control: IntArray) -> tuple[IntArray, IntArray]:

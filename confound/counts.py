@@ -163,8 +163,20 @@ def _canonical(raw: Sequence[str | None], key: str, responses: Responses) -> tup
     if key == "role":
         _check_roles(raw, responses)
     labels = sorted({name for name in clean if name is not None}, key=int if key == "iteration" else str)
+    return tuple(labels), _lookup(clean, labels)
+
+
+def recode(column: "pa.ChunkedArray", key: str, labels: Sequence[str] | None) -> IntArray:
+    """Return the code of each row's label, by labels already known; by the labels found themselves if None."""
+    raw, places = _encoded(column)
+    clean = [_clean(key, text or "") for text in raw]
+    lookup = _lookup(clean, sorted({name for name in clean if name}) if labels is None else labels)
+    return lookup[places].astype(np.int64)
+
+
+def _lookup(clean: Sequence[str | None], labels: Sequence[str]) -> CodeArray:
     place = {name: code for code, name in enumerate(labels)}
-    return tuple(labels), np.asarray([UNKNOWN if name is None else place[name] for name in clean], dtype=np.int32)
+    return np.asarray([UNKNOWN if name is None else place[name] for name in clean], dtype=np.int32)
 
 
 def _clean(key: str, text: str) -> str | None:

@@ -14,7 +14,8 @@ from confound.counts import IntArray
 from confound.scales import MAX_LEVELS, FloatArray, Scale
 
 
-def _place(contrast: Contrast) -> dict[str, Any]:
+def place(contrast: Contrast) -> dict[str, Any]:
+    """Return the columns that say where a contrast was made."""
     cell = contrast.cell
     return {
         "study": cell.study,
@@ -25,9 +26,16 @@ def _place(contrast: Contrast) -> dict[str, Any]:
     }
 
 
-def keyed_rng(place: Mapping[str, Any], seed: int) -> np.random.Generator:
+def keyed_rng(where: Mapping[str, Any], seed: int) -> np.random.Generator:
     """Return a generator of this contrast's own, so that no other contrast changes its draws."""
-    return np.random.default_rng([seed, crc32("\0".join(map(str, place.values())).encode())])
+    return np.random.default_rng([seed, crc32("\0".join(map(str, where.values())).encode())])
+
+
+def contrast_rows(contrast: Contrast, *, seed: int, confidence: float, method: str) -> list[dict[str, Any]]:
+    """Return the drift row of a negative control's contrast, or the effect rows of an outcome's."""
+    if contrast.cell.role == "outcome":
+        return effect_rows(contrast, confidence=confidence)
+    return [drift_row(contrast, seed=seed, confidence=confidence, method=method)]
 
 
 def drift_row(contrast: Contrast, *, seed: int, confidence: float, method: str = correction.DEFAULT) -> dict[str, Any]:
@@ -46,12 +54,12 @@ def drift_row(contrast: Contrast, *, seed: int, confidence: float, method: str =
     method : str
         One of `confound.correction.METHODS`.
     """
-    place = _place(contrast)
+    where = place(contrast)
     treated, control = contrast.treated, contrast.control
     measured = _within if contrast.design == "within" else _between
-    found = measured(treated.answers, control.answers, rng=keyed_rng(place, seed), confidence=confidence)
+    found = measured(treated.answers, control.answers, rng=keyed_rng(where, seed), confidence=confidence)
     return {
-        **place,
+        **where,
         "design": contrast.design,
         "n_personas": contrast.n_personas,
         "n_control": control.n,
@@ -60,8 +68,8 @@ def drift_row(contrast: Contrast, *, seed: int, confidence: float, method: str =
         "unknown_control": control.n_unknown,
         "unknown_treated": treated.n_unknown,
         **found,
-        **_corrected(contrast, found["pvalue"], method=method, confidence=confidence, rng=keyed_rng(place, seed)),
-        "detectable_tvd": _detectable(contrast, keyed_rng(place, seed)),
+        **_corrected(contrast, found["pvalue"], method=method, confidence=confidence, rng=keyed_rng(where, seed)),
+        "detectable_tvd": _detectable(contrast, keyed_rng(where, seed)),
         "left_out": contrast.left_out,
     }
 
@@ -95,18 +103,15 @@ def _corrected(
 ) -> dict[str, float]:
     """Estimate the corrected distance where answers allow it.
 
-    Within subjects from personas with two answers or more an arm; between subjects, where every persona gave one
-    answer, as the distance of two samples. Else not a number.
+    Within subjects from personas with two answers or more an arm, else not a number; between subjects as the distance
+    of two samples, of as many independent answers as the personas' are worth.
     """
     treated, control = contrast.treated.answers, contrast.control.answers
-    sizes = treated.sum(axis=1), control.sum(axis=1)
     if contrast.design == "within":
-        used = (sizes[0] > 1) & (sizes[1] > 1)
+        used = (treated.sum(axis=1) > 1) & (control.sum(axis=1) > 1)
         treated, control = treated[used], control[used]
-    elif all((n == 1).all() for n in sizes):
-        treated, control = (side.sum(axis=0, keepdims=True) for side in (treated, control))
     else:
-        treated = treated[:0]
+        treated, control = (correction.effective_counts(side)[None] for side in (treated, control))
     if not len(treated):
         return dict.fromkeys(("tvd", "ci_low", "ci_high"), np.nan)
     result = correction.corrected_tvd(treated, control, pvalue=pvalue, method=method, confidence=confidence, rng=rng)
@@ -197,7 +202,7 @@ def effect_rows(contrast: Contrast, *, confidence: float) -> list[dict[str, Any]
     extra["unknown_treated"] = contrast.treated.n_unknown
     return [
         {
-            **_place(contrast),
+            **place(contrast),
             "level": level,
             **common,
             "mean_control": result.mean_control[q],
@@ -247,10 +252,10 @@ def decomposition_rows(first: Contrast, later: Contrast, *, confidence: float) -
     means = [np.asarray([side[name] for name in sorted(side)]) for side in (treated, control)]
     result = decomposition.by_adjustment(means[0], means[1], paired=paired, confidence=confidence)
     columns = (result.estimate, result.se, result.ci_low, result.ci_high)
-    place = {key: value for key, value in _place(later).items() if key != "iteration"}
+    where = {key: value for key, value in place(later).items() if key != "iteration"}
     return [
         {
-            **place,
+            **where,
             "method": "adjustment",
             "iteration": later.cell.iteration,
             "quantity": quantity,

@@ -1,6 +1,7 @@
 """Drift rows beyond one control and two arms: all controls of a contrast together, all arms of a question together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,55 +10,100 @@ from confound import change, cmh, ksample, maxt, tvd
 from confound.cells import Cell
 from confound.contrasts import Contrast, infer_design
 from confound.counts import IntArray
-from confound.estimates import keyed_rng
+from confound.estimates import keyed_rng, place
 from confound.scales import FloatArray
 
 ALL_CONTROLS = "(all)"
 ALL_ARMS = "(all arms)"
-AVERAGED = ("tvd_plugin", "tvd_null", "tvd", "tvd_population", "tvd_population_null", "l2_squared")
+AVERAGED = (
+    *("tvd_plugin", "tvd_null", "tvd", "ci_low", "ci_high", "tvd_population", "tvd_population_null", "l2_squared"),
+)
+# A relabelling of conversations costs as much as one of personas for each persona there is.
+RELABELLINGS = {"within": 1999, "between": 9999}
 SUMMED = ("n_control", "n_treated", "unknown_control", "unknown_treated")
 
 
-def all_controls(
-    contrasts: Sequence[Contrast], rows: Sequence[Mapping[str, Any]], *, seed: int
-) -> dict[str, Any] | None:
-    """Test that no control of one contrast drifts, and average their distances.
+@dataclass(frozen=True, slots=True)
+class JointTest:
+    """Tests of all controls of one contrast together.
 
-    Null hypothesis: as of each control, jointly. Within subjects a t test of the personas' mean excess distance, which
-    needs no trial numbers (`confound.change.pooled_drift_test`); between subjects the summed standardised distance over
-    relabellings of whole personas (`confound.maxt.step_down_maxt`).
+    Attributes
+    ----------
+    pvalue : float
+        That none drifts.
+    adjusted : tuple of float, one a control
+        Step-down maxT; NaN where it needs what the log does not record.
+    test : str
+        How `pvalue` was made.
+    """
+
+    pvalue: float
+    adjusted: tuple[float, ...]
+    test: str
+
+
+def joint_test(made: tuple[Sequence[Contrast], IntArray | None], *, seed: int) -> JointTest | None:
+    """Test all controls of one contrast together.
+
+    Null hypothesis: as of each control, jointly. By the standardised distances over relabellings of whole
+    conversations within personas (within), or of whole personas (between) (`confound.maxt.step_down_maxt`). Where
+    conversations are not known, within subjects, by a t test of the personas' mean excess distance
+    (`confound.change.pooled_drift_test`).
 
     Parameters
     ----------
-    contrasts : sequence of Contrast
-        Of one study, model, iteration and pair of arms; one a control.
-    rows : sequence of mapping
-        Their drift rows.
+    made : tuple of (sequence of Contrast, ndarray or None)
+        Controls of one study, model, iteration and pair of arms; and within subjects their answers by conversation
+        (`confound.conversations.Conversations.codes`).
     seed : int
         Of the relabellings.
 
     Returns
     -------
-    dict or None
-        The row `(all)`; None if there are not two controls of one design.
+    JointTest or None
+        None if there are not two controls of one design.
     """
+    contrasts, codes = made
     if len(contrasts) < 2 or len({contrast.design for contrast in contrasts}) > 1:
         return None
-    place = {key: rows[0][key] for key in ("study", "model", "iteration", "contrast")} | {"question": ALL_CONTROLS}
-    if contrasts[0].design == "within":
-        pvalue, test = change.pooled_drift_test(_by_persona(contrasts, _excess)), "pooled t"
-    else:
-        codes = _between_codes(contrasts)
-        pvalue = maxt.step_down_maxt(codes, design="between", rng=keyed_rng(place, seed)).pvalue_pooled
-        test = "monte carlo"
+    design = contrasts[0].design
+    if design == "within" and codes is None:
+        pvalue = change.pooled_drift_test(_by_persona(contrasts, _excess))
+        return JointTest(pvalue, (np.nan,) * len(contrasts), "pooled t")
+    codes = _between_codes(contrasts) if codes is None else codes
+    rng = keyed_rng(place(contrasts[0]) | {"question": ALL_CONTROLS}, seed)
+    found = maxt.step_down_maxt(codes, design=design, rng=rng, n_resamples=RELABELLINGS[design])
+    return JointTest(found.pvalue_pooled, tuple(found.pvalue_adjusted.tolist()), "monte carlo")
+
+
+def all_controls(found: JointTest, rows: Sequence[dict[str, Any]], *, confidence: float) -> dict[str, Any]:
+    """Add the controls' step-down p-values to their drift rows, and return the row `(all)`.
+
+    The ends of its interval are the means of the controls' own: right if the controls err together, as those answered
+    in one conversation may, and wider than needed if they do not. The lower one is 0 unless the joint test rejects.
+
+    Parameters
+    ----------
+    found : JointTest
+    rows : sequence of dict
+        The controls' drift rows, in the order of the tested contrasts.
+    confidence : float
+        Of the intervals.
+    """
+    for row, adjusted in zip(rows, found.adjusted, strict=True):
+        row["pvalue_maxt"] = adjusted
+    means = {name: float(np.mean([row[name] for row in rows])) for name in AVERAGED}
+    if found.pvalue > 1 - confidence:
+        means["ci_low"] = 0.0 * means["ci_low"]  # stays NaN where there is none
     return {
-        **place,
-        "design": contrasts[0].design,
+        **{key: rows[0][key] for key in ("study", "model", "iteration", "contrast")},
+        "question": ALL_CONTROLS,
+        "design": rows[0]["design"],
         "n_personas": max(row["n_personas"] for row in rows),
         **{name: sum(row[name] for row in rows) for name in SUMMED},
-        **{name: float(np.mean([row[name] for row in rows])) for name in AVERAGED},
-        "pvalue": pvalue,
-        "test": test,
+        **means,
+        "pvalue": found.pvalue,
+        "test": found.test,
     }
 
 
@@ -75,10 +121,10 @@ def drift_by_persona(contrasts: Sequence[Contrast]) -> tuple[tuple[str, ...], Fl
 def _by_persona(contrasts: Sequence[Contrast], measure: Any) -> FloatArray:
     """Lay out a number a persona and control; NaN where the persona was not asked."""
     names = sorted({name for contrast in contrasts for name in contrast.treated.personas})
-    place = {name: i for i, name in enumerate(names)}
+    row = {name: i for i, name in enumerate(names)}
     table = np.full((len(names), len(contrasts)), np.nan)
     for column, contrast in enumerate(contrasts):
-        table[[place[name] for name in contrast.treated.personas], column] = measure(contrast)
+        table[[row[name] for name in contrast.treated.personas], column] = measure(contrast)
     return table
 
 
@@ -89,14 +135,14 @@ def _between_codes(contrasts: Sequence[Contrast]) -> IntArray:
     """
     sides = [(contrast.control, contrast.treated) for contrast in contrasts]
     names = sorted({(arm, name) for pair in sides for arm, side in enumerate(pair) for name in side.personas})
-    place = {key: i for i, key in enumerate(names)}
+    row = {key: i for i, key in enumerate(names)}
     deepest = max(int(side.answers.sum(axis=1).max()) for pair in sides for side in pair)
     codes = np.full((len(names), 2, deepest, len(contrasts)), -1, dtype=np.int64)
     for column, pair in enumerate(sides):
         for arm, side in enumerate(pair):
             for name, counts in zip(side.personas, side.answers, strict=True):
                 given = np.repeat(np.arange(len(counts)), counts)
-                codes[place[arm, name], arm, : len(given), column] = given
+                codes[row[arm, name], arm, : len(given), column] = given
     return codes
 
 
@@ -114,9 +160,9 @@ def all_arms(cell: Cell, *, seed: int) -> dict[str, Any] | None:
         return None
     asked = cell.answers.sum(axis=2) > 0
     design = infer_design(int(asked.all(axis=1).sum()), int(asked.any(axis=1).sum()))
-    place = {"study": cell.study, "model": cell.model, "iteration": cell.iteration, "contrast": ALL_ARMS}
-    place["question"] = cell.question
-    rng = keyed_rng(place, seed)
+    where = {"study": cell.study, "model": cell.model, "iteration": cell.iteration, "contrast": ALL_ARMS}
+    where["question"] = cell.question
+    rng = keyed_rng(where, seed)
     if design == "within":
         counts = cell.answers[asked.all(axis=1)]
         distance, direction = ksample.k_sample_test(counts, rng=rng), cmh.general_association_test(counts, rng=rng)
@@ -128,7 +174,7 @@ def all_arms(cell: Cell, *, seed: int) -> dict[str, Any] | None:
         distance, direction = ksample.cluster_k_sample_test(*arms, rng=rng), cmh.cluster_direction_test(*arms, rng=rng)
         counts = cell.answers[own]
     return {
-        **place,
+        **where,
         "design": design,
         "n_personas": len(counts),
         "n_categories": int((counts.sum(axis=(0, 1)) > 0).sum()),

@@ -36,11 +36,14 @@ class Responses:
         Those of `COLUMNS` that the log has.
     name : str
         What messages call the log.
+    elsewhere : bool
+        Whether the log lives in a database or on a cluster, which only counts should leave.
     """
 
     table: "ir.Table"
     columns: frozenset[str]
     name: str
+    elsewhere: bool = False
 
     def where(self, column: str, values: Sequence[str | None], *, bad_number: bool = False) -> str:
         """Say in which file and rows a column holds one of `values` (None: missing), or text that is no number."""
@@ -56,7 +59,10 @@ class Responses:
         rows = self.table.filter(condition).select(FILE, ROW, held=held)
         first = rows.order_by(ibis.asc(FILE), ibis.asc(ROW)).limit(sources.SHOWN_ROWS).to_pyarrow().to_pylist()
         file = first[0][FILE] if first else self.name
-        shown = [f"{row[ROW]} ({_shown(row['held'])})" for row in first if row[FILE] == file]
+        here = [row for row in first if row[FILE] == file]
+        if any(row[ROW] is None for row in here):  # a table of a database has no first row
+            return f"{file}, column '{column}' ({', '.join(dict.fromkeys(_shown(row['held']) for row in here))})"
+        shown = [f"{row[ROW]} ({_shown(row['held'])})" for row in here]
         return f"{file}, column '{column}', row {', '.join(shown)}"
 
 
@@ -65,7 +71,7 @@ def _shown(held: str | None) -> str:
 
 
 @contextlib.contextmanager
-def opened(data: LogLike, *, rename: Mapping[str, str]) -> Iterator[Responses]:
+def opened(data: LogLike, *, rename: Mapping[str, str], table: str | None = None) -> Iterator[Responses]:
     """Open a log as a response table for the `with` block.
 
     Parameters
@@ -74,6 +80,8 @@ def opened(data: LogLike, *, rename: Mapping[str, str]) -> Iterator[Responses]:
         See `confound.sources.opened`.
     rename : mapping
         The log's name of a column -> the response table's.
+    table : str, optional
+        The table's name, where `data` is a URL.
 
     Raises
     ------
@@ -81,13 +89,15 @@ def opened(data: LogLike, *, rename: Mapping[str, str]) -> Iterator[Responses]:
         Where a required column is missing or nested, or a renamed one is not there.
     """
     own_names = {column: column for column in COLUMNS} | {new: old for old, new in _checked(rename).items()}
-    with sources.opened(data, list(own_names.values())) as found:
+    with sources.opened(data, list(own_names.values()), table=table) as found:
         for source in found:
             _check_columns(source, own_names, rename)
         name = found[0].name if len(found) == 1 else f"{found[0].name} and {len(found) - 1} more"
         present = frozenset(c for c in COLUMNS if any(own_names[c] in source.columns for source in found))
         whole = _whole(found, own_names) - {"value"}
-        yield Responses(_union([_canonical(source, own_names, whole) for source in found]), present, name)
+        yield Responses(
+            _union([_canonical(source, own_names, whole) for source in found]), present, name, table is not None
+        )
 
 
 def _checked(rename: Mapping[str, str]) -> Mapping[str, str]:

@@ -23,7 +23,7 @@ DRIFT = (
     *("design", "n_personas", "n_control", "n_treated", "n_categories", "unknown_control", "unknown_treated"),
     *("tvd_plugin", "tvd_null", "tvd", "ci_low", "ci_high", "tvd_population", "l2_squared", "l2_ci_low", "l2_ci_high"),
     *("pvalue", "pvalue_holm", "pvalue_bh", "pvalue_common"),
-    *("test", "test_common", "tvd_population_null", "detectable_tvd", "left_out"),
+    *("test", "test_common", "tvd_population_null", "detectable_tvd", "left_out", "pvalue_maxt"),
 )
 EFFECTS = (
     *_PLACE,

@@ -13,7 +13,7 @@ from scipy.stats import binom, norm
 from benchmarks.validity import __main__ as validity
 from benchmarks.validity.generator import SIZES, Cell, cells, draw
 from confound import calibration, mixture, tvd
-from confound.correction import METHODS, CorrectedTvd, corrected_tvd
+from confound.correction import METHODS, CorrectedTvd, corrected_tvd, effective_counts
 from confound.permutation import permutation_test
 from tests.test_tvd import TWINS_DIARY, TWINS_THRILLER, arm_pairs
 
@@ -284,3 +284,34 @@ def test_mixture_is_nearly_unbiased_and_its_interval_covers(drift):
     assert abs(ours.bias) < 0.025
     assert ours.rmse < 0.035
     assert ours.coverage >= 0.83
+
+
+def test_effective_counts_of_single_answers_are_the_counts() -> None:
+    """One answer a persona: nothing is lost."""
+    rows = np.eye(4, dtype=np.int64)[np.random.default_rng(0).integers(4, size=50)]
+    np.testing.assert_array_equal(effective_counts(rows), rows.sum(axis=0))
+
+
+def test_effective_counts_of_like_minded_personas_are_personas() -> None:
+    """Personas that always answer alike are worth one answer each, whatever the number of trials."""
+    rows = 30 * np.eye(3, dtype=np.int64)[[0] * 10 + [1] * 6 + [2] * 4]
+    np.testing.assert_array_equal(effective_counts(rows), [10, 6, 4])
+
+
+def test_effective_counts_of_independent_answers_are_nearly_all() -> None:
+    """Personas drawn from one distribution are worth nearly as many answers as they gave."""
+    rows = np.random.default_rng(1).multinomial(10, [0.2, 0.3, 0.5], size=400)
+    found = effective_counts(rows)
+    assert 3500 < found.sum() <= 4000
+    assert np.abs(found / found.sum() - rows.sum(axis=0) / 4000).max() < 1e-3
+
+
+def test_effective_counts_have_the_variance_of_the_personas_average() -> None:
+    """Over many logs, p (1 - p) over the effective size is the variance of the averaged share."""
+    rng = np.random.default_rng(2)
+    shares, sizes = [], []
+    for _ in range(400):
+        rows = rng.multinomial(5, rng.dirichlet([1.0, 1.0], size=40))
+        shares.append((rows / 5).mean(axis=0)[0])
+        sizes.append(effective_counts(rows).sum())
+    assert np.var(shares) == pytest.approx(0.25 / np.mean(sizes), rel=0.2)

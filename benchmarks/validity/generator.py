@@ -52,6 +52,8 @@ class Log:
         Counts.
     tvd : float
         True distance averaged over these personas, in [0, 1].
+    squared : float
+        True squared Euclidean distance of the shares, averaged likewise.
     size : float
         The distance aimed at.
     """
@@ -59,6 +61,7 @@ class Log:
     treated: IntArray
     control: IntArray
     tvd: float
+    squared: float
     size: float
 
 
@@ -91,6 +94,7 @@ def draw(cell: Cell, replicate: int, seed: int) -> Log:
         treated=rng.multinomial(cell.n_trials, treated),
         control=rng.multinomial(cell.n_trials, control),
         tvd=float(0.5 * np.abs(treated - control).sum(axis=1).mean()),
+        squared=float(((treated - control) ** 2).sum(axis=1).mean()),
         size=size,
     )
 
