@@ -25,6 +25,7 @@ from confound import (
     responses,
     sensitivity,
     verdict,
+    warehouses,
 )
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
@@ -96,6 +97,7 @@ def _untracked(made: Iterable[Rows], total: int) -> Iterable[Rows]:  # noqa: ARG
 def analyze(
     data: LogLike,
     *,
+    table: str | None = None,
     rename: Mapping[str, str] | None = None,
     outcome: Sequence[str] = (),
     negative_control: Sequence[str] = (),
@@ -122,6 +124,9 @@ def analyze(
     ----------
     data : path, sequence of paths, pandas.DataFrame, pyarrow.Table or ibis.Table
         The response table, one row an answer; see the README for its columns. Paths may be folders and globs.
+        Or the URL of a database or cluster, such as ``"duckdb://file.db"``: the log is counted there.
+    table : str, optional
+        The table's name, for a URL; see `confound.warehouses.opened`.
     rename : mapping, optional
         The log's name of a column -> the response table's, such as ``{"user_id": "persona"}``.
     outcome, negative_control, confounder : sequence of str
@@ -190,7 +195,7 @@ def analyze(
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: at least 1 process is needed")
-    prepared = prepare(data, rename or {}, settings, joint="drift" not in skip)
+    prepared = prepare(data, rename or {}, settings, table=table, joint="drift" not in skip)
     with processes.one_thread():
         found, notes = _estimate(prepared, settings, skip, workers=workers, track=track)
     drift, effects = _corrected(found["drift"]), pd.DataFrame(found["effects"], columns=list(EFFECTS))
@@ -212,7 +217,7 @@ def analyze(
         verdict=verdict.findings(
             drift, effects, decomposed, compared, confidence, assumptions=assumed, sensitivity=sensitive
         ),
-        settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)}
+        settings={"log": _name(data), "table": table, "rename": dict(rename or {}), **options, "skip": list(skip)}
         | {"targeted_from": _targeted_from(data, prepared, targeted_from)},
         versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
     )
@@ -335,12 +340,14 @@ def _settings(
     return settings, listed
 
 
-def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **options: Any) -> Description:
+def describe(
+    data: LogLike, *, table: str | None = None, rename: Mapping[str, str] | None = None, **options: Any
+) -> Description:
     """Validate a log and say what it holds, without any statistic.
 
     Parameters
     ----------
-    data, rename, **options
+    data, table, rename, **options
         As for `analyze`, but for `confidence`, `seed`, `skip`, `targeted_from`, `workers` and `track`.
 
     Raises
@@ -349,7 +356,7 @@ def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **option
         As `analyze`.
     """
     settings, _ = _settings(**options)
-    prepared = prepare(data, rename or {}, settings)
+    prepared = prepare(data, rename or {}, settings, table=table)
     questions = {
         (cell.study, cell.question): (
             *(cell.study, cell.question, cell.role, cell.scale.kind),
@@ -376,12 +383,14 @@ def _remarks(notes: Sequence[Note]) -> pd.DataFrame:
     return pd.DataFrame([asdict(note) for note in notes], columns=list(WARNINGS))
 
 
-def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings, *, joint: bool = False) -> Prepared:
+def prepare(
+    data: LogLike, rename: Mapping[str, str], settings: Settings, *, table: str | None = None, joint: bool = False
+) -> Prepared:
     """Read, count and check a log; everything that `analyze` does before the first statistic.
 
     With `joint`, also read what tests of several controls together need.
     """
-    with responses.opened(data, rename=rename) as log:
+    with responses.opened(data, rename=rename, table=table) as log:
         whole = group(log)
         settings.check_labels(whole.labels["arm"], whole.labels["model"])
         arms, arm_notes = control_arms(whole, settings.control)
@@ -421,11 +430,11 @@ def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings, *, joi
 
 
 def _name(data: LogLike) -> list[str]:
-    """Name the log as it was given; data in memory has no name."""
+    """Name the log as it was given, a URL without its password; data in memory has no name."""
     if isinstance(data, str | Path):
-        return [str(data)]
+        data = [data]
     if isinstance(data, list | tuple):
-        return [str(path) for path in data]
+        return [warehouses.masked(str(path)) if warehouses.is_url(path) else str(path) for path in data]
     return [f"a {type(data).__name__} in memory"]
 
 

@@ -42,7 +42,8 @@ PAIR = Pairs()
 def _log_options(command: Command) -> Command:
     """Add the options that say how to read a log."""
     options = [
-        click.argument("log", nargs=-1, required=True, type=click.Path(path_type=Path)),
+        click.argument("log", nargs=-1, required=True),
+        click.option("--table", metavar="NAME", help="The table, where LOG is the URL of a database or cluster."),
         click.option(
             "--rename", type=PAIR, multiple=True, metavar="OLD=NEW", help="Column OLD of the log is column NEW."
         ),
@@ -159,13 +160,15 @@ def analyze(out: Path, **given: Any) -> None:
     """Measure user drift and effects in LOG..., and say what they mean.
 
     LOG is a file, folder or glob: parquet, CSV, TSV, JSON lines or Arrow. One row an answer, with the columns persona,
-    arm, question, response; study, model, iteration, trial, role, value where there are any.
+    arm, question, response; study, model, iteration, trial, role, value where there are any. Or the URL of a database
+    or cluster, with --table.
 
     \b
     Examples:
       confound analyze results.parquet --out report
       confound analyze log.csv --rename user_id=persona --rename condition=arm \\
           --outcome 'likely_*' --negative-control party --negative-control race
+      confound analyze duckdb://logs.db --table responses      # counted there; also postgres://..., spark://...
       confound analyze tax.parquet --control 25pct --order change=down,same,up
     """  # noqa: D301 -- click reads the escape
     from confound import analysis, summary

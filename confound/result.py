@@ -118,8 +118,7 @@ class Analysis:
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
         """The frames by name."""
-        names = ("data", "drift", "effects", "decomposition", "sensitivity", "assumptions", "comparisons")
-        names += ("distributions", "means", "warnings")
+        names = [field.name for field in fields(self) if field.type is pd.DataFrame]
         return {name: getattr(self, name) for name in names}
 
     def save(self, folder: str | Path) -> Path:

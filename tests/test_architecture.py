@@ -15,6 +15,7 @@ FLOW = [
     {"law_sum", "relabelling", "power", "decomposition", "calibration"},
     {"permutation", "cmh", "maxt", "change", "correction"},
     {"ksample"},
+    {"warehouses"},
     {"scales", "notes", "sources", "processes"},
     {"responses"},
     {"counts", "settings"},
