@@ -30,8 +30,6 @@ QUANTITIES = {
     "sbc": "Selection bias, control outcome (SBC)",
     "asb": "Average selection bias (ASB)",
 }
-
-
 ROLES = {
     "outcome": "Outcomes",
     "negative_control": "Negative controls",

@@ -213,14 +213,17 @@ def _panels(plan: _Plan) -> Iterator[Panel]:
     sizes = pd.DataFrame() if told or plan.parts[0].model is None else _sizes(plan.frame)
     differing = [head for head in sizes.columns[1:] if _varies(sizes[head].round())]
     for i, (place, rows) in enumerate(places):
-        named_by = [(key, value) for key, value in zip(plan.panel, place, strict=True) if key in varied and value != ""]
-        words = [_word(plan, key, value) for key, value in named_by]
-        words[:1] = [
-            word if named_by[0][0] in LABELLED and named_by[0][1] != ALL_ARMS else _capital(word) for word in words[:1]
-        ]
-        title = f"Panel {_letter(i)}. {', '.join(words)}" if several else ""
+        named_by = {key: value for key, value in zip(plan.panel, place, strict=True) if key in varied and value != ""}
+        title = f"Panel {_letter(i)}. {_heading(plan, named_by)}" if several else ""
         own = sizes.loc[sizes.index.intersection(rows.index)]
         yield Panel(title, (*_rows(plan, rows), *(_foot(plan, head, own) for head in differing)))
+
+
+def _heading(plan: _Plan, named_by: Mapping[str, Any]) -> str:
+    """Join what names a panel; the log's own words are not capitalised."""
+    words = [_word(plan, key, value) for key, value in named_by.items()]
+    own = [key in LABELLED and value not in SPECIAL for key, value in named_by.items()]
+    return ", ".join(word if own[0] or i else _capital(word) for i, word in enumerate(words))
 
 
 def _in_order(frame: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:

@@ -63,6 +63,14 @@ MEANS = (
     *("n_personas", "n_answers", "estimate", "ci_low", "ci_high"),
 )
 WARNINGS = ("level", "study", "model", "question", "message")
+CONTRACT = {
+    "data": DATA,
+    "drift": DRIFT,
+    "effects": EFFECTS,
+    "decomposition": DECOMPOSITION,
+    "comparisons": COMPARISONS,
+    "warnings": WARNINGS,
+}
 SHOWN = ("drift", "effects", "decomposition")  # in a notebook
 MADE_HERE = frozenset({"analysis.json", "report.html", "tables", "figures"})
 
@@ -262,15 +270,24 @@ def load(folder: str | Path) -> Analysis:
     frames: dict[str, Any] = {
         field.name: content.get(field.name) for field in fields(Analysis) if field.type is pd.DataFrame
     }
-    missing = [name for name, frame in frames.items() if not isinstance(frame, pd.DataFrame)]
-    if missing:
-        raise InputError(f"{folder}: is damaged ({missing[0]} is missing). Run the analysis again")
+    for name, frame in frames.items():
+        if not isinstance(frame, pd.DataFrame) or not set(CONTRACT.get(name, ())) <= set(frame):
+            raise InputError(f"{folder}: is damaged (in {name}). Run the analysis again")
     try:
         verdict = tuple(Finding(**{**found, "points": tuple(found["points"])}) for found in content["verdict"])
-        settings, versions = dict(content["settings"]), dict(content["versions"])
-    except (KeyError, TypeError, ValueError) as error:
+        settings, versions = _checked(content["settings"]), dict(content["versions"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{folder}: is damaged (verdict, settings or versions). Run the analysis again") from error
     return Analysis(**frames, verdict=verdict, settings=settings, versions=versions)
+
+
+def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as far as tables rely on them: a confidence, and labels that are texts."""
+    float(settings["confidence"])
+    labels = [label for named in settings["labels"].values() for label in named.values()]
+    if not all(isinstance(label, str) for label in labels):
+        raise TypeError("a label is no text")
+    return dict(settings)
 
 
 @dataclass(frozen=True, slots=True)

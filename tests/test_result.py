@@ -164,6 +164,10 @@ def test_load_refuses_a_result_without_its_parts(result: confound.Analysis, tmp_
         {**whole, "dtypes": {name: kinds for name, kinds in whole["dtypes"].items() if name != "drift"}},
         {**whole, "verdict": [{"model": "m"}]},
         {**whole, "settings": 3},
+        {**whole, "settings": {**whole["settings"], "confidence": None}},
+        {**whole, "settings": {**whole["settings"], "labels": 3}},
+        {**whole, "settings": {**whole["settings"], "labels": {"studies": {"s": 3}}}},
+        {**whole, "dtypes": {**whole["dtypes"], "drift": {"study": "str"}}, "drift": []},
     ):
         path.write_text(json.dumps(broken))
         with pytest.raises(InputError, match="is damaged"):
