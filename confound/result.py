@@ -68,7 +68,11 @@ CONTRACT = {
     "drift": DRIFT,
     "effects": EFFECTS,
     "decomposition": DECOMPOSITION,
+    "sensitivity": SENSITIVITY,
+    "assumptions": ASSUMPTIONS,
     "comparisons": COMPARISONS,
+    "distributions": DISTRIBUTIONS,
+    "means": MEANS,
     "warnings": WARNINGS,
 }
 SHOWN = ("drift", "effects", "decomposition")  # in a notebook

@@ -8,7 +8,7 @@ import pytest
 
 import confound
 from confound.errors import InputError
-from confound.result import DATA, DRIFT, EFFECTS
+from confound.result import CONTRACT, DATA, DRIFT, EFFECTS
 
 
 @pytest.fixture
@@ -27,23 +27,10 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
     """The folder holds the contract's files with the contract's columns, and JSON without NaN."""
     folder = result.save(tmp_path / "out")
-    names = {
-        f"tables/{name}.{kind}"
-        for name in (
-            "data",
-            "drift",
-            "effects",
-            "decomposition",
-            "sensitivity",
-            "assumptions",
-            "comparisons",
-            "distributions",
-            "means",
-            "warnings",
-        )
-        for kind in ("csv", "md")
-    } | {f"tables/{name}.{kind}" for name in ("data", "drift", "effects") for kind in ("tex", "html")}
-    assert set(files(folder)) == {"analysis.json", *names}
+    names = {f"tables/{name}.{kind}" for name in CONTRACT for kind in ("csv", "md")} | {
+        f"tables/{name}.{kind}" for name in ("data", "drift", "effects", "sensitivity") for kind in ("tex", "html")
+    }
+    assert set(files(folder)) == {"analysis.json", "report.html", *names}
     for name, columns in {"data": DATA, "drift": DRIFT, "effects": EFFECTS}.items():
         assert tuple(pd.read_csv(folder / "tables" / f"{name}.csv").columns) == columns
     content = json.loads((folder / "analysis.json").read_text())
