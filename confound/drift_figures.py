@@ -74,10 +74,10 @@ def drift_paths(result: Result) -> Iterator[Drawn]:
             figure = sheet.draw(
                 drift_path,
                 given=where_targeted(result, sheet),
-                title="drift over the iterations, total variation distance",
+                title=f"drift over the iterations, {what}",
                 xlabel="iteration of adjustment",
                 key=[
-                    mark("drift, corrected", color=canvas.BLUE, marker="o", ms=2.5),
+                    mark("total variation distance, corrected", color=canvas.BLUE, marker="o", ms=2.5),
                     mark("uncorrected distance by chance", color=GREY, ls=(0, (1, 1.3)), lw=0.9),
                     *dashed_key(result, sheet),
                 ],

@@ -120,6 +120,7 @@ def waterfalls(result: Result) -> Iterator[Drawn]:
                 title=f"what the observed effect is made of, by {method}",
                 xlabel="effect, in the outcome's units",
                 left=label_room(list(panels.NAMES.values())),
+                x="row",
             )
             caption = (
                 f"The observed effect in {sheet.studies} and its parts (by {method}, at iteration "
