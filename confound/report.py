@@ -3,6 +3,7 @@
 import base64
 import functools
 import hashlib
+import io
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,8 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+from PIL import Image
 
 from confound import canvas, overview, publication, rendering, repeat, tables
 from confound.figures import Drawn
@@ -22,8 +25,9 @@ from confound.pooled import ALL_CONTROLS
 from confound.references import Citations
 from confound.verdict import Finding, main_rows
 
-LARGEST_SVG = 200_000  # bytes; a drawing with more in it is embedded as pixels
-DPI = 220
+LARGEST_SVG = 150_000  # bytes; a drawing with more in it is embedded as pixels
+MANY_PANELS = 12  # a drawing with more is larger than that for sure
+DPI, COLOURS = 200, 128
 SECTIONS = ("drift", "effects", "decomposition", "stabilization", "sensitivity", "data")
 MANY_GROUPS = 3  # with more, what belongs to one study and model is folded
 SHOWN = 15  # questions with the largest gap in Unknown
@@ -320,8 +324,17 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _picture(drawn: Drawn) -> Picture:
     """Embed a figure: drawn in lines where that is small, else in pixels."""
     width, height = (round(96 * float(inches)) for inches in drawn.figure.get_size_inches())
-    content, kind = canvas.save(drawn.figure, "svg"), "svg+xml"
-    if len(content) > LARGEST_SVG:
-        content, kind = canvas.save(drawn.figure, "png", dpi=DPI), "png"
+    content = b"" if len(drawn.figure.axes) > MANY_PANELS else canvas.save(drawn.figure, "svg")
+    kind = "svg+xml"
+    if not 0 < len(content) <= LARGEST_SVG:
+        content, kind = _pixels(drawn.figure), "png"
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     return Picture(source, width, height, drawn.caption, drawn.alt)
+
+
+def _pixels(figure: Figure) -> bytes:
+    """Return a PNG of few colours: a figure has no more, and a page of many figures stays small."""
+    image = Image.open(io.BytesIO(canvas.save(figure, "png", dpi=DPI))).convert("RGB")
+    buffer = io.BytesIO()
+    image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "png")
+    return buffer.getvalue()
