@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from confound import effects, shift
-from confound.contrasts import Contrast, Side
+from confound.contrasts import Contrast
 from confound.counts import UNKNOWN, Grouped
 from confound.estimates import keyed_rng
 from confound.scales import FloatArray
@@ -39,9 +39,8 @@ def _shifts(
     earlier = {contrast.cell.question: contrast for contrast in before}
     pairs = [(earlier[c.cell.question], c) for c in after if c.cell.question in earlier]
     pairs = [(a, b) for a, b in pairs if a.design == b.design]
-    shares = [tuple(_shares(contrast) for contrast in pair) for pair in pairs]
-    names = sorted({name for pair in shares for held in pair for name in held})
-    moved = [_differences(a, b, names) for a, b in shares]
+    names = sorted({name for pair in pairs for contrast in pair for name in _personas(contrast)})
+    moved = [_shares(later, names) - _shares(first, names) for first, later in pairs]
     study, model, label = place
     where = {"study": study, "model": model, "iteration": after[0].cell.iteration, "contrast": label}
     for (_, contrast), found in zip(pairs, shift.shifts(moved, rng=keyed_rng(where, seed)), strict=True):
@@ -56,21 +55,22 @@ def _shifts(
         }
 
 
-def _shares(contrast: Contrast) -> dict[str, FloatArray]:
-    """Return each persona's answer shares, both arms alike."""
-    sides: list[Side] = [contrast.treated, contrast.control]
-    held: dict[str, FloatArray] = {}
-    for side in sides:
-        shares = side.answers / side.answers.sum(axis=1, keepdims=True)
-        for name, row in zip(side.personas, shares, strict=True):
-            held[name] = (held[name] + row) / 2 if name in held else row
-    return held
+def _personas(contrast: Contrast) -> tuple[str, ...]:
+    """Name the personas, each once."""
+    alone = contrast.treated.personas
+    return alone if contrast.design == "within" else alone + contrast.control.personas
 
 
-def _differences(before: Mapping[str, FloatArray], after: Mapping[str, FloatArray], names: Sequence[str]) -> FloatArray:
-    width = len(next(iter(before.values())))
-    nothing = np.full(width, np.nan)
-    return np.stack([after.get(name, nothing) - before.get(name, nothing) for name in names])
+def _shares(contrast: Contrast, names: Sequence[str]) -> FloatArray:
+    """Return the personas' answer shares, within subjects both arms alike; NaN where one was not asked."""
+    treated, control = (
+        side.answers / side.answers.sum(axis=1, keepdims=True) for side in (contrast.treated, contrast.control)
+    )
+    shares = (treated + control) / 2 if contrast.design == "within" else np.vstack([treated, control])
+    place = {name: row for row, name in enumerate(names)}
+    table = np.full((len(names), shares.shape[1]), np.nan)
+    table[[place[name] for name in _personas(contrast)]] = shares
+    return table
 
 
 def remaining_drift(drift: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
@@ -120,20 +120,22 @@ def retained(grouped: Grouped) -> tuple[Retained, ...]:
     """Compare retention's answers with what was specified (column `specified`), persona by persona."""
     roles = [code for code, name in enumerate(grouped.labels["role"]) if name == "retention"]
     rows = grouped.rows(np.isin(grouped.codes["role"], roles) & (grouped.codes["specified"] != UNKNOWN))
+    if not len(rows.n):
+        return ()
+    told = {name: code for code, name in enumerate(grouped.labels["specified"])}
+    # The answers by the codes of what is specified; the last is Unknown's, as code -1 finds it.
+    answers = np.asarray([*(told.get(name, UNKNOWN) for name in grouped.labels["response"]), UNKNOWN])
+    kept = rows.n * (answers[rows.codes["response"]] == rows.codes["specified"])
     keys = ("study", "model", "iteration", "arm", "question")
-    place = np.stack([rows.codes[key] for key in keys], axis=1)
-    names = {code: grouped.labels["specified"][code] for code in np.unique(rows.codes["specified"])}
-    answers = dict(enumerate(grouped.labels["response"])) | {UNKNOWN: None}
-    kept = [answers[a] == names[s] for a, s in zip(rows.codes["response"], rows.codes["specified"], strict=True)]
+    places, place = np.unique(np.stack([rows.codes[key] for key in (*keys, "persona")]), axis=1, return_inverse=True)
+    shares = np.bincount(place.ravel(), weights=kept) / np.bincount(place.ravel(), weights=rows.n)
+    starts = np.flatnonzero(np.any(np.diff(places[:-1], axis=1, prepend=-1) != 0, axis=0))
     found = []
-    for codes in np.unique(place, axis=0):
-        own = (place == codes).all(axis=1)
-        _, persona = np.unique(rows.codes["persona"][own], return_inverse=True)
-        as_told = np.bincount(persona, weights=rows.n[own] * np.asarray(kept)[own]) / np.bincount(
-            persona, weights=rows.n[own]
+    for start, own in zip(starts, np.split(shares, starts[1:]), strict=True):
+        study, model, iteration, arm, question = (
+            grouped.labels[key][code] for key, code in zip(keys, places[:-1, start], strict=True)
         )
-        study, model, iteration, arm, question = (grouped.labels[k][c] for k, c in zip(keys, codes, strict=True))
-        found.append(Retained(study, model, int(iteration), arm, question, as_told))
+        found.append(Retained(study, model, int(iteration), arm, question, own))
     return tuple(found)
 
 

@@ -15,6 +15,8 @@ from confound.responses import Responses
 from confound.routes import LeftOut, Options, Questions, Row, Series
 from confound.settings import Settings
 
+Place = tuple[str, str]  # study, model
+
 
 @dataclass(frozen=True, slots=True)
 class Beside:
@@ -119,8 +121,8 @@ def decomposed(
     made = routes.series(contrasts)
     for one in made:
         taken: dict[str, Callable[[Series], list[Row]]] = {
-            "source": lambda s: routes.by_source(s, beside.squares, options=options),
             "adjustment": lambda s: routes.by_adjustment(s, n_arms=n_arms[s.first.cell.study], options=options),
+            "source": lambda s: routes.by_source(s, beside.squares, options=options),
             "standardization": lambda s: _standardized(s, beside, found, options),
         }
         for route, take in taken.items():
@@ -145,16 +147,18 @@ def _standardized(one: Series, beside: Beside, found: Parts, options: Options) -
 
 
 def _left_out(reasons: Mapping[tuple[str, str], Sequence[Series]], n: int) -> list[Note]:
-    """Give each route's reason once for the whole log, or once a study and model."""
-    notes = []
+    """Give each reason with its routes, once for the whole log or else once a study and model."""
+    routes_of: dict[tuple[str, Place | None], list[str]] = {}
     for (route, reason), left in reasons.items():
-        message = f"No decomposition by {route}: {reason}."
-        places = {(one.first.cell.study, one.first.cell.model): None for one in left}
-        if len(left) == n:
-            notes.append(Note("note", message))
-        else:
-            notes += [Note("note", message, study=study, model=model) for study, model in places]
-    return notes
+        places: list[Place | None] = [None]
+        if len(left) < n:
+            places = list(dict.fromkeys((one.first.cell.study, one.first.cell.model) for one in left))
+        for place in places:
+            routes_of.setdefault((reason, place), []).append(route)
+    return [
+        Note("note", f"No decomposition by {' or '.join(taken)}: {reason}.", *(place or ()))
+        for (reason, place), taken in routes_of.items()
+    ]
 
 
 def _many_arms(made: Sequence[Series], n_arms: Mapping[str, int]) -> list[Note]:

@@ -20,7 +20,6 @@ from confound.scales import MAX_ANSWERS, FloatArray
 Row = dict[str, Any]
 Questions = Mapping[tuple[str, str], Question]
 Squares = Mapping[str, Sequence[Cell]]  # source arm -> its cells
-ROUTES = ("source", "adjustment", "standardization")
 OF_ALL_ARMS = ("observed", "cate", "asb")  # what adjustment tells where attributes come from more than two arms
 
 
