@@ -40,6 +40,7 @@ class Pending:
     calls: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     silent: Counter[str] = field(default_factory=Counter)
+    unseeded: int = 0
     tokens: list[int] = field(default_factory=lambda: [0, 0])
     agent_tokens: list[int] = field(default_factory=lambda: [0, 0])
 
@@ -51,6 +52,8 @@ class Pending:
                 held[side] += tokens
         if reply.failure is not None:
             self.failures[reply.failure] += 1
+        elif not reply.seeded:
+            self.unseeded += 1
         return reply.failure is not None
 
 
@@ -216,6 +219,7 @@ def _line(pending: Pending, cells: Sequence[Cell]) -> Record:
         "calls": pending.calls,
         **({"failures": dict(sorted(pending.failures.items()))} if pending.failures else {}),
         **({"silent": dict(sorted(pending.silent.items()))} if pending.silent else {}),
+        **({"unseeded": pending.unseeded} if pending.unseeded else {}),
         **({"tokens": pending.tokens} if any(pending.tokens) else {}),
         **({"agent_tokens": pending.agent_tokens} if any(pending.agent_tokens) else {}),
         **({"said": pending.said} if pending.said else {}),

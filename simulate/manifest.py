@@ -87,6 +87,7 @@ def content(
         "calls": found.calls,
         "failures": dict(sorted(found.failures.items())),
         "silent_messages": dict(sorted(found.silent.items())),
+        "answers_without_seed": found.unseeded,
         "tokens_read": found.tokens[0],
         "tokens_written": found.tokens[1],
         "agent_tokens_read": found.agent_tokens[0],

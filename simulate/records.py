@@ -42,6 +42,8 @@ class Recorded:
         Why answers did not come, each time that they were asked for.
     silent : Counter of str
         Why nothing was said where a message of a dialogue was due.
+    unseeded : int
+        Answers that were not drawn with the seed of their trial.
     tokens, agent_tokens : list of int
         Read and written: in all, and by the agent of dialogues.
     """
@@ -54,6 +56,7 @@ class Recorded:
     calls: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     silent: Counter[str] = field(default_factory=Counter)
+    unseeded: int = 0
     tokens: list[int] = field(default_factory=lambda: [0, 0])
     agent_tokens: list[int] = field(default_factory=lambda: [0, 0])
 
@@ -87,7 +90,7 @@ class Recorded:
         self.adopted |= other.adopted
         self.dialogues |= other.dialogues
         self.sessions += other.sessions
-        own = ("calls", "failures", "silent", "tokens", "agent_tokens")
+        own = ("calls", "failures", "silent", "unseeded", "tokens", "agent_tokens")
         self.count({name: getattr(other, name) for name in own})
 
     def count(self, record: Record) -> None:
@@ -95,6 +98,7 @@ class Recorded:
         self.calls += record.get("calls", 0)
         self.failures.update(record.get("failures", {}))
         self.silent.update(record.get("silent", {}))
+        self.unseeded += record.get("unseeded", 0)
         for name, held in (("tokens", self.tokens), ("agent_tokens", self.agent_tokens)):
             for side, tokens in enumerate(record.get(name, ())):
                 held[side] += tokens

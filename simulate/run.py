@@ -417,8 +417,7 @@ class _Run:
 
     def _write(self) -> int:
         """Write truth and attributes, then the table: a folder with a table has all of them."""
-        # Of answers drawn together only the first was made with the seed of its own.
-        seeded = self.backend.chats and (self.study.turns > 0 or self.backend.draws == 1)
+        seeded = self.backend.chats and not self.found.unseeded
         labels = Labels(self.study, self.backend.model, self.settings.seed if seeded else None)
         write_attributes(
             self.home / ATTRIBUTES, [b.profile for chain in self.levels[-1].values() for b in chain], labels

@@ -121,6 +121,8 @@ class Reply:
         Read and written, 0 where unknown. Replies that came of one call share its tokens out: they are counted once.
     calls : int
         Calls that it took to get this reply, failed ones included; 0 for a reply that came along with another.
+    seeded : bool
+        Whether it was drawn with the seed of its trial.
     """
 
     request: Request
@@ -132,6 +134,7 @@ class Reply:
     finish: str | None = None
     tokens: tuple[int, int] = (0, 0)
     calls: int = 1
+    seeded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +211,11 @@ class Backend(Protocol):
         Written into column `model`.
     chats : bool
         Whether it reads prompts and takes seeds; else dialogues are left out and `Request.messages` is empty.
-    draws : int
-        Most answers that it draws on one prompt with one seed.
     """
 
     name: str
     model: str
     chats: bool
-    draws: int
 
     def ready(self) -> None:
         """Raise `InputError` where a package or a key is missing; load and call nothing."""

@@ -49,10 +49,13 @@ class Drawn:
         In their order; None for one that will not do.
     tokens : tuple of int
         Read and written.
+    seeded : bool
+        Whether each was drawn with the seed of its trial.
     """
 
     draws: tuple[Draw | None, ...]
     tokens: tuple[int, int] = (0, 0)
+    seeded: bool = True
 
 
 @dataclass(slots=True)
@@ -85,7 +88,6 @@ class Calling:
 
     def __init__(self, options: Options, budget: Budget, key: str | None) -> None:
         self.model = str(options.model)
-        self.draws = options.draws
         self._options, self._budget = options, budget
         # Something so short would be found in any text, and is no key.
         self._key = key if key and len(key) >= SHORTEST_KEY else None
@@ -192,7 +194,7 @@ class Calling:
                 self._most = 1
             for trial, draw in zip(part, drawn.draws, strict=False):
                 if draw is not None:
-                    told = {"reason": draw.reason, "finish": draw.finish, **tally.taken()}
+                    told = {"reason": draw.reason, "finish": draw.finish, "seeded": drawn.seeded, **tally.taken()}
                     replies[trial] = Reply(request, trial, self._clean(draw.text), **told)
         return list(replies.values())
 

@@ -51,7 +51,7 @@ class GeminiModel(Calling):
             raise InputError("--base-url: --backend gemini takes one address")
         super().__init__(options, budget, _key())
         # The models refuse several candidates, or draw them without a seed of their own.
-        self.draws = self._most = 1
+        self._most = 1
         self._client: Client | None = None
 
     def ready(self) -> None:

@@ -58,7 +58,6 @@ class LatentUsers:
     name = MODEL
     model = MODEL
     chats = False
-    draws = 1
 
     def __init__(
         self, study: Study, personas: Sequence[Persona], *, seed: int, structure: Structure | None = None

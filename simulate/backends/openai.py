@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import InputError
@@ -123,10 +123,11 @@ class OpenAIModel(Calling):
                 async with server.asking:
                     if server.seeds_apart is None:
                         server.seeds_apart = await self._seeds_apart(server)
-            content = await self._post(server, self._body(request, trials, server))
+            body = self._body(request, trials, server)
+            content = await self._post(server, body)
         finally:
             server.load -= 1
-        return _drawn(content, request)
+        return replace(_drawn(content, request), seeded="seed" in body)
 
     def _least_loaded(self) -> _Server:
         now = time.monotonic()

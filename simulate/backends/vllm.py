@@ -67,8 +67,6 @@ class VllmModel:
 
     def __init__(self, options: Options, budget: Budget, *, chunk: int = CHUNK) -> None:
         self.model = str(options.model)
-        # Answers drawn together have seeds of their own.
-        self.draws = 1
         self._draws = options.draws
         self._engine_options = dict(options.engine)
         self._budget = budget

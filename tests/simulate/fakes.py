@@ -46,7 +46,6 @@ class ByRote:
     name: str = "rote"
     model: str = "rote-1"
     chats: bool = True
-    draws: int = 1
     asked: list[tuple[Request, int, list[Message]]] = field(default_factory=list)
 
     def answer(self, requests: Iterable[Request]) -> Iterator[Reply]:
