@@ -19,6 +19,7 @@ URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 SPARK = ("spark", "pyspark")
 SHOWN_TEXT = 300
 HIDDEN = "***"
+SHORT = 3  # an option's value of so few characters, such as a number, is no secret
 
 
 def is_url(data: object) -> bool:
@@ -158,7 +159,9 @@ def _hidden(text: str, url: str) -> str:
     """Take out of a message whatever the URL holds besides the place."""
     parts = urlsplit(url)
     user = parts.netloc.rpartition("@")[0]
-    given = [url, user, user.partition(":")[2], parts.query, *(value for _, value in parse_qsl(parts.query))]
+    options = [value for _, value in parse_qsl(parts.query) if len(value) > SHORT]
+    given = [user, user.partition(":")[2], parts.query, *options]
+    text = text.replace(url, masked(url))
     for secret in sorted({form for held in given for form in (held, unquote(held)) if held}, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
