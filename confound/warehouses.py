@@ -68,7 +68,7 @@ def opened(url: str, table: str | None, options: dict[str, Any]) -> Iterator[tup
     except ConfoundError as error:
         raise type(error)(_hidden(str(error), url)) from None
     except Exception as error:
-        if connection is not None and type(error).__module__ == "builtins":
+        if isinstance(error, Warning) or (connection is not None and type(error).__module__ == "builtins"):
             raise  # a fault of our own; every engine has exceptions of its own
         raise InputError(_hidden(f"{name}: {_plain(error)}", url)) from None
     finally:
@@ -141,7 +141,8 @@ def _tables(connection: Any) -> str:
     """List the tables, where the engine can."""
     if connection.name == "duckdb":  # Ibis 12 lists them in a way that DuckDB 2 has no more
         tables = connection.table("tables", database="information_schema")
-        names = tables.table_name.to_pyarrow().to_pylist()
+        found = tables.select("table_schema", "table_name").to_pyarrow().to_pylist()
+        names = [".".join(part for part in row.values() if part != "main") for row in found]
     else:
         names = connection.list_tables()
     shown = sorted(names)[:20]
