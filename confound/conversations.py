@@ -130,11 +130,6 @@ def read(
     wanted = np.isin(grouped.codes["question"], [grouped.labels["question"].index(name) for name in controls])
     if len(controls) < 2 or "trial" not in responses.columns or not grouped.trial_n[wanted].any():
         return None, []
-    if responses.elsewhere:
-        message = (
-            "Step-down maxT is left out: it reads every answer to a negative control, and only counts leave a database."
-        )
-        return None, [Note("note", f"{message} Holm's p-values control the same error.")]
     n = int(grouped.n[wanted].sum())
     if n > MOST_ANSWERS:
         message = (

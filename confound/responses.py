@@ -36,14 +36,11 @@ class Responses:
         Those of `COLUMNS` that the log has.
     name : str
         What messages call the log.
-    elsewhere : bool
-        Whether the log lives in a database or on a cluster, which only counts should leave.
     """
 
     table: "ir.Table"
     columns: frozenset[str]
     name: str
-    elsewhere: bool = False
 
     def where(self, column: str, values: Sequence[str | None], *, bad_number: bool = False) -> str:
         """Say in which file and rows a column holds one of `values` (None: missing), or text that is no number."""
@@ -99,9 +96,7 @@ def opened(data: LogLike, *, rename: Mapping[str, str], table: str | None = None
         name = found[0].name if len(found) == 1 else f"{found[0].name} and {len(found) - 1} more"
         present = frozenset(c for c in COLUMNS if any(own_names[c] in source.columns for source in found))
         whole = _whole(found, own_names) - {"value"}
-        yield Responses(
-            _union([_canonical(source, own_names, whole) for source in found]), present, name, table is not None
-        )
+        yield Responses(_union([_canonical(source, own_names, whole) for source in found]), present, name)
 
 
 def _checked(rename: Mapping[str, str]) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 SPARK = ("spark", "pyspark")
 SHOWN_TEXT = 300
 HIDDEN = "***"
+SHORT = 3  # an option's value of so few characters, such as a number, is no secret
 
 
 def is_url(data: object) -> bool:
@@ -67,7 +68,7 @@ def opened(url: str, table: str | None, options: dict[str, Any]) -> Iterator[tup
     except ConfoundError as error:
         raise type(error)(_hidden(str(error), url)) from None
     except Exception as error:
-        if connection is not None and type(error).__module__ == "builtins":
+        if isinstance(error, Warning) or (connection is not None and type(error).__module__ == "builtins"):
             raise  # a fault of our own; every engine has exceptions of its own
         raise InputError(_hidden(f"{name}: {_plain(error)}", url)) from None
     finally:
@@ -140,7 +141,8 @@ def _tables(connection: Any) -> str:
     """List the tables, where the engine can."""
     if connection.name == "duckdb":  # Ibis 12 lists them in a way that DuckDB 2 has no more
         tables = connection.table("tables", database="information_schema")
-        names = tables.table_name.to_pyarrow().to_pylist()
+        found = tables.select("table_schema", "table_name").to_pyarrow().to_pylist()
+        names = [".".join(part for part in row.values() if part != "main") for row in found]
     else:
         names = connection.list_tables()
     shown = sorted(names)[:20]
@@ -158,7 +160,9 @@ def _hidden(text: str, url: str) -> str:
     """Take out of a message whatever the URL holds besides the place."""
     parts = urlsplit(url)
     user = parts.netloc.rpartition("@")[0]
-    given = [url, user, user.partition(":")[2], parts.query, *(value for _, value in parse_qsl(parts.query))]
+    options = [value for _, value in parse_qsl(parts.query) if len(value) > SHORT]
+    given = [user, user.partition(":")[2], parts.query, *options]
+    text = text.replace(url, masked(url))
     for secret in sorted({form for held in given for form in (held, unquote(held)) if held}, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
