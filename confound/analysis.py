@@ -1,5 +1,7 @@
 """The one pass: a log in, one result object out."""
 
+import contextlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,6 +16,7 @@ from confound import (
     checks,
     comparisons,
     conversations,
+    distributions,
     estimates,
     multiplicity,
     parts,
@@ -22,6 +25,7 @@ from confound import (
     responses,
     sensitivity,
     verdict,
+    warehouses,
 )
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
@@ -37,8 +41,10 @@ from confound.result import (
     CONTRASTS,
     DATA,
     DECOMPOSITION,
+    DISTRIBUTIONS,
     DRIFT,
     EFFECTS,
+    MEANS,
     QUESTIONS,
     SENSITIVITY,
     WARNINGS,
@@ -46,13 +52,13 @@ from confound.result import (
     Description,
 )
 from confound.scales import label
-from confound.settings import Design, Settings, read_study_files
+from confound.settings import Design, Settings, read_labels, read_study_files
 from confound.sources import LogLike
 
 Rows = list[dict[str, Any]]
 Track = Callable[[Iterable[Rows], int], Iterable[Rows]]
 VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
-PARTS = ("drift", "effects", "decomposition", "sensitivity")
+PARTS = ("drift", "effects", "decomposition", "sensitivity", "figures", "report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ def _untracked(made: Iterable[Rows], total: int) -> Iterable[Rows]:  # noqa: ARG
 def analyze(
     data: LogLike,
     *,
+    table: str | None = None,
     rename: Mapping[str, str] | None = None,
     outcome: Sequence[str] = (),
     negative_control: Sequence[str] = (),
@@ -107,6 +114,7 @@ def analyze(
     confidence: float = 0.95,
     seed: int = 0,
     skip: Sequence[str] = (),
+    targeted_from: int | None = None,
     workers: int | None = None,
     track: Track = _untracked,
 ) -> Analysis:
@@ -116,6 +124,9 @@ def analyze(
     ----------
     data : path, sequence of paths, pandas.DataFrame, pyarrow.Table or ibis.Table
         The response table, one row an answer; see the README for its columns. Paths may be folders and globs.
+        Or the URL of a database or cluster, such as ``"duckdb://file.db"``: the log is counted there.
+    table : str, optional
+        The table's name, for a URL; see `confound.warehouses.opened`.
     rename : mapping, optional
         The log's name of a column -> the response table's, such as ``{"user_id": "persona"}``.
     outcome, negative_control, confounder : sequence of str
@@ -144,8 +155,11 @@ def analyze(
         Of the intervals, in (0, 1).
     seed : int
         Of the tests that cannot be exact and of resampling. The same seed gives the same result to the last byte.
-    skip : sequence of {"drift", "effects", "decomposition", "sensitivity"}
-        Parts to leave out.
+    skip : sequence of {"drift", "effects", "decomposition", "sensitivity", "figures", "report"}
+        Parts to leave out; figures and the report are made when the result is saved.
+    targeted_from : int, optional
+        First iteration whose personas carry targeted confounders, for the figures; by default as the manifest of a run
+        of `confound simulate` says.
     workers : int, optional
         Processes; by default one a core, where there is enough to do. They do not change the result.
     track : callable
@@ -181,7 +195,7 @@ def analyze(
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: at least 1 process is needed")
-    prepared = prepare(data, rename or {}, settings, joint="drift" not in skip)
+    prepared = prepare(data, rename or {}, settings, table=table, joint="drift" not in skip)
     with processes.one_thread():
         found, notes = _estimate(prepared, settings, skip, workers=workers, track=track)
     drift, effects = _corrected(found["drift"]), pd.DataFrame(found["effects"], columns=list(EFFECTS))
@@ -197,11 +211,14 @@ def analyze(
         sensitivity=sensitive,
         assumptions=assumed,
         comparisons=compared,
+        distributions=_shares(prepared.cells, confidence),
+        means=pd.DataFrame(distributions.mean_rows(prepared.cells, confidence=confidence), columns=list(MEANS)),
         warnings=_remarks((*prepared.notes, *notes)),
         verdict=verdict.findings(
             drift, effects, decomposed, compared, confidence, assumptions=assumed, sensitivity=sensitive
         ),
-        settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)},
+        settings={"log": _name(data), "table": table, "rename": dict(rename or {}), **options, "skip": list(skip)}
+        | {"targeted_from": _targeted_from(data, prepared, targeted_from)},
         versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
     )
 
@@ -313,6 +330,7 @@ def _settings(
         "order": {name: list(answers) for name, answers in settings.order.items()},
         "bins": dict(settings.bins),
         "study_file": [str(path) for path in study_file],
+        "labels": read_labels(study_file),
         "design": design,
         "correction": correction,
         "share": share,
@@ -322,13 +340,15 @@ def _settings(
     return settings, listed
 
 
-def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **options: Any) -> Description:
+def describe(
+    data: LogLike, *, table: str | None = None, rename: Mapping[str, str] | None = None, **options: Any
+) -> Description:
     """Validate a log and say what it holds, without any statistic.
 
     Parameters
     ----------
-    data, rename, **options
-        As for `analyze`, but for `confidence`, `seed`, `skip`, `workers` and `track`.
+    data, table, rename, **options
+        As for `analyze`, but for `confidence`, `seed`, `skip`, `targeted_from`, `workers` and `track`.
 
     Raises
     ------
@@ -336,7 +356,7 @@ def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **option
         As `analyze`.
     """
     settings, _ = _settings(**options)
-    prepared = prepare(data, rename or {}, settings)
+    prepared = prepare(data, rename or {}, settings, table=table)
     questions = {
         (cell.study, cell.question): (
             *(cell.study, cell.question, cell.role, cell.scale.kind),
@@ -363,12 +383,14 @@ def _remarks(notes: Sequence[Note]) -> pd.DataFrame:
     return pd.DataFrame([asdict(note) for note in notes], columns=list(WARNINGS))
 
 
-def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings, *, joint: bool = False) -> Prepared:
+def prepare(
+    data: LogLike, rename: Mapping[str, str], settings: Settings, *, table: str | None = None, joint: bool = False
+) -> Prepared:
     """Read, count and check a log; everything that `analyze` does before the first statistic.
 
     With `joint`, also read what tests of several controls together need.
     """
-    with responses.opened(data, rename=rename) as log:
+    with responses.opened(data, rename=rename, table=table) as log:
         whole = group(log)
         settings.check_labels(whole.labels["arm"], whole.labels["model"])
         arms, arm_notes = control_arms(whole, settings.control)
@@ -408,12 +430,30 @@ def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings, *, joi
 
 
 def _name(data: LogLike) -> list[str]:
-    """Name the log as it was given; data in memory has no name."""
+    """Name the log as it was given, a URL without its password; data in memory has no name."""
     if isinstance(data, str | Path):
-        return [str(data)]
+        data = [data]
     if isinstance(data, list | tuple):
-        return [str(path) for path in data]
+        return [warehouses.masked(str(path)) if warehouses.is_url(path) else str(path) for path in data]
     return [f"a {type(data).__name__} in memory"]
+
+
+def _shares(made: Sequence[Cell], confidence: float) -> pd.DataFrame:
+    rows = distributions.share_rows(made, confidence=confidence)
+    return pd.DataFrame(rows, columns=list(DISTRIBUTIONS))
+
+
+def _targeted_from(data: LogLike, prepared: Prepared, given: int | None) -> dict[str, int]:
+    """Return, by study, the first iteration with targeted confounders: as given, else as runs beside the log say."""
+    if given is not None:
+        return {cell.study: given for cell in prepared.cells}
+    found: dict[str, int] = {}
+    for name in _name(data):
+        for folder in (Path(name), Path(name).parent):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                run = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+                found[str(run["study"])] = int(run["targeted_from"])
+    return found
 
 
 def _data(made: Sequence[Cell]) -> pd.DataFrame:

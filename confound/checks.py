@@ -78,7 +78,8 @@ def duplicate_notes(grouped: Grouped) -> list[Note]:
 def seed_notes(grouped: Grouped) -> list[Note]:
     """Warn where every persona and arm of a study and model was given the same seeds, and so the same noise."""
     asked = _asked(grouped, "seed")
-    group = grouped.codes["study"][asked.first] * len(grouped.labels["model"]) + grouped.codes["model"][asked.first]
+    n_models = np.int64(len(grouped.labels["model"]))
+    group = grouped.codes["study"][asked.first] * n_models + grouped.codes["model"][asked.first]
     notes = []
     for code in np.unique(group):
         rows = group == code

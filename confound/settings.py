@@ -177,6 +177,23 @@ def read_study_files(
     return questions, tuple(control)
 
 
+def read_labels(paths: Sequence[str | Path]) -> dict[str, dict[str, str]]:
+    """Read what study files call their study (`title`) and their questions (`label`) in tables.
+
+    Returns
+    -------
+    dict
+        ``"studies"`` and ``"questions"``: name -> label, of those that have one.
+    """
+    contents = [_yaml(Path(path)) for path in paths]
+    named = [c for c in contents if isinstance(c.get("title"), str) and "study" in c]
+    questions = [q for c in contents for q in c.get("questions", []) if isinstance(q.get("label"), str)]
+    return {
+        "studies": {str(c["study"]): c["title"] for c in named},
+        "questions": {str(q["id"]): q["label"] for q in questions},
+    }
+
+
 class _Loader(yaml.SafeLoader):
     """YAML in which yes, no, on, off and dates are answers, as they are written."""
 

@@ -101,7 +101,7 @@ def response_table(blocks: Sequence[Block], labels: Labels) -> pa.Table:
         "specified": np.concatenate([_specified(block) for block in blocks]).tolist(),
         "text": [text for block in blocks for text in _sparse(block, block.texts)],
         "reason": [reason for block in blocks for reason in _sparse(block, block.reasons)],
-        "seed": _seeds(blocks, labels.seed),
+        "seed": _seeds(blocks, labels.seed, max(1, len(study.items))),
     }
     schema = _schema()
     return pa.table([pa.array(columns[name], schema.field(name).type) for name in schema.names], schema=schema)
@@ -210,11 +210,11 @@ def _sparse(block: Block, held: dict[tuple[int, int, int], str]) -> list[str | N
     return flat
 
 
-def _seeds(blocks: Sequence[Block], seed: int | None) -> list[int | None]:
+def _seeds(blocks: Sequence[Block], seed: int | None, cycle: int) -> list[int | None]:
     if seed is None:
         return [None] * sum(block.codes.size for block in blocks)
     return [
-        answer_seed(seed, block.profile, arm, trial, question.id)
+        answer_seed(seed, block.profile, arm, trial, question.id, cycle=cycle)
         for block in blocks
         for arm in block.arms
         for trial in range(1, block.trials + 1)
