@@ -328,7 +328,7 @@ def _usable(persona: Any, treated: Any, rows: Any, *, paired: bool) -> Any:
 
 
 def _check_size(n_indicators: int, persona: Any, n: Any, treated: Any, *, paired: bool) -> None:
-    """Refuse models with too many indicators for the independent units: conversations or, between subjects, personas."""
+    """Refuse too many indicators for the independent units: conversations or, between subjects, personas."""
     arms = [treated, ~treated]
     units = min(int(n[arm].sum()) if paired else len(np.unique(persona[arm])) for arm in arms)
     needed = PER_INDICATOR * n_indicators
