@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from confound.pooled import ALL_CONTROLS
+
 MOST = 8  # numbers in one text
 
 
@@ -30,9 +32,11 @@ def of_drift(part: pd.DataFrame) -> str:
     """Say how large the drift is, before and after."""
     first, last = ends(part)
     top = first.sort_values("tvd").to_dict("records")[-1]
+    mean = top["question"] == ALL_CONTROLS
+    what = "Mean over the negative controls" if mean else f"Negative controls: {part['question'].nunique()}"
     text = (
-        f"{part['question'].nunique()} negative controls, {part['model'].nunique()} models. The largest drift is "
-        f"{top['tvd']:.2f} ({top['ci_low']:.2f} to {top['ci_high']:.2f}), of {top['question']} with {top['model']} in "
+        f"{what}; models: {part['model'].nunique()}. The largest drift is {top['tvd']:.2f} ({top['ci_low']:.2f} to "
+        f"{top['ci_high']:.2f}), of {top['question']} with {top['model']} in "
         f"{top['study']}; the median is {first['tvd'].median():.2f}."
     )
     if part["iteration"].min() < part["iteration"].max():

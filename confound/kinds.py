@@ -30,8 +30,6 @@ QUANTITIES = {
     "sbc": "Selection bias, control outcome (SBC)",
     "asb": "Average selection bias (ASB)",
 }
-
-
 ROLES = {
     "outcome": "Outcomes",
     "negative_control": "Negative controls",
@@ -243,9 +241,12 @@ def _decomposition_notes(shown: Shown) -> Iterator[str]:
             "attributes carry all of the drift."
         )
     if "source" in methods:
-        yield "By source: outcomes of personas whose attributes were all drawn in one arm."
-    if "standardization" in methods:
-        yield "By standardization: over the confounders elicited at iteration 0."
+        yield "By source: outcomes in either arm of personas whose attributes were all drawn in one."
+    if methods & {"g-formula", "aipw"}:
+        yield (
+            "By g-formula and AIPW: standardized over the confounders elicited at iteration 0; assumes that they carry "
+            "all of the drift."
+        )
     yield "Intervals are clustered by persona; no correction for several parts."
 
 

@@ -4,7 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from confound.layout import LABEL_WIDTH, MARK, MINUS, MISSING, Piece, Row, Table, aligned, pages, wrapped
+from confound.layout import LABEL_WIDTH, MARK, MINUS, MISSING, Piece, Row, Table, aligned, pages, right_to_left, wrapped
+from confound.tables import printable
 
 HEAD_WIDTH = 18  # characters of a column's head on one line
 _ESCAPES = {
@@ -23,8 +24,8 @@ _ESCAPES = {
 }
 _LIGATURES = "-,'"  # two of these in a row would become one sign
 _ACCENTS = frozenset("\u0300\u0301\u0302\u0303\u0308\u030a\u030b\u030c\u0304\u0306\u0307\u0327")
+_EXTENDED = 0x180  # where the letters end that LaTeX composes
 _ALSO = frozenset("ßæœøåłıÆŒØÅŁ“”‘’—…°±×÷µ²³¹½¼¾§¶©®™¡¿\N{NO-BREAK SPACE}")  # noqa: RUF001 -- pdflatex sets them
-_RIGHT_TO_LEFT = ("R", "AL")
 _START = r"""% Needs booktabs, graphicx and threeparttable. Compiles by itself, or \input it in a document.
 \expandafter\ifx\csname @nodocument\endcsname\relax
   \let\confoundend\relax
@@ -71,7 +72,7 @@ def escaped(text: str) -> str:
     >>> print(escaped("50% of a_b & c"))
     50\% of a\_b \& c
     """
-    return "".join(_any_script(run) if foreign else _latin(run) for foreign, run in _runs(text))
+    return "".join(_any_script(run) if foreign else _latin(run) for foreign, run in _runs(printable(text)))
 
 
 def _runs(text: str) -> Iterator[tuple[bool, str]]:
@@ -85,7 +86,7 @@ def _settable(c: str) -> bool:
     """Tell whether pdflatex prints a character in its default encoding."""
     base, *accents = list(unicodedata.normalize("NFD", c))
     composed = base.isascii() and base.isalpha() and len(accents) == 1 and accents[0] in _ACCENTS
-    return c.isascii() or c in _ESCAPES or c in _ALSO or composed
+    return c.isascii() or c in _ESCAPES or c in _ALSO or (composed and ord(c) < _EXTENDED)
 
 
 def _latin(text: str) -> str:
@@ -95,8 +96,7 @@ def _latin(text: str) -> str:
 
 def _any_script(run: str) -> str:
     codes = "U+" + " ".join(f"{ord(c):04X}" for c in run if c != " ")
-    backwards = any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in run)
-    direction = r"\textdir TRT " if backwards else ""
+    direction = r"\textdir TRT " if right_to_left(run) else ""
     return rf"\anyscript{{{direction}{run}}}{{{codes}}}"
 
 
@@ -122,7 +122,8 @@ def _float(table: Table, *, first: bool) -> str:
             r"\bottomrule",
             r"\end{tabular}",
             r"\begin{tablenotes}[flushleft]",
-            rf"\item \textit{{Notes.}} {escaped(' '.join(table.notes))}",
+            r"\item \textit{Notes.}",
+            *map(escaped, table.notes),
             r"\end{tablenotes}",
             r"\end{threeparttable}%",
             r"}",

@@ -1,6 +1,7 @@
 """A table as it is printed: heads, panels, rows and notes, as text and in no format yet."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ PAGE = 52  # lines of a table that fit on a printed page, with caption and notes
 _KINDS = ("<", " ", MINUS, "0", ",", ".", "%", MARK)  # what a number is made of; 0 for any digit, < for any relation
 # A figure space is as wide as a digit, an en space about as a sign, a punctuation space as a point.
 _BLANKS = {ord(kind): blank for kind, blank in zip(_KINDS, "\u2002 \u2002\u2007\u2008\u2008\u2003\u2002", strict=True)}
-_NUMBER = re.compile(rf"(?P<left>[<>=] )?(?P<sign>{MINUS})?(?P<whole>\d[\d,]*)?(?P<rest>(?:\.\d+)?%?{MARK}?)")
+_NUMBER = re.compile(rf"(?P<left>[<>=] )?(?P<sign>{MINUS})?(?P<whole>\d+(?:,\d{{3}})*)?(?P<rest>(?:\.\d+)?%?{MARK}?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,3 +253,8 @@ def wrapped(text: str, width: int) -> list[str]:
             lines.append("")
         lines[-1] += word
     return [line.strip() for line in lines]
+
+
+def right_to_left(text: str) -> bool:
+    """Tell whether a text holds letters that are written from right to left."""
+    return any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)

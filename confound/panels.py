@@ -105,7 +105,7 @@ def _striped(ax: Axes, names: Sequence[str]) -> None:
 
 
 def drift_path(drift: pd.DataFrame, *, ax: Axes | None = None, targeted_from: int | None = None) -> Axes:
-    """Draw the drift of one negative control over the iterations, with its interval as a band.
+    """Draw the drift of one negative control, or of all, over the iterations, with its interval as a band.
 
     Parameters
     ----------
@@ -119,7 +119,8 @@ def drift_path(drift: pd.DataFrame, *, ax: Axes | None = None, targeted_from: in
     Axes
         Corrected total variation distance, 0 to 1; dotted, what the uncorrected distance shows by chance alone.
     """
-    rows = _one(single_controls(drift), "study", "model", "contrast", "question").sort_values("iteration")
+    known = drift[drift["tvd"].notna()]
+    rows = _one(known, "study", "model", "contrast", "question").sort_values("iteration")
     ax = new_axes(ax)
     ax.plot(rows["iteration"], rows["tvd_null"], color=GREY, lw=0.9, ls=(0, (1, 1.3)))
     _path(ax, rows, "tvd", BLUE)
@@ -397,8 +398,8 @@ def _bar(name: str) -> tuple[str, str]:
 def _values(ax: Axes, values: Sequence[tuple[float, float, float]]) -> None:
     """Write the estimates at the right of a panel, with their intervals where there is room."""
     wide = inches_wide(ax)
-    full = [f"{value:+.2f}  [{low:.2f}, {high:.2f}]" for value, low, high in values]
-    short = [f"{value:+.2f}" for value, *_ in values]
+    full = [f"{value:+.2f}  [{low:.2f}, {high:.2f}]" for value, low, high in np.round(values, 2) + 0.0]
+    short = [f"{value:+.2f}" for value, *_ in np.round(values, 2) + 0.0]  # + 0.0: no minus zero
     shown = full if wide > 2 else short
     for y, text in enumerate(shown):
         text = text.replace("-", "\N{MINUS SIGN}")

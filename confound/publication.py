@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from confound.errors import InputError
+from confound.errors import ConfoundError, InputError
 from confound.kinds import KINDS, QUANTITIES, ROLES, Kind, Shown, Statistic
 from confound.layout import MARK, MINUS, MISSING, Column, Panel, Row, Table
 from confound.pooled import ALL_ARMS, ALL_CONTROLS
@@ -119,6 +119,8 @@ def _plan(
     kind: Kind, frame: pd.DataFrame, settings: Mapping[str, Any], columns: Columns | None, iterations: Iterations
 ) -> _Plan:
     frame = _iterations(frame, iterations, last=kind.last)
+    words = [key for key in (*kind.panel, *kind.row) if key != "iteration"]
+    frame = frame.assign(**{key: frame[key].astype(object).fillna("") for key in words})
     models = list(dict.fromkeys(frame["model"]))
     columns = columns or ("model" if 1 < len(models) <= MANY_MODELS else "statistic")
     panel = ("study", *(() if columns == "model" else ("model",)), *kind.panel)
@@ -207,14 +209,21 @@ def _panels(plan: _Plan) -> Iterator[Panel]:
     places = _in_order(plan.frame, plan.panel)
     several = len(places) > 1
     varied = [key for key in plan.panel if _varies(plan.frame[key])]
-    sizes = _sizes(plan.frame) if plan.parts[0].model is not None else pd.DataFrame()
+    told = any(s.needs == ("n_personas",) for part in plan.parts for s in part.lines)
+    sizes = pd.DataFrame() if told or plan.parts[0].model is None else _sizes(plan.frame)
     differing = [head for head in sizes.columns[1:] if _varies(sizes[head].round())]
     for i, (place, rows) in enumerate(places):
-        words = [_word(plan, key, value) for key, value in zip(plan.panel, place, strict=True) if key in varied]
-        words[:1] = [word if varied[0] in LABELLED else _capital(word) for word in words[:1]]
-        title = f"Panel {_letter(i)}. {', '.join(words)}" if several else ""
+        named_by = {key: value for key, value in zip(plan.panel, place, strict=True) if key in varied and value != ""}
+        title = f"Panel {_letter(i)}. {_heading(plan, named_by)}" if several else ""
         own = sizes.loc[sizes.index.intersection(rows.index)]
         yield Panel(title, (*_rows(plan, rows), *(_foot(plan, head, own) for head in differing)))
+
+
+def _heading(plan: _Plan, named_by: Mapping[str, Any]) -> str:
+    """Join what names a panel; the log's own words are not capitalised."""
+    words = [_word(plan, key, value) for key, value in named_by.items()]
+    own = [key in LABELLED and value not in SPECIAL for key, value in named_by.items()]
+    return ", ".join(word if own[0] or i else _capital(word) for i, word in enumerate(words))
 
 
 def _in_order(frame: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
@@ -231,6 +240,8 @@ def _in_order(frame: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any,
 def _rows(plan: _Plan, rows: pd.DataFrame) -> Iterator[Row]:
     for place, group in _in_order(rows, plan.row):
         records = {record["model"]: record for record in group.to_dict("records")}
+        if len(records) < len(group):
+            raise ConfoundError(f"{len(group)} rows for the {len(records)} cells of {place}; a table has room for one")
         label = _label(plan, dict(zip(plan.row, place, strict=True)))
         yield Row(label, tuple(_cell(plan, part, records) for part in plan.parts))
 
@@ -267,7 +278,7 @@ def _letter(i: int) -> str:
 
 def _label(plan: _Plan, place: Mapping[str, Any]) -> str:
     words = [_word(plan, key, value) for key, value in place.items() if value != ""]
-    return words[0] if len(words) == 1 else f"{words[0]}: {words[1]}"
+    return ": ".join(words) or MISSING
 
 
 def _word(plan: _Plan, key: str, value: Any) -> str:
@@ -316,7 +327,7 @@ def _notes(
     if any("[" in line for line in cells):
         yield f"Brackets: {interval.replace('CI', 'intervals')}."
     if MISSING in cells:
-        yield f"{MISSING} not asked, or not to be had."
+        yield f"{MISSING} not asked, or not estimated."
     if "seed" in settings:
         yield f"Seed {settings['seed']}."
 

@@ -5,8 +5,8 @@ from html import escape
 
 from confound.errors import InputError
 from confound.latex import to_latex
-from confound.layout import Table, aligned, spaced
-from confound.tables import markdown
+from confound.layout import Table, aligned, right_to_left, spaced
+from confound.tables import markdown, printable
 
 STYLE = """<style>
 .confound-table { overflow-x: auto; margin: 1em 0; }
@@ -48,7 +48,7 @@ def to_html(table: Table) -> str:
     stub = f'<th scope="col" rowspan="{2 if groups else 1}">{_text(table.stub)}</th>'
     heads = "".join(f'<th scope="col">{_text(column.head)}</th>' for column in table.columns)
     rows = [f"<tr>{stub}{_groups(groups)}</tr>", f"<tr>{heads}</tr>"] if groups else [f"<tr>{stub}{heads}</tr>"]
-    title = escape(table.title)
+    title = escape(printable(table.title))
     lines = [
         f'<div class="confound-table" role="region" aria-label="{title}" tabindex="0">',
         "<table>",
@@ -84,7 +84,7 @@ def _bodies(table: Table) -> Iterator[str]:
             span = 1 + len(table.columns)
             yield f'<tr><th class="panel" scope="rowgroup" colspan="{span}">{_text(panel.title)}</th></tr>'
         for row in panel.rows:
-            cells = [[escape(spaced(pieces[r, c, i])) for i in range(len(cell))] for c, cell in enumerate(row.cells)]
+            cells = [[_text(spaced(pieces[r, c, i])) for i in range(len(cell))] for c, cell in enumerate(row.cells)]
             numbers = "".join(f"<td>{'<br>'.join(cell)}</td>" for cell in cells)
             kind = ' class="apart"' if row.apart else ""
             yield f'<tr{kind}><th scope="row">{_text(row.label)}</th>{numbers}</tr>'
@@ -94,7 +94,8 @@ def _bodies(table: Table) -> Iterator[str]:
 
 def _text(text: str) -> str:
     """Escape a text; what is written from right to left must not turn round what stands beside it."""
-    return escape(text) if text.isascii() else f"<bdi>{escape(text)}</bdi>"
+    safe = escape(printable(text))
+    return f"<bdi>{safe}</bdi>" if right_to_left(text) else safe
 
 
 def to_markdown(table: Table) -> str:
@@ -104,9 +105,7 @@ def to_markdown(table: Table) -> str:
     for panel in table.panels:
         if panel.title:
             lines.append(_piped([f"**{markdown(panel.title)}**", *[""] * len(table.columns)]))
-        lines += [
-            _piped([markdown(row.label), *(markdown(" ".join(cell)) for cell in row.cells)]) for row in panel.rows
-        ]
+        lines += [_piped([markdown(row.label), *map(" ".join, row.cells)]) for row in panel.rows]
     return "\n".join([*lines, "", f"*Notes.* {markdown(' '.join(table.notes))}", ""])
 
 

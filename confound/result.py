@@ -47,6 +47,12 @@ DECOMPOSITION = (
     "quantity",
     *("estimate", "se", "ci_low", "ci_high"),
 )
+SENSITIVITY = (
+    *_PLACE,
+    *("estimate", "drift_to_explain_away", "largest_tvd", "bound_low", "bound_high"),
+    *("range", "adopted", "change", "change_low", "change_high"),
+)
+ASSUMPTIONS = (*_PLACE, "arm", "check", "estimate", "expected", "ci_low", "ci_high", "pvalue", "n_personas")
 COMPARISONS = (*_PLACE, "against", "n_personas", "estimate", "se", "ci_low", "ci_high", "pvalue")
 DISTRIBUTIONS = (
     *("study", "model", "iteration", "arm", "question", "role", "answer"),
@@ -57,6 +63,18 @@ MEANS = (
     *("n_personas", "n_answers", "estimate", "ci_low", "ci_high"),
 )
 WARNINGS = ("level", "study", "model", "question", "message")
+CONTRACT = {
+    "data": DATA,
+    "drift": DRIFT,
+    "effects": EFFECTS,
+    "decomposition": DECOMPOSITION,
+    "sensitivity": SENSITIVITY,
+    "assumptions": ASSUMPTIONS,
+    "comparisons": COMPARISONS,
+    "distributions": DISTRIBUTIONS,
+    "means": MEANS,
+    "warnings": WARNINGS,
+}
 SHOWN = ("drift", "effects", "decomposition")  # in a notebook
 MADE_HERE = frozenset({"analysis.json", "report.html", "tables", "figures"})
 
@@ -74,7 +92,11 @@ class Analysis:
     effects : pandas.DataFrame
         A row an outcome, contrast and level.
     decomposition : pandas.DataFrame
-        A row a part of an outcome's observed effect, at each iteration after the first.
+        A row a part of an outcome's observed effect, for each route that the log allows and each of its iterations.
+    sensitivity : pandas.DataFrame
+        A row an outcome and iteration: the drift that would explain its effect away, bounds, what the last step moved.
+    assumptions : pandas.DataFrame
+        What the routes assume, checked: a row a check.
     comparisons : pandas.DataFrame
         Drift less the drift of what column `against` names: an earlier iteration, a reference model, a placebo.
     distributions : pandas.DataFrame
@@ -95,6 +117,8 @@ class Analysis:
     drift: pd.DataFrame
     effects: pd.DataFrame
     decomposition: pd.DataFrame
+    sensitivity: pd.DataFrame
+    assumptions: pd.DataFrame
     comparisons: pd.DataFrame
     distributions: pd.DataFrame
     means: pd.DataFrame
@@ -106,7 +130,7 @@ class Analysis:
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
         """The frames by name."""
-        names = ("data", "drift", "effects", "decomposition", "comparisons", "distributions", "means", "warnings")
+        names = [field.name for field in fields(self) if field.type is pd.DataFrame]
         return {name: getattr(self, name) for name in names}
 
     def save(self, folder: str | Path) -> Path:
@@ -250,15 +274,24 @@ def load(folder: str | Path) -> Analysis:
     frames: dict[str, Any] = {
         field.name: content.get(field.name) for field in fields(Analysis) if field.type is pd.DataFrame
     }
-    missing = [name for name, frame in frames.items() if not isinstance(frame, pd.DataFrame)]
-    if missing:
-        raise InputError(f"{folder}: is damaged ({missing[0]} is missing). Run the analysis again")
+    for name, frame in frames.items():
+        if not isinstance(frame, pd.DataFrame) or not set(CONTRACT.get(name, ())) <= set(frame):
+            raise InputError(f"{folder}: is damaged (in {name}). Run the analysis again")
     try:
         verdict = tuple(Finding(**{**found, "points": tuple(found["points"])}) for found in content["verdict"])
-        settings, versions = dict(content["settings"]), dict(content["versions"])
-    except (KeyError, TypeError, ValueError) as error:
+        settings, versions = _checked(content["settings"]), dict(content["versions"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{folder}: is damaged (verdict, settings or versions). Run the analysis again") from error
     return Analysis(**frames, verdict=verdict, settings=settings, versions=versions)
+
+
+def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as far as tables rely on them: a confidence, and labels that are texts."""
+    float(settings["confidence"])
+    labels = [label for named in settings["labels"].values() for label in named.values()]
+    if not all(isinstance(label, str) for label in labels):
+        raise TypeError("a label is no text")
+    return dict(settings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ class Settings:
         Model that the others' drift is held against.
     correction : str
         One of `confound.correction.METHODS`.
+    share : float
+        Of the users in the treated arm, in [0, 1].
     """
 
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -79,10 +81,13 @@ class Settings:
     placebo: Mapping[str, str] = field(default_factory=dict)
     reference: str | None = None
     correction: str = DEFAULT
+    share: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:
             raise InputError(f"confidence must lie between 0 and 1, such as 0.95, but got {self.confidence}")
+        if not 0 <= self.share <= 1:
+            raise InputError(f"share must lie between 0 and 1, such as 0.5, but got {self.share}")
         if self.correction not in METHODS:
             raise InputError(f"--correction {self.correction}: no such correction. There are {', '.join(METHODS)}")
         if self.seed < 0:

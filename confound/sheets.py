@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from confound import canvas
+from confound.pooled import ALL_CONTROLS
 
 COLUMNS = 6  # panels side by side; more go on another page
 ROOM = canvas.TALLEST - 1.2  # inches that title, legend and axis leave for panels
@@ -132,7 +133,7 @@ class Sheet:
         columns = list(zip(*self.rows, strict=True))
         told = [i for i, values in enumerate(columns) if i and (len(set(values)) > 1 or self.by[i] == "question")]
         told = [0, *told] if len(set(columns[0])) > 1 else told
-        return [", ".join(row[i] for i in told if row[i]) for row in self.rows]
+        return [", ".join(row[i] for i in told if row[i] not in ("", ALL_CONTROLS)) for row in self.rows]
 
 
 def sheets(

@@ -29,7 +29,7 @@ def to_markdown(frame: pd.DataFrame) -> str:
 
 def markdown(text: str) -> str:
     """Escape what Markdown would take for markup, on one line."""
-    return " ".join(text.split()).translate(_MARKDOWN)
+    return printable(" ".join(text.split())).translate(_MARKDOWN)
 
 
 def to_terminal(frame: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ from docx.shared import Cm, Pt
 from docx.table import _Cell, _Row
 
 from confound.layout import Table, aligned, spaced
+from confound.tables import printable
 
 WIDE = 7  # columns from which the page is turned
 SIZE = Pt(8)
@@ -25,7 +26,7 @@ def to_word(table: Table) -> bytes:
     if len(table.columns) >= WIDE:
         _turn(document.sections[0])
     caption = document.add_paragraph()
-    caption.add_run(table.title).bold = True
+    caption.add_run(printable(table.title)).bold = True
     groups = table.groups()
     grid = document.add_table(rows=0, cols=1 + len(table.columns))
     if groups:
@@ -39,7 +40,7 @@ def to_word(table: Table) -> bytes:
     _rule(grid.rows[-1], "bottom", THICK)
     notes = document.add_paragraph()
     notes.add_run("Notes. ").italic = True
-    notes.add_run(" ".join(table.notes))
+    notes.add_run(printable(" ".join(table.notes)))
     for run in notes.runs:
         run.font.size = SIZE
     held = io.BytesIO()
@@ -84,7 +85,7 @@ def _write(cell: _Cell, text: str, *, left: bool = False, italic: bool = False) 
     paragraph = cell.paragraphs[0]
     paragraph.alignment = WD_ALIGN_PARAGRAPH.LEFT if left else WD_ALIGN_PARAGRAPH.CENTER
     paragraph.paragraph_format.space_after = Pt(0)
-    run = paragraph.add_run(text)
+    run = paragraph.add_run("\n".join(map(printable, text.split("\n"))))
     run.font.size, run.italic = SIZE, italic
 
 

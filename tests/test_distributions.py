@@ -77,7 +77,7 @@ def test_means_by_arm_have_the_persona_as_the_unit(result: confound.Analysis) ->
 
 
 def test_retention_is_what_a_persona_says_most(log_frame) -> None:  # type: ignore[no-untyped-def]
-    """Three of four answers in control and all in treated are the persona's most frequent one; Unknown keeps nothing."""
+    """Three of four answers in control, all in treated, are what the persona says most; Unknown keeps nothing."""
     outcome = log_frame({"control": [1], "treated": [2]}, question="rating", role="outcome")
     kept = log_frame({"control": ["x", "x", "y", "x"], "treated": ["x", "x"]}, question="retention_a", role="retention")
     lost = log_frame({"control": ["u", None], "treated": ["u", "u"]}, question="retention_b", role="retention")

@@ -179,7 +179,7 @@ def test_sections_follow_what_there_is(hostile: confound.Analysis, log_frame: Lo
     last = ["methods", "references", "repeat"]
     assert section_ids(report.page(hostile, drawn())) == whole + last
     page = report.page(between())
-    assert section_ids(page) == ["verdict", "overview", "drift", "effects", "data", *last]
+    assert section_ids(page) == ["verdict", "overview", "drift", "effects", "sensitivity", "data", *last]
     contents = next(e for e in parse(page).iter("nav"))
     assert [e.get("href") for e in contents.iter("a")] == [f"#{name}" for name in section_ids(page)]
     outcome = log_frame({"control": [1, 2], "treated": [3, 4]}, question="rating", role="outcome")
