@@ -336,5 +336,5 @@ def _pixels(figure: Figure) -> bytes:
     """Return a PNG of few colours: a figure has no more, and a page of many figures stays small."""
     image = Image.open(io.BytesIO(canvas.save(figure, "png", dpi=DPI))).convert("RGB")
     buffer = io.BytesIO()
-    image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "png")
+    image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "png")
     return buffer.getvalue()
