@@ -178,7 +178,7 @@ def analyze(out: Path, **given: Any) -> None:
     if sys.stderr.isatty():
         click.echo("Reading and counting ...", err=True)
     result = analysis.analyze(**_library_options(given), track=_track)
-    result.save(out)
+    result.save(out, workers=given["workers"])
     click.echo(summary.text(result))
     page = "" if "report" in given["skip"] else f"{out / 'report.html'}, "
     click.echo(f"\nSaved: {page}{out / 'analysis.json'} and {out / 'tables'} (seed {given['seed']}).")

@@ -10,7 +10,7 @@ R = TypeVar("R")
 FEW = 24  # a piece takes some .3 s and a worker a second or two to start, so fewer are done sooner without any
 
 
-def spread(task: Callable[[T], R], items: Sequence[T], *, workers: int | None = None) -> Iterator[R]:
+def spread(task: Callable[[T], R], items: Sequence[T], *, workers: int | None = None, few: int = FEW) -> Iterator[R]:
     """Yield what `task` makes of each item, in their order.
 
     Parameters
@@ -20,8 +20,10 @@ def spread(task: Callable[[T], R], items: Sequence[T], *, workers: int | None = 
     items : sequence
     workers : int, optional
         Processes, at least 1; by default none besides this one for few items, else one a core.
+    few : int
+        Fewer items than this are few.
     """
-    n = min(workers or (1 if len(items) < FEW else cores()), max(1, len(items)))
+    n = min(workers or (1 if len(items) < few else cores()), max(1, len(items)))
     if n == 1:
         yield from map(task, items)
         return

@@ -3,31 +3,25 @@
 import base64
 import functools
 import hashlib
-import io
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
-from matplotlib.figure import Figure
-from PIL import Image
 
-from confound import canvas, overview, publication, rendering, repeat, tables
-from confound.figures import Drawn
+from confound import overview, publication, rendering, repeat, tables
 from confound.kinds import KINDS, p_value
 from confound.overview import Group, Row
+from confound.pictures import Picture
 from confound.pooled import ALL_CONTROLS
 from confound.references import Citations
 from confound.verdict import Finding, main_rows
 
-LARGEST_SVG = 150_000  # bytes; a drawing with more in it is embedded as pixels
-MANY_PANELS = 12  # a drawing with more is larger than that for sure
-DPI, COLOURS = 200, 128
 SECTIONS = ("drift", "effects", "decomposition", "stabilization", "sensitivity", "data")
 MANY_GROUPS = 3  # with more, what belongs to one study and model is folded
 SHOWN = 15  # questions with the largest gap in Unknown
@@ -57,34 +51,14 @@ class Result(Protocol):
         """Package -> version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure inside the page.
-
-    Attributes
-    ----------
-    source : str
-        A data address.
-    width, height : int
-        In CSS pixels.
-    caption, alt : str
-    """
-
-    source: str
-    width: int
-    height: int
-    caption: str
-    alt: str
-
-
-def page(result: Result, drawn: Iterable[Drawn] = ()) -> str:
+def page(result: Result, pictures: Iterable[Picture] = ()) -> str:
     """Write the report.
 
     Parameters
     ----------
     result : Analysis
-    drawn : iterable of Drawn
-        The figures, as from `confound.figures.draw_all`; each is embedded and may be closed after.
+    pictures : iterable of Picture
+        The figures, as from `confound.pictures.pictures`.
 
     Returns
     -------
@@ -93,9 +67,9 @@ def page(result: Result, drawn: Iterable[Drawn] = ()) -> str:
     """
     frames = dict(result.frames)
     groups = overview.groups(frames["drift"], frames["effects"], frames["decomposition"])
-    pictures: dict[str, list[Picture]] = {name: [] for name in SECTIONS}
-    for figure in drawn:
-        pictures[figure.section].append(_picture(figure))
+    by_section: dict[str, list[Picture]] = {name: [] for name in SECTIONS}
+    for picture in pictures:
+        by_section[picture.section].append(picture)
     environment = _environment(frames)
     style = Markup(environment.get_template("report.css").render())  # noqa: S704 -- our own file
     written = environment.get_template("report.html").render(
@@ -103,7 +77,7 @@ def page(result: Result, drawn: Iterable[Drawn] = ()) -> str:
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         result=result,
         frames=frames,
-        pictures=pictures,
+        pictures=by_section,
         groups=groups,
         answer=_answer(result.verdict),
         verdict=_alike(result.verdict),
@@ -319,22 +293,3 @@ def _unknown_gaps(data: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _picture(drawn: Drawn) -> Picture:
-    """Embed a figure: drawn in lines where that is small, else in pixels."""
-    width, height = (round(96 * float(inches)) for inches in drawn.figure.get_size_inches())
-    content = b"" if len(drawn.figure.axes) > MANY_PANELS else canvas.save(drawn.figure, "svg")
-    kind = "svg+xml"
-    if not 0 < len(content) <= LARGEST_SVG:
-        content, kind = _pixels(drawn.figure), "png"
-    source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-    return Picture(source, width, height, drawn.caption, drawn.alt)
-
-
-def _pixels(figure: Figure) -> bytes:
-    """Return a PNG of few colours: a figure has no more, and a page of many figures stays small."""
-    image = Image.open(io.BytesIO(canvas.save(figure, "png", dpi=DPI))).convert("RGB")
-    buffer = io.BytesIO()
-    image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "png")
-    return buffer.getvalue()

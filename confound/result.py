@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -16,9 +16,6 @@ from confound.errors import InputError
 from confound.kinds import KINDS
 from confound.layout import Table
 from confound.verdict import Finding
-
-if TYPE_CHECKING:
-    from confound.figures import Drawn
 
 DATA = ("study", "model", "iteration", "arm", "question", "role", "n_personas", "n_answers", "n_unknown")
 _PLACE = ("study", "model", "iteration", "contrast", "question")
@@ -133,11 +130,17 @@ class Analysis:
         names = [field.name for field in fields(self) if field.type is pd.DataFrame]
         return {name: getattr(self, name) for name in names}
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, *, workers: int | None = None) -> Path:
         """Write `analysis.json`, `report.html`, tables and figures; the folder appears whole or not at all.
 
         The CSV files hold the frames, the others the tables of a publication made from them. An earlier analysis in
         the folder is replaced.
+
+        Parameters
+        ----------
+        folder : path
+        workers : int, optional
+            Processes that render figures; by default one a core, where there are more than a few.
 
         Raises
         ------
@@ -150,7 +153,7 @@ class Analysis:
             folder.parent.mkdir(parents=True, exist_ok=True)
             aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
             try:
-                self._write(aside)
+                self._write(aside, workers)
                 _swap(aside, folder)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
@@ -158,13 +161,13 @@ class Analysis:
             raise InputError(f"{folder}: cannot be written: {error.strerror or error}. Name another folder") from error
         return folder
 
-    def _write(self, folder: Path) -> None:
+    def _write(self, folder: Path, workers: int | None) -> None:
         folder.chmod(0o777 & ~_umask())
         (folder / "tables").mkdir()
         for name, frame in self.frames.items():
             for form, text in self._texts(name, frame):
                 (folder / "tables" / f"{name}.{form}").write_text(text, encoding="utf-8")
-        self._show(folder)
+        self._show(folder, workers)
         content = {
             "verdict": [asdict(finding) for finding in self.verdict],
             "settings": dict(self.settings),
@@ -201,26 +204,20 @@ class Analysis:
         """
         return publication.build(name, self.frames, self.settings, columns=columns, iterations=iterations)
 
-    def _show(self, folder: Path) -> None:
+    def _show(self, folder: Path, workers: int | None) -> None:
         """Write the figures and the page that holds them."""
-        from confound import report  # Matplotlib takes a second to import
+        from confound import figures, pictures, report  # Matplotlib takes a second to import
 
         skipped = self.settings.get("skip", ())
-        drawn = () if "figures" in skipped else self._draw(folder / "figures")
+        drawn = [] if "figures" in skipped else list(figures.draw_all(self))
+        shown = pictures.pictures(drawn, workers=workers)
+        if shown:
+            (folder / "figures").mkdir()
+        for picture in shown:
+            for kind, content in (("pdf", picture.pdf), ("png", picture.png)):
+                (folder / "figures" / f"{picture.name}.{kind}").write_bytes(content)
         if "report" not in skipped:
-            (folder / "report.html").write_text(report.page(self, drawn), encoding="utf-8")
-        for _ in drawn:  # those that no page asked for
-            pass
-
-    def _draw(self, folder: Path) -> Iterator["Drawn"]:
-        """Write every figure that there is, one at a time."""
-        from confound import canvas, figures
-
-        for drawn in figures.draw_all(self):
-            folder.mkdir(exist_ok=True)
-            for kind in ("pdf", "png"):
-                (folder / f"{drawn.name}.{kind}").write_bytes(canvas.save(drawn.figure, kind))
-            yield drawn
+            (folder / "report.html").write_text(report.page(self, shown), encoding="utf-8")
 
     def publish(
         self,

@@ -34,7 +34,7 @@ FLOW = [
     {"drift_figures"},
     {"effect_figures"},
     {"figures"},
-    {"overview", "repeat", "references"},
+    {"overview", "repeat", "references", "pictures"},
     {"report"},
     {"result"},
     {"analysis", "summary"},

@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 
 import confound
 from confound import overview, report
-from confound.figures import Drawn
+from confound.drawn import Drawn
+from confound.pictures import Picture, picture, pictures
 from confound.references import REFERENCES, Citations
 from tests.conftest import LogFrame
 
@@ -73,12 +74,12 @@ def between(n: int = 12) -> confound.Analysis:
     return confound.analyze(pd.DataFrame(rows), correction="null")
 
 
-def drawn() -> Iterator[Drawn]:
+def drawn() -> Iterator[Picture]:
     """Draw a line for every section."""
     for section in report.SECTIONS:
         figure = Figure(figsize=(4, 2))
         figure.subplots().plot([0, 1])
-        yield Drawn(f"line-{section}", section, f"Caption of <{section}>", f"A line in {section}", figure)
+        yield picture(Drawn(f"line-{section}", section, f"Caption of <{section}>", f"A line in {section}", figure))
 
 
 def parse(page: str) -> Element:
@@ -285,13 +286,14 @@ def test_many_groups_fold(log_frame: LogFrame) -> None:
 
 def test_large_drawings_become_pixels() -> None:
     """A figure of many lines is embedded as PNG, a small one as SVG; both keep their size on the page."""
-    small = next(drawn())
-    crowded = Figure(figsize=(4, 2))
+    plain, crowded = Figure(figsize=(4, 2)), Figure(figsize=(4, 2))
+    plain.subplots().plot([0, 1])
     crowded.subplots().scatter(*np.random.default_rng(0).random((2, 6000)))
-    large = Drawn("large", "drift", "", "", crowded)
-    pictures = [report._picture(figure) for figure in (small, large)]  # noqa: SLF001
-    assert [picture.source.split(";")[0] for picture in pictures] == ["data:image/svg+xml", "data:image/png"]
-    assert {(picture.width, picture.height) for picture in pictures} == {(384, 192)}
+    figures = [Drawn(name, "drift", "", "", figure) for name, figure in (("plain", plain), ("crowded", crowded))]
+    made = pictures(figures, workers=1)
+    assert [one.source.split(";")[0] for one in made] == ["data:image/svg+xml", "data:image/png"]
+    assert {(one.width, one.height) for one in made} == {(384, 192)}
+    assert pictures(figures, workers=2) == made
 
 
 def test_saved_beside_the_tables(tmp_path: Path) -> None:
