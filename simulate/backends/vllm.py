@@ -136,6 +136,10 @@ class VllmModel:
         found by halving.
         """
         engine = self.start()
+        while (
+            engine.llm_engine.has_unfinished_requests()
+        ):  # of a run that was interrupted: `chat` would return them too
+            engine.llm_engine.step()
         sampling = [self.sampling(*call) for call in calls]
         settings = _template_settings(calls[0].request.sampling)
         messages = [call.request.messages for call in calls]
@@ -193,20 +197,16 @@ def _answered(call: _Call, output: Any) -> Iterator[Reply]:
     # The prompt is read once, and counts once.
     read = len(output.prompt_token_ids or ())
     for place, (trial, drawn) in enumerate(zip(call.trials, output.outputs, strict=True)):
-        tokens = (0 if place else read, len(drawn.token_ids))
-        if drawn.finish_reason in FAILED:
-            yield Reply(
-                call.request, trial, failure=f"vllm: {drawn.finish_reason}", tokens=tokens, calls=int(not place)
-            )
-        else:
-            yield Reply(
-                call.request,
-                trial,
-                text=drawn.text,
-                finish=drawn.finish_reason,
-                tokens=tokens,
-                calls=int(not place),
-            )
+        failed = drawn.finish_reason in FAILED
+        yield Reply(
+            call.request,
+            trial,
+            text=None if failed else drawn.text,
+            failure=f"vllm: {drawn.finish_reason}" if failed else None,
+            finish=drawn.finish_reason,
+            tokens=(0 if place else read, len(drawn.token_ids)),
+            calls=int(not place),
+        )
 
 
 def _failed(call: _Call, reason: str) -> Iterator[Reply]:

@@ -39,7 +39,8 @@ class Recorder:
 
     def __init__(self, **given: Any) -> None:
         self.made.append(given)
-        self.llm_engine = SimpleNamespace(model_config=SimpleNamespace(get_diff_sampling_param=lambda: {"min_p": 0.1}))
+        config = SimpleNamespace(get_diff_sampling_param=lambda: {"min_p": 0.1})
+        self.llm_engine = SimpleNamespace(model_config=config, has_unfinished_requests=lambda: False)
 
     def get_tokenizer(self) -> Any:
         """Return what knows the vocabulary."""

@@ -178,6 +178,13 @@ def test_an_engine_that_breaks_down_stops_the_run(engine: VllmModel, monkeypatch
         replies(engine, request())
 
 
+def test_what_an_interrupted_run_left_is_not_taken_for_an_answer(engine: VllmModel) -> None:
+    """Requests that an earlier run left in the engine do not shift the answers of the next."""
+    expected = texts(engine, request(sampling=WORDS))
+    engine.start().enqueue_chat([request(5).messages] * 3, use_tqdm=False)
+    assert texts(engine, request(sampling=WORDS)) == expected
+
+
 @pytest.mark.parametrize(
     ("model_name", "given", "said"),
     [
