@@ -1,7 +1,8 @@
 """Response table -> answer counts. The log is read here, once; everything after works on counts.
 
 `group` runs one grouped query where the log lives and brings back a row a (study, model, iteration, persona, arm,
-question, role, answer) with its count, as integer codes.
+question, role, answer) with its count, as integer codes. `elicited` runs one more, over the first iteration, where
+outcomes and confounders were asked in one conversation: counts lose which answers go together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 IntArray = npt.NDArray[np.int64]
 CodeArray = npt.NDArray[np.int32]  # a log has more rows than labels; multiply codes by an np.int64
 
-KEYS = ("study", "model", "iteration", "question", "persona", "arm", "role", "response")
+KEYS = ("study", "model", "iteration", "question", "persona", "arm", "role", "response", "source_arm", "specified")
+MAY_LACK = ("response", "role", "source_arm", "specified")
 UNKNOWN = -1  # the code of a missing label
+NOT_ASKED = -2
 MAX_DIGITS = 9  # of an iteration
 MAX_SOUGHT = 1000  # a column of the wrong thing holds more bad labels than one query should name
 
@@ -144,6 +147,102 @@ def _encoded(column: "pa.ChunkedArray") -> tuple[list[str | None], CodeArray]:
     return labels, np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
 
 
+def apart(grouped: Grouped) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Split off what was asked of personas whose attributes all come from one arm (column `source_arm`).
+
+    Where a study, model and iteration has answers without a source arm too, as beside a simulated 2 x 2, those with
+    one are no part of the log proper; else they are part of both. Retention is asked of anyone.
+
+    Returns
+    -------
+    tuple of ndarray of bool, shape (rows,)
+        Which rows are the log proper, and which have a source arm.
+    """
+    roles = grouped.labels["role"]
+    retention = np.isin(grouped.codes["role"], [code for code, name in enumerate(roles) if name == "retention"])
+    sourced = (grouped.codes["source_arm"] != UNKNOWN) & ~retention
+    place = np.zeros(len(grouped.n), dtype=np.int64)
+    for key in ("study", "model", "iteration"):
+        place = place * len(grouped.labels[key]) + grouped.codes[key]
+    beside = np.isin(place, place[~sourced & ~retention])
+    return ~(sourced & beside), sourced
+
+
+@dataclass(frozen=True, slots=True)
+class Elicited:
+    """The answers of the first iteration's conversations, those alike in all counted in one row.
+
+    Attributes
+    ----------
+    labels : dict
+        Of study, model, persona, arm and each question -> its distinct labels, sorted.
+    codes : dict
+        The label's place, shape (rows,); of an answer `UNKNOWN` or `NOT_ASKED` where there is none.
+    n : ndarray of int64, shape (rows,)
+        Conversations.
+    """
+
+    labels: Mapping[str, tuple[str, ...]]
+    codes: Mapping[str, IntArray]
+    n: IntArray
+
+
+HELD = ("study", "model", "persona", "arm")
+
+
+def elicited(responses: Responses, questions: Sequence[str], *, iteration: int) -> Elicited | None:
+    """Count which answers to some questions go together, by the log's own numbers of conversations (column `trial`).
+
+    Conversations that answer a question twice are left out: their numbers do not tell conversations apart.
+
+    Returns
+    -------
+    Elicited or None
+        None where the log has no such column, or there are none.
+    """
+    if "trial" not in responses.columns:
+        return None
+    table = responses.table
+    asked = table.filter(
+        table["iteration"].try_cast("float64") == iteration,
+        table["question"].strip().isin([text for q in questions for text in (q, f"{q}.0")]),
+        table["trial"].notnull(),
+        table["source_arm"].isnull(),
+    )
+    answers = {
+        f"answer_{number}": asked["response"].fill_null("").max(where=asked["question"].strip().isin([q, f"{q}.0"]))
+        for number, q in enumerate(questions)
+    }
+    held = asked.group_by([*HELD, "trial"]).aggregate(
+        **answers, _rows=asked.count(), _questions=asked["question"].nunique()
+    )
+    alike = (
+        held.filter(held["_rows"] == held["_questions"]).group_by([*HELD, *answers]).aggregate(n=lambda t: t.count())
+    )
+    with engine_errors(responses.name):
+        found = alike.to_pyarrow()
+    if not found.num_rows:
+        return None
+    coded = {key: _coded(found.column(key), key, responses) for key in HELD}
+    coded |= {q: _answer_codes(found.column(name)) for q, name in zip(questions, answers, strict=True)}
+    # The engine's order changes, and with it the last digits of sums.
+    order = np.lexsort([codes for _, codes in coded.values()])
+    return Elicited(
+        labels={key: labels for key, (labels, _) in coded.items()},
+        codes={key: codes[order] for key, (_, codes) in coded.items()},
+        n=_numbers(found, "n", np.int64)[order],
+    )
+
+
+def _answer_codes(column: "pa.ChunkedArray") -> tuple[tuple[str, ...], IntArray]:
+    """Code answers; the empty text is Unknown, a missing one was not asked for."""
+    given = column.to_pylist()
+    clean = {text: canonical(text) for text in set(given) if text is not None}
+    labels = tuple(sorted({name for name in clean.values() if name is not None}))
+    place: dict[str | None, int] = {name: code for code, name in enumerate(labels)} | {None: UNKNOWN}
+    return labels, np.asarray([NOT_ASKED if text is None else place[clean[text]] for text in given], dtype=np.int64)
+
+
 def _check_values(table: "pa.Table", responses: Responses) -> None:
     import pyarrow.compute as pc
 
@@ -158,12 +257,19 @@ def _canonical(raw: Sequence[str | None], key: str, responses: Responses) -> tup
     """Return the canonical labels, sorted, and the code of each raw one."""
     clean = [_clean(key, text or "") for text in raw]
     bad = [text for text, name in zip(raw, clean, strict=True) if name is None]
-    if bad and key not in ("response", "role"):
+    if bad and key not in MAY_LACK:
         _refuse(key, bad, responses)
     if key == "role":
         _check_roles(raw, responses)
     labels = sorted({name for name in clean if name is not None}, key=int if key == "iteration" else str)
     return tuple(labels), _lookup(clean, labels)
+
+
+def _coded(column: "pa.ChunkedArray", key: str, responses: Responses) -> tuple[tuple[str, ...], IntArray]:
+    """Return the canonical labels of a column, sorted, and the code of each row's."""
+    raw, places = _encoded(column)
+    labels, lookup = _canonical(raw, key, responses)
+    return labels, lookup[places].astype(np.int64)
 
 
 def recode(column: "pa.ChunkedArray", key: str, labels: Sequence[str] | None) -> IntArray:
@@ -182,7 +288,7 @@ def _lookup(clean: Sequence[str | None], labels: Sequence[str]) -> CodeArray:
 def _clean(key: str, text: str) -> str | None:
     if key == "role":
         return _role(text)
-    if key == "response":
+    if key in ("response", "specified"):
         return canonical(text)
     name = label(text) or DEFAULTS.get(key)
     if key == "iteration" and name is not None:

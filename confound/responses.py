@@ -6,7 +6,7 @@ One row an answer. What the log calls its columns is settled here; what they hol
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from confound import sources
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 REQUIRED = ("persona", "arm", "question", "response")
 DEFAULTS = {"study": "study", "model": "model", "iteration": "0"}
-OPTIONAL = (*DEFAULTS, "role", "trial", "value", "seed")
+OPTIONAL = (*DEFAULTS, "role", "trial", "value", "seed", "source_arm", "specified")
 COLUMNS = (*REQUIRED, *OPTIONAL)
 ROLES = ("outcome", "negative_control", "confounder", "retention")
 
@@ -61,6 +61,10 @@ class Responses:
             return f"{file}, column '{column}' ({', '.join(dict.fromkeys(_shown(row['held']) for row in here))})"
         shown = [f"{row[ROW]} ({_shown(row['held'])})" for row in here]
         return f"{file}, column '{column}', row {', '.join(shown)}"
+
+    def without_source_arms(self) -> "Responses":
+        """Leave out the answers that have a source arm."""
+        return replace(self, table=self.table.filter(self.table["source_arm"].isnull()))
 
 
 def _shown(held: str | None) -> str:

@@ -473,8 +473,8 @@ def nested_message(name: str, column: str, rows: Sequence[int]) -> str:
 def expand(path: str | PathLike[str]) -> list[Path]:
     """List the files that a path, a folder or a glob stands for, sorted.
 
-    A folder that holds `responses.*` stands for that file; another stands for every log file below it, those in
-    hidden folders and in folders that begin with an underscore left out.
+    A folder that holds `responses.*` stands for that file and a simulated run's `source_design.*` beside it; another
+    stands for every log file below it, those in hidden folders and in folders that begin with an underscore left out.
     """
     path = Path(path)
     if path.is_dir():
@@ -495,7 +495,7 @@ def expand(path: str | PathLike[str]) -> list[Path]:
 def _folder(folder: Path) -> list[Path]:
     whole = [file for file in sorted(folder.glob("responses.*")) if _is_log(file)]
     if whole:
-        return whole[:1]
+        return whole[:1] + [file for file in sorted(folder.glob("source_design.*")) if _is_log(file)][:1]
     files = _below(folder)
     kinds = sorted({FORMATS[_suffix(file)] for file in files})
     if not files:
