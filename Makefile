@@ -46,8 +46,10 @@ lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP) ## Measure speed against what an analyst would write with pandas and scipy
-	$(BIN)/python -m benchmarks.speed
+bench: $(STAMP) ## Measure speed and validity at a small size, some ten minutes, and print the tables
+	$(BIN)/python -m benchmarks.speed --rounds 1
+	$(BIN)/python -m benchmarks.speed.scale --trials 1 3 --rounds 1
+	$(BIN)/python -m benchmarks.validity --replicates 2
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(VLLM_VENV) build .mypy_cache .pytest_cache .ruff_cache

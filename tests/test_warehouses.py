@@ -63,8 +63,8 @@ def test_a_duckdb_database_gives_the_numbers_of_the_file(log: Path, database: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:The copy keyword is deprecated", "ignore:unclosed <socket:ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Spark leaves its sockets open
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # Spark's own: pandas, sockets
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_spark_gives_the_numbers_of_the_file(log: Path) -> None:
     """Spark in local mode counts a parquet file of its own reading to the same last digit."""
     pytest.importorskip("pyspark", reason="needs pip install 'confound[spark]'")
