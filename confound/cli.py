@@ -264,7 +264,7 @@ def _model_options(command: Command) -> Command:
         click.option("--agent-backend", help="What speaks as the agent of dialogues. Default: as --backend."),
         click.option("--agent-model", help="The model that speaks as the agent. Default: as --model."),
         click.option("--agent-sampling", type=PAIR, multiple=True, help="Such as temperature=0.5; overrides --models."),
-        click.option("--base-url", multiple=True, help="Server of the model; several share the load. Keys: see below."),
+        click.option("--base-url", multiple=True, help="Server of the model; several share the load. Keys: see above."),
         click.option("--agent-base-url", multiple=True, help="Server of --agent-model. Default: as --base-url."),
         click.option("--engine", type=PAIR, multiple=True, help="For vllm, such as tensor_parallel_size=2."),
         click.option("--concurrency", type=int, help="Calls at once. Default: 64."),
@@ -300,6 +300,7 @@ def simulate(study: str | None, out: Path | None, **given: Any) -> None:
 
     The keys of paid servers come from the environment alone: OPENAI_API_KEY, and GEMINI_API_KEY or GOOGLE_API_KEY. A
     call that fails is made again after a while; a user whose answers still do not come waits, and --resume asks again.
+    Until then there is no table, since who fails may depend on the arm; --drop-incomplete makes one without such users.
 
     \b
     Examples:

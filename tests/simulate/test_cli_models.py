@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 pytest.importorskip("openai")
 
 MODEL = "Qwen/Qwen3-30B-A3B"
+COMMAND = (sys.executable, "-c", "import sys; sys.argv[0] = 'confound'; from confound.cli import main; main()")
 
 
 def run(*arguments: object) -> Result:
@@ -126,3 +131,32 @@ def test_agent_options(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.stderr
     assert {call.body["model"] for call in users} == {MODEL}
     assert {(call.body["model"], call.body["temperature"]) for call in agents} == {(presets.AGENT, 0.2)}
+
+
+@pytest.mark.slow
+def test_ctrl_c_amid_calls(tmp_path: Path) -> None:
+    """Ctrl-C ends the calls under way and prints the command that goes on; nothing that was answered is asked again."""
+    record: list[Call] = []
+    sizes = ("--personas", 10, "--trials", 4, "--iterations", 1, "--draws", 1)
+
+    def handler(call: Call) -> Answer:
+        return Answer(by_seed(call).body, delay=0.1)
+
+    with serving(handler, record) as url:
+        server = ("--model", MODEL, "--base-url", f"{url}/v1", "--concurrency", 4)
+        program = [*COMMAND, "simulate", "opinionqa", "--out", str(tmp_path), *map(str, (*server, *sizes))]
+        running = subprocess.Popen(program, stderr=subprocess.PIPE, text=True)  # noqa: S603
+        while len(record) < 100 and running.poll() is None:
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=60)
+        assert running.returncode == 130
+        assert "Traceback" not in told
+        command = shlex.split(told.splitlines()[-1])
+        assert command[-1] == "--resume"
+        before = json.loads((tmp_path / "manifest.json").read_text())["answers"]
+        assert before >= 90
+        record.clear()
+        assert CliRunner().invoke(main, command[1:]).exit_code == 0
+    frame = pd.read_parquet(tmp_path / "responses.parquet")
+    assert len(record) == len(frame) - before
