@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "tiny"
-PATIENCE = 180
+PATIENCE = 300
 
 
 @pytest.fixture(scope="module")
