@@ -30,6 +30,8 @@ class Cell:
         Counts; the last column is Unknown. Of a continuous question only the two columns known and Unknown.
     totals : ndarray of float64, shape (P, A)
         Sum of the numbers behind the known answers; NaN throughout if nominal.
+    low, high : float
+        Smallest and largest number that an answer may have, if continuous that one had; NaN if nominal.
     """
 
     study: str
@@ -42,6 +44,8 @@ class Cell:
     arms: tuple[str, ...]
     answers: IntArray
     totals: FloatArray
+    low: float = np.nan
+    high: float = np.nan
 
     @property
     def known(self) -> IntArray:
@@ -98,8 +102,11 @@ def _cell(grouped: Grouped, study: str, model: str, iteration: int, question: st
         order = np.lexsort([numbers, response])  # the engine's order changes, and with it the last digits of a sum
         known = order[answer[order] != spec.width]
         np.add.at(totals, (persona[known], arm[known]), numbers[known])
+        ends = (grouped.value_low, grouped.value_high) if spec.recorded else [spec.numbers(names)[response]] * 2
+        low, high = (ends[0][known].min(), ends[1][known].max()) if len(known) else (np.nan, np.nan)
     else:
         totals = answers[:, :, : len(spec.scale.values)] @ spec.scale.values
+        low, high = (spec.scale.values.min(), spec.scale.values.max()) if len(spec.scale.values) else (np.nan, np.nan)
     return Cell(
         study=study,
         model=model,
@@ -111,4 +118,6 @@ def _cell(grouped: Grouped, study: str, model: str, iteration: int, question: st
         arms=tuple(grouped.labels["arm"][code] for code in arms),
         answers=answers,
         totals=totals,
+        low=float(low),
+        high=float(high),
     )

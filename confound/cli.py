@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from confound import __version__
-from confound.errors import ConfoundError
+from confound.errors import ConfoundError, InputError
 
 T = TypeVar("T")
 Command = Callable[..., None]
@@ -42,7 +42,8 @@ PAIR = Pairs()
 def _log_options(command: Command) -> Command:
     """Add the options that say how to read a log."""
     options = [
-        click.argument("log", nargs=-1, required=True, type=click.Path(path_type=Path)),
+        click.argument("log", nargs=-1, required=True),
+        click.option("--table", metavar="NAME", help="The table, where LOG is the URL of a database or cluster."),
         click.option(
             "--rename", type=PAIR, multiple=True, metavar="OLD=NEW", help="Column OLD of the log is column NEW."
         ),
@@ -142,9 +143,16 @@ def main() -> None:
     "--correction", default="mixture", show_default=True, help="Of the distance: plugin, null, jackknife, ..."
 )
 @click.option("--seed", default=0, show_default=True, help="Of tests that cannot be exact.")
+@click.option("--share", default=0.5, show_default=True, help="Of the users in the treated arm, for the decomposition.")
 @click.option("--confidence", default=0.95, show_default=True, help="Of the intervals.")
 @click.option(
-    "--skip", multiple=True, type=click.Choice(["drift", "effects", "decomposition"]), help="Leave a part out."
+    "--skip",
+    multiple=True,
+    type=click.Choice(["drift", "effects", "decomposition", "sensitivity", "figures", "report"]),
+    help="Leave a part out.",
+)
+@click.option(
+    "--targeted-from", type=int, metavar="K", help="First iteration with targeted confounders, marked in figures."
 )
 @click.option("--workers", type=int, help="Processes. Default: one a core, for a log that is worth it.")
 @_errors_told
@@ -152,13 +160,15 @@ def analyze(out: Path, **given: Any) -> None:
     """Measure user drift and effects in LOG..., and say what they mean.
 
     LOG is a file, folder or glob: parquet, CSV, TSV, JSON lines or Arrow. One row an answer, with the columns persona,
-    arm, question, response; study, model, iteration, trial, role, value where there are any.
+    arm, question, response; study, model, iteration, trial, role, value where there are any. Or the URL of a database
+    or cluster, with --table.
 
     \b
     Examples:
       confound analyze results.parquet --out report
       confound analyze log.csv --rename user_id=persona --rename condition=arm \\
           --outcome 'likely_*' --negative-control party --negative-control race
+      confound analyze duckdb://logs.db --table responses      # counted there; also postgres://..., spark://...
       confound analyze tax.parquet --control 25pct --order change=down,same,up
     """  # noqa: D301 -- click reads the escape
     from confound import analysis, summary
@@ -170,7 +180,8 @@ def analyze(out: Path, **given: Any) -> None:
     result = analysis.analyze(**_library_options(given), track=_track)
     result.save(out)
     click.echo(summary.text(result))
-    click.echo(f"\nSaved: {out / 'analysis.json'} and {out / 'tables'} (seed {given['seed']}).")
+    page = "" if "report" in given["skip"] else f"{out / 'report.html'}, "
+    click.echo(f"\nSaved: {page}{out / 'analysis.json'} and {out / 'tables'} (seed {given['seed']}).")
 
 
 @main.command()
@@ -207,6 +218,42 @@ def power(**given: Any) -> None:
     from confound import summary
 
     click.echo(summary.power(given.pop("design"), **given))
+
+
+@main.command()
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option("--table", "name", default="drift", show_default=True, help="Which: drift, effects, decomposition, ...")
+@click.option(
+    "--format", "form", default="tex", show_default=True, type=click.Choice(["tex", "html", "md", "csv", "docx"])
+)
+@click.option("--columns", help="model or statistic. Default: models where there are from two to six.")
+@click.option("--iterations", default="ends", show_default=True, help="ends (the first and the last) or all.")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write. Default: print.")
+@_errors_told
+def tables(result: Path, name: str, form: str, out: Path | None, **given: Any) -> None:
+    """Make one table for a publication from RESULT, the folder that `confound analyze --out` left.
+
+    LaTeX comes with booktabs and threeparttable and compiles by itself or in a document; csv is the whole tidy frame,
+    whatever --columns and --iterations say; docx needs --out.
+
+    \b
+    Examples:
+      confound tables report --table drift --columns model --format tex --out drift.tex
+      confound tables report --table effects --format md
+    """  # noqa: D301 -- click reads the escape
+    from confound.result import load
+
+    if form == "docx" and out is None:
+        raise click.UsageError("--format docx needs --out, such as --out drift.docx")
+    content = load(result).publish(name, form, **given)
+    if out is None:
+        click.echo(content.decode(), nl=False)
+        return
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror or error}. Name another file") from error
+    click.echo(f"Saved: {out}")
 
 
 def _simulate_options(command: Command) -> Command:

@@ -440,8 +440,9 @@ class _Run:
 
     def describe(self, state: str) -> dict[str, Any]:
         """Return the manifest."""
+        first = self.study.targeted_from
         return manifest.content(
-            self.header(),
+            self.header() | {"targeted_from": None if first is None else first + 1},
             self.found,
             self.blocks(),
             state=state,

@@ -98,6 +98,7 @@ def response_table(blocks: Sequence[Block], labels: Labels) -> pa.Table:
         "value": _taken([v for q in known for v in (q.values or [None] * len(q.options))], answer, pa.float64()),
         "item": _taken([item.id for item in study.items], trial % len(study.items) if study.items else trial * 0 - 1),
         "source_arm": np.concatenate([_sources(block) for block in blocks]).tolist(),
+        "specified": np.concatenate([_specified(block) for block in blocks]).tolist(),
         "text": [text for block in blocks for text in _sparse(block, block.texts)],
         "reason": [reason for block in blocks for reason in _sparse(block, block.reasons)],
         "seed": _seeds(blocks, labels.seed, max(1, len(study.items))),
@@ -154,7 +155,7 @@ def _schema() -> pa.Schema:
     kinds = {"iteration": pa.int32(), "trial": pa.int32(), "value": pa.float64(), "seed": pa.int64()}
     names = (
         *("study", "model", "iteration", "persona", "trial", "arm", "question", "role", "response"),
-        *("value", "item", "source_arm", "text", "reason", "seed"),
+        *("value", "item", "source_arm", "specified", "text", "reason", "seed"),
     )
     return pa.schema([(name, kinds.get(name, pa.string())) for name in names])
 
@@ -189,6 +190,15 @@ def _sources(block: Block) -> NDArray[np.object_]:
     for place, question in enumerate(block.questions):
         if question.id in drawn:
             held[..., place] = drawn[question.id]
+    return held.ravel()
+
+
+def _specified(block: Block) -> NDArray[np.object_]:
+    """Return the answer that a retention question asks for once more."""
+    held: NDArray[np.object_] = np.full(block.codes.shape, None, object)
+    for place, question in enumerate(block.questions):
+        if question.id.startswith(RETENTION):
+            held[..., place] = block.profile.adopted.get(question.id.removeprefix(RETENTION))
     return held.ravel()
 
 

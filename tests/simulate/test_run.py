@@ -54,7 +54,7 @@ def test_rows_are_in_order_and_labelled(tmp_path: Path) -> None:
     frame = tables(tmp_path / "run")[0]
     assert list(frame.columns) == [
         *("study", "model", "iteration", "persona", "trial", "arm", "question", "role", "response", "value"),
-        *("item", "source_arm", "text", "reason", "seed"),
+        *("item", "source_arm", "specified", "text", "reason", "seed"),
     ]
     arms = {arm.name: place for place, arm in enumerate(study.arms)}
     order = frame.assign(arm=frame["arm"].map(arms))[["iteration", "persona", "arm", "trial"]]

@@ -1,0 +1,134 @@
+"""What each arm answered: shares of answers, means of outcomes, and how well users keep what they were told to be."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from confound.cells import Cell
+from confound.pooled import ALL_ARMS, ALL_CONTROLS
+from confound.scales import FloatArray
+
+UNKNOWN = "Unknown"
+Row = tuple[Any, ...]
+
+
+def share_rows(cells: Sequence[Cell], *, confidence: float) -> list[Row]:
+    """Average each answer's share over personas, by arm and over all arms.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        Continuous questions are left out: none of their answers comes twice.
+    confidence : float
+        Of the intervals, in (0, 1).
+
+    Returns
+    -------
+    list of tuple
+        Columns as in `confound.result.DISTRIBUTIONS`. A persona's share over all arms is the mean of its shares in the
+        arms that it is in. Unknown is an answer like any other. The interval is Wilson's for as many independent
+        answers as would leave the same standard error over personas (Korn and Graubard 1998, for the
+        interval of Clopper and Pearson).
+    """
+    return [row for cell in cells if cell.scale.kind != "continuous" for row in _shares(cell, confidence)]
+
+
+def _shares(cell: Cell, confidence: float) -> Iterator[Row]:
+    names = [*cell.scale.answers, UNKNOWN]
+    place = (cell.study, cell.model, cell.iteration)
+    counts = cell.answers
+    asked = counts.sum(axis=2) > 0
+    shares = counts / np.maximum(counts.sum(axis=2, keepdims=True), 1)
+    pooled = shares.sum(axis=1) / np.maximum(asked.sum(axis=1), 1)[:, None]
+    sides = [(arm, shares[asked[:, a], a], counts[asked[:, a], a]) for a, arm in enumerate(cell.arms)]
+    sides.append((ALL_ARMS, pooled[asked.any(axis=1)], counts.sum(axis=1)[asked.any(axis=1)]))
+    for arm, side, given in sides:
+        low, high = _wilson(side, int(given.sum()), confidence)
+        mean, n = side.mean(axis=0), given.sum(axis=0)
+        for k in range(len(names)):
+            head = (*place, arm, cell.question, cell.role, names[k], len(side), int(n[k]))
+            yield (*head, float(mean[k]), float(low[k]), float(high[k]))
+
+
+def _wilson(shares: FloatArray, n: int, confidence: float) -> tuple[FloatArray, FloatArray]:
+    """Return the ends of the intervals of the mean shares; rows are personas, columns answers."""
+    personas, mean = len(shares), shares.mean(axis=0)
+    if personas < 2:
+        return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+    variance, binary = shares.var(axis=0, ddof=1) / personas, mean * (1 - mean)
+    # Where personas differ no more than their answers would by chance, an answer counts as one and not as more.
+    effective = np.divide(binary, variance, out=np.full_like(mean, n), where=variance > 1e-15)
+    effective = np.clip(effective, personas - 1, n)
+    t2 = special.stdtrit(personas - 1, 0.5 + confidence / 2) ** 2 / effective
+    centre, half = mean + t2 / 2, np.sqrt(t2 * (binary + t2 / 4))
+    return np.clip((centre - half) / (1 + t2), 0, mean), np.clip((centre + half) / (1 + t2), mean, 1)
+
+
+def mean_rows(cells: Sequence[Cell], *, confidence: float) -> list[Row]:
+    """Average, by arm, the outcomes and the retention of what personas were told to be.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+    confidence : float
+        Of the t intervals over personas, in (0, 1).
+
+    Returns
+    -------
+    list of tuple
+        Columns as in `confound.result.MEANS`. Quantity `mean` is of the numbers behind the known answers to an outcome.
+        Quantity `retained` is the share of answers to a retention question that equal the persona's most frequent one
+        over all arms: what was adopted, as long as that is given more often than anything else; otherwise too high.
+        Question `(all)` averages a persona's retention over its questions.
+    """
+    rows: list[Row] = []
+    retained: dict[tuple[str, str, int], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        if cell.role == "outcome" and cell.scale.kind != "nominal":
+            rows += _outcome(cell, confidence)
+        if cell.role == "retention" and cell.scale.kind != "continuous":
+            retained[cell.study, cell.model, cell.iteration].append(cell)
+    return rows + [row for made in retained.values() for row in _retention(made, confidence)]
+
+
+def _outcome(cell: Cell, confidence: float) -> Iterator[Row]:
+    for a, arm in enumerate(cell.arms):
+        known = cell.known[:, a]
+        means = cell.totals[known > 0, a] / known[known > 0]
+        if len(means):
+            head = (cell.study, cell.model, cell.iteration, arm, cell.question, cell.role, "mean")
+            yield (*head, len(means), int(known.sum()), *_t_interval(means, confidence))
+
+
+def _retention(cells: Sequence[Cell], confidence: float) -> Iterator[Row]:
+    study, model, iteration = cells[0].study, cells[0].model, cells[0].iteration
+    together: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    answers: dict[str, int] = defaultdict(int)
+    for cell in cells:
+        said = cell.answers[:, :, :-1].sum(axis=1).argmax(axis=1)
+        for a, arm in enumerate(cell.arms):
+            n = cell.answers[:, a].sum(axis=1)
+            kept = cell.answers[np.arange(len(said)), a, said][n > 0] / n[n > 0]
+            if not len(kept):
+                continue
+            head = (study, model, iteration, arm, cell.question, cell.role, "retained")
+            yield (*head, len(kept), int(n.sum()), *_t_interval(kept, confidence, highest=1.0))
+            answers[arm] += int(n.sum())
+            for name, share in zip(np.array(cell.personas)[n > 0], kept, strict=True):
+                together[arm][name].append(share)
+    for arm, personas in together.items():
+        means = np.array([np.mean(shares) for shares in personas.values()])
+        head = (study, model, iteration, arm, ALL_CONTROLS, "retention", "retained")
+        yield (*head, len(means), answers[arm], *_t_interval(means, confidence, highest=1.0))
+
+
+def _t_interval(values: FloatArray, confidence: float, highest: float = np.inf) -> tuple[float, float, float]:
+    """Return the mean of personas' values and the ends of its interval, cut off at the highest value possible."""
+    n, mean = len(values), float(values.mean())
+    if n < 2:
+        return mean, float("nan"), float("nan")
+    half = float(special.stdtrit(n - 1, 0.5 + confidence / 2) * values.std(ddof=1) / np.sqrt(n))
+    return mean, mean - half, min(mean + half, highest)
