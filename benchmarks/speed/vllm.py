@@ -164,7 +164,8 @@ def circumstances() -> str:
     from vllm.platforms import current_platform
 
     package = next(iter(packages_distributions()["vllm"]))
-    return f"{current_platform.get_device_name()}, {os.cpu_count()} cores, {package} {version(package)}"
+    load = f"load {os.getloadavg()[0]:.1f} at the end"
+    return f"{current_platform.get_device_name()}, {os.cpu_count()} cores, {load}, {package} {version(package)}"
 
 
 if __name__ == "__main__":

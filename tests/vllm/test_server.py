@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "tiny"
-PATIENCE = 180
+PATIENCE = 300
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def test_opinionqa_against_a_server(server: str, by_command: Path, tmp_path: Path) -> None:
-    """The table is whole, one call was made for all trials of a prompt, and the answers are those of the engine."""
+    """The table is whole, one call was made for all trials of a prompt, and answers and seeds are the engine's own."""
     out = tmp_path / "run"
     ran(
         *("simulate", "opinionqa", "--out", str(out), "--backend", "openai", "--base-url", server, "--model", NAME),
@@ -66,5 +66,5 @@ def test_opinionqa_against_a_server(server: str, by_command: Path, tmp_path: Pat
     frame, own = responses(out), responses(by_command)
     check_whole(frame)
     assert calls(out) == calls(by_command)
-    pd.testing.assert_frame_equal(frame.drop(columns=["model", "seed"]), own.drop(columns=["model", "seed"]))
+    pd.testing.assert_frame_equal(frame.drop(columns="model"), own.drop(columns="model"))
     assert ran("analyze", str(out), "--out", str(tmp_path / "report"), "--control", "control").stdout.startswith("VERD")
