@@ -8,8 +8,9 @@ import numpy as np
 
 from confound import effects, shift
 from confound.contrasts import Contrast
-from confound.counts import UNKNOWN, Grouped
+from confound.counts import UNKNOWN, Grouped, IntArray
 from confound.estimates import keyed_rng
+from confound.pooled import ALL_CONTROLS
 from confound.scales import FloatArray
 from confound.standardization import Overlap
 
@@ -104,6 +105,8 @@ class Retained:
     ----------
     study, model, arm, question : str
     iteration : int
+    personas : ndarray of int64, shape (P,)
+        Codes.
     shares : ndarray of float64, shape (P,)
         In [0, 1]; Unknown is not as specified.
     """
@@ -113,6 +116,7 @@ class Retained:
     iteration: int
     arm: str
     question: str
+    personas: IntArray
     shares: FloatArray
 
 
@@ -131,17 +135,22 @@ def retained(grouped: Grouped) -> tuple[Retained, ...]:
     shares = np.bincount(place.ravel(), weights=kept) / np.bincount(place.ravel(), weights=rows.n)
     starts = np.flatnonzero(np.any(np.diff(places[:-1], axis=1, prepend=-1) != 0, axis=0))
     found = []
-    for start, own in zip(starts, np.split(shares, starts[1:]), strict=True):
+    for start, own, personas in zip(
+        starts, np.split(shares, starts[1:]), np.split(places[-1], starts[1:]), strict=True
+    ):
         study, model, iteration, arm, question = (
             grouped.labels[key][code] for key, code in zip(keys, places[:-1, start], strict=True)
         )
-        found.append(Retained(study, model, int(iteration), arm, question, own))
+        found.append(Retained(study, model, int(iteration), arm, question, personas, own))
     return tuple(found)
 
 
 def retention(found: Sequence[Retained], *, confidence: float) -> Iterator[Row]:
-    """Report the share answered as specified by iteration and arm, with a t interval over personas."""
-    for one in found:
+    """Report the share answered as specified by iteration and arm, with a t interval over personas.
+
+    Question `(all)` is the mean over a persona's questions.
+    """
+    for one in (*found, *_over_questions(found)):
         shares = one.shares[:, None]
         mean = effects.paired_difference(shares, np.zeros_like(shares), confidence=confidence)
         yield {
@@ -153,6 +162,16 @@ def retention(found: Sequence[Retained], *, confidence: float) -> Iterator[Row]:
             "ci_high": mean.ci_high[0],
             "n_personas": len(one.shares),
         }
+
+
+def _over_questions(found: Sequence[Retained]) -> Iterator[Retained]:
+    together: dict[tuple[str, str, int, str], list[Retained]] = {}
+    for one in found:
+        together.setdefault((one.study, one.model, one.iteration, one.arm), []).append(one)
+    for place, parts in together.items():
+        names, row = np.unique(np.concatenate([one.personas for one in parts]), return_inverse=True)
+        shares = np.bincount(row, weights=np.concatenate([one.shares for one in parts])) / np.bincount(row)
+        yield Retained(*place, ALL_CONTROLS, names, shares)
 
 
 EXPECTED_OVERLAP = {"effective_share": 1.0, "unmatched": 0.0, "imbalance_before": 0.0, "imbalance_after": 0.0}

@@ -1,6 +1,5 @@
-"""What each arm answered: shares of answers, means of outcomes, and how well users keep what they were told to be."""
+"""What each arm answered: shares of answers, means of outcomes."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 from scipy import special
 
 from confound.cells import Cell
-from confound.pooled import ALL_ARMS, ALL_CONTROLS
+from confound.pooled import ALL_ARMS
 from confound.scales import FloatArray
 
 UNKNOWN = "Unknown"
@@ -68,7 +67,7 @@ def _wilson(shares: FloatArray, n: int, confidence: float) -> tuple[FloatArray, 
 
 
 def mean_rows(cells: Sequence[Cell], *, confidence: float) -> list[Row]:
-    """Average, by arm, the outcomes and the retention of what personas were told to be.
+    """Average, by arm, the numbers behind the known answers to the outcomes.
 
     Parameters
     ----------
@@ -79,19 +78,10 @@ def mean_rows(cells: Sequence[Cell], *, confidence: float) -> list[Row]:
     Returns
     -------
     list of tuple
-        Columns as in `confound.result.MEANS`. Quantity `mean` is of the numbers behind the known answers to an outcome.
-        Quantity `retained` is the share of answers to a retention question that equal the persona's most frequent one
-        over all arms: what was adopted, as long as that is given more often than anything else; otherwise too high.
-        Question `(all)` averages a persona's retention over its questions.
+        Columns as in `confound.result.MEANS`.
     """
-    rows: list[Row] = []
-    retained: dict[tuple[str, str, int], list[Cell]] = defaultdict(list)
-    for cell in cells:
-        if cell.role == "outcome" and cell.scale.kind != "nominal":
-            rows += _outcome(cell, confidence)
-        if cell.role == "retention" and cell.scale.kind != "continuous":
-            retained[cell.study, cell.model, cell.iteration].append(cell)
-    return rows + [row for made in retained.values() for row in _retention(made, confidence)]
+    outcomes = [cell for cell in cells if cell.role == "outcome" and cell.scale.kind != "nominal"]
+    return [row for cell in outcomes for row in _outcome(cell, confidence)]
 
 
 def _outcome(cell: Cell, confidence: float) -> Iterator[Row]:
@@ -99,36 +89,14 @@ def _outcome(cell: Cell, confidence: float) -> Iterator[Row]:
         known = cell.known[:, a]
         means = cell.totals[known > 0, a] / known[known > 0]
         if len(means):
-            head = (cell.study, cell.model, cell.iteration, arm, cell.question, cell.role, "mean")
+            head = (cell.study, cell.model, cell.iteration, arm, cell.question)
             yield (*head, len(means), int(known.sum()), *_t_interval(means, confidence))
 
 
-def _retention(cells: Sequence[Cell], confidence: float) -> Iterator[Row]:
-    study, model, iteration = cells[0].study, cells[0].model, cells[0].iteration
-    together: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    answers: dict[str, int] = defaultdict(int)
-    for cell in cells:
-        said = cell.answers[:, :, :-1].sum(axis=1).argmax(axis=1)
-        for a, arm in enumerate(cell.arms):
-            n = cell.answers[:, a].sum(axis=1)
-            kept = cell.answers[np.arange(len(said)), a, said][n > 0] / n[n > 0]
-            if not len(kept):
-                continue
-            head = (study, model, iteration, arm, cell.question, cell.role, "retained")
-            yield (*head, len(kept), int(n.sum()), *_t_interval(kept, confidence, highest=1.0))
-            answers[arm] += int(n.sum())
-            for name, share in zip(np.array(cell.personas)[n > 0], kept, strict=True):
-                together[arm][name].append(share)
-    for arm, personas in together.items():
-        means = np.array([np.mean(shares) for shares in personas.values()])
-        head = (study, model, iteration, arm, ALL_CONTROLS, "retention", "retained")
-        yield (*head, len(means), answers[arm], *_t_interval(means, confidence, highest=1.0))
-
-
-def _t_interval(values: FloatArray, confidence: float, highest: float = np.inf) -> tuple[float, float, float]:
-    """Return the mean of personas' values and the ends of its interval, cut off at the highest value possible."""
+def _t_interval(values: FloatArray, confidence: float) -> tuple[float, float, float]:
+    """Return the mean of personas' values and the ends of its interval."""
     n, mean = len(values), float(values.mean())
     if n < 2:
         return mean, float("nan"), float("nan")
     half = float(special.stdtrit(n - 1, 0.5 + confidence / 2) * values.std(ddof=1) / np.sqrt(n))
-    return mean, mean - half, min(mean + half, highest)
+    return mean, mean - half, mean + half

@@ -57,9 +57,9 @@ def effect_paths(result: Result) -> Iterator[Drawn]:
 
 def outcomes(result: Result) -> Iterator[Drawn]:
     """Draw the arms' mean outcomes and their answers."""
-    means = result.frames["means"]
-    means = means[means["quantity"] == "mean"]
-    yield from _means(result, means, "outcome_by_arm", "effects", "outcome by arm", "mean of the answers' values")
+    yield from _means(
+        result, result.frames["means"], "outcome_by_arm", "effects", "outcome by arm", "mean of the answers' values"
+    )
     frame = result.frames["distributions"]
     frame = frame[frame["role"] == "outcome"]
     first = frame[frame["iteration"] == frame.groupby("study")["iteration"].transform("min")]
@@ -92,15 +92,14 @@ def _means(result: Result, rows: pd.DataFrame, stem: str, section: str, title: s
 def _mean_caption(result: Result, sheet: Sheet, title: str, unit: str) -> str:
     return (
         f"{title.capitalize()} in {sheet.studies}: {unit}, averaged over personas, with {percent(result)} intervals "
-        f"that have the persona as the unit. N: {captions.span(sheet.part['n_personas'])} personas and "
-        f"{captions.span(sheet.part['n_answers'])} answers an arm."
+        f"that have the persona as the unit. N: {captions.span(sheet.part['n_personas'])} personas an arm."
     )
 
 
 def kept(result: Result) -> Iterator[Drawn]:
     """Draw the share of answers that keep to what personas were told to be."""
-    rows = result.frames["means"]
-    rows = rows[(rows["quantity"] == "retained") & (rows["question"] == ALL_CONTROLS)]
+    rows = result.frames["assumptions"]
+    rows = rows[(rows["check"] == "retention") & (rows["question"] == ALL_CONTROLS)]
     unit = "share of answers that keep to what the persona was told to be"
     yield from _means(result, rows, "retention", "data", "retention", unit)
 

@@ -220,7 +220,7 @@ def means_by_arm(
     Parameters
     ----------
     means : pandas.DataFrame
-        Rows of `Analysis.means` of one study, model, question and quantity.
+        Rows of `Analysis.means` of one study, model and question.
     targeted_from : int, optional
         As in `drift_path`.
 
@@ -229,7 +229,7 @@ def means_by_arm(
     Axes
         Over iterations the mean is upwards; of one iteration it is to the right, an arm a line.
     """
-    rows = _one(means, "study", "model", "question", "quantity").sort_values("iteration", kind="stable")
+    rows = _one(means, "study", "model", "question").sort_values("iteration", kind="stable")
     arms = arms or sorted(set(rows["arm"]))
     if not moves(rows):
         ax = new_axes(ax, height=0.2 * len(arms) + 0.6)

@@ -101,7 +101,7 @@ def _checks(rows: Sequence[Row], question: str, method: str) -> Iterator[str]:
         by_check.setdefault(row["check"], []).append(row)
     if method in ("adjustment", "source"):
         yield from _drift_left([r for r in by_check.get("remaining drift", ()) if r["question"] != ALL_CONTROLS])
-        yield from _kept(by_check.get("retention", ()))
+        yield from _kept([r for r in by_check.get("retention", ()) if r["question"] != ALL_CONTROLS])
     if method == "adjustment":
         yield from _population(by_check.get("population shift", ()))
     if method == "source":

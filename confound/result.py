@@ -56,7 +56,7 @@ DISTRIBUTIONS = (
     *("n_personas", "n", "share", "ci_low", "ci_high"),
 )
 MEANS = (
-    *("study", "model", "iteration", "arm", "question", "role", "quantity"),
+    *("study", "model", "iteration", "arm", "question"),
     *("n_personas", "n_answers", "estimate", "ci_low", "ci_high"),
 )
 WARNINGS = ("level", "study", "model", "question", "message")
@@ -99,7 +99,7 @@ class Analysis:
     distributions : pandas.DataFrame
         Share of each answer, averaged over personas, by arm and over `(all arms)`.
     means : pandas.DataFrame
-        Mean outcome by arm, and the share of answers that keep to what personas were told to be.
+        Mean outcome by arm.
     warnings : pandas.DataFrame
         Remarks on the data: column `level` is note or warning.
     verdict : tuple of Finding

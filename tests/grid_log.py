@@ -38,7 +38,7 @@ def grid_log(
 ) -> pd.DataFrame:
     """Return a response table of answers drawn from softmax laws; arms differ less at each iteration.
 
-    Retention is asked from iteration 1 on.
+    Retention is asked from iteration 1 on; what was specified is what a persona says most.
     """
     rng = np.random.default_rng(seed)
     frames = []
@@ -52,6 +52,8 @@ def grid_log(
                 made = _answers(rng, len(answers), iterations, personas, trials, strength * rng.uniform(0, 1), role)
                 frames.append(_frame(made, answers, study=study, model=model, question=question, role=role))
     log = pd.concat(frames, ignore_index=True)
+    asked = log[log["role"] == "retention"].groupby(["study", "model", "persona"])["response"]
+    log["specified"] = asked.transform(lambda said: said.mode()[0]).reindex(log.index)  # nothing elsewhere
     return log[(log["role"] != "retention") | (log["iteration"] > 0)]
 
 

@@ -1,4 +1,4 @@
-"""Shares of answers, means by arm and retention: values by hand, and intervals that cover."""
+"""Shares of answers and means by arm: values by hand, and intervals that cover."""
 
 import numpy as np
 import pandas as pd
@@ -73,24 +73,6 @@ def test_means_by_arm_have_the_persona_as_the_unit(result: confound.Analysis) ->
     means = result.means.set_index("arm")
     assert means.loc["control", ["estimate", "ci_low", "ci_high", "n_answers"]].tolist() == [1.5, 1.5, 1.5, 8]
     assert means.loc["treated", ["estimate", "n_personas", "n_answers"]].tolist() == [3.0, 4, 8]
-    assert set(means["quantity"]) == {"mean"}
-
-
-def test_retention_is_what_a_persona_says_most(log_frame) -> None:  # type: ignore[no-untyped-def]
-    """Three of four answers in control, all in treated, are what the persona says most; Unknown keeps nothing."""
-    outcome = log_frame({"control": [1], "treated": [2]}, question="rating", role="outcome")
-    kept = log_frame({"control": ["x", "x", "y", "x"], "treated": ["x", "x"]}, question="retention_a", role="retention")
-    lost = log_frame({"control": ["u", None], "treated": ["u", "u"]}, question="retention_b", role="retention")
-    frame = confound.analyze(pd.concat([outcome, kept, lost]), skip=["drift"]).means
-    found = frame[frame["quantity"] == "retained"].set_index(["question", "arm"])["estimate"].to_dict()
-    assert found == {
-        ("retention_a", "control"): 0.75,
-        ("retention_a", "treated"): 1.0,
-        ("retention_b", "control"): 0.5,
-        ("retention_b", "treated"): 1.0,
-        ("(all)", "control"): 0.625,
-        ("(all)", "treated"): 1.0,
-    }
 
 
 def test_continuous_answers_have_no_shares() -> None:

@@ -94,7 +94,7 @@ def test_every_interval_of_answers_and_means_is_drawn(result: confound.Analysis)
     """A line for each answer in each arm; one for each arm's mean of a log without iterations."""
     rows = one(result.distributions, "study", "model", "iteration", "question")
     assert segments(figures.answers_by_arm(rows)) == intervals(rows[rows["arm"] != "(all arms)"])
-    means = one(result.means, "study", "model", "iteration", "question", "quantity")
+    means = one(result.means, "study", "model", "iteration", "question")
     assert segments(figures.means_by_arm(means)) == intervals(means)
 
 
@@ -107,7 +107,7 @@ def test_bands_pass_through_every_interval(result: confound.Analysis) -> None:
         (figures.drift_path, drift),
         (figures.effect_path, effects),
         (figures.marginal_path, one(shares, "study", "model", "question")),
-        (figures.means_by_arm, one(result.means, "study", "model", "question", "quantity")),
+        (figures.means_by_arm, one(result.means, "study", "model", "question")),
     ]
     for draw, rows in cases:
         assert rows["iteration"].nunique() == 3
@@ -176,7 +176,7 @@ def test_no_text_overflows_whatever_the_labels(result: confound.Analysis) -> Non
         hostile = frame.copy()
         for column, labels in names.items():
             if column in frame:
-                known = sorted(set(frame[column]) - {"(all)", "(all arms)", "Unknown"})
+                known = sorted(set(frame[column].dropna()) - {"(all)", "(all arms)", "Unknown"})
                 new = {old: f"{labels[i % len(labels)]}{i}" for i, old in enumerate(known)}
                 hostile[column] = [new.get(text, text) for text in frame[column]]
         if "contrast" in frame:
@@ -215,6 +215,7 @@ EMPTY = {
     "drift": confound.result.DRIFT,
     "effects": confound.result.EFFECTS,
     "decomposition": confound.result.DECOMPOSITION,
+    "assumptions": confound.result.ASSUMPTIONS,
     "distributions": confound.result.DISTRIBUTIONS,
     "means": confound.result.MEANS,
 }

@@ -191,6 +191,11 @@ def test_checks_of_what_is_assumed(run: Path, analysis: confound.Analysis) -> No
         (rows["check"] == "retention") & (rows["question"] == "retention_region") & (rows["arm"] == "control")
     ]
     assert chosen["estimate"].tolist() == pytest.approx([kept])
+    asked = log[(log["role"] == "retention") & (log["arm"] == "control")]
+    by_question = (asked["response"] == asked["specified"]).groupby([asked["persona"], asked["question"]]).mean()
+    everything = by_question.groupby("persona").mean().mean()
+    chosen = rows[(rows["check"] == "retention") & (rows["question"] == "(all)") & (rows["arm"] == "control")]
+    assert chosen["estimate"].tolist() == pytest.approx([everything])
 
 
 def test_the_sentence_to_quote(analysis: confound.Analysis) -> None:
