@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from PIL import Image
@@ -43,12 +43,12 @@ class Picture:
     source: str
 
 
-def pictures(drawn: Sequence[Drawn], *, workers: int | None = None) -> list[Picture]:
+def pictures(drawn: Iterable[Drawn], *, workers: int | None = None) -> list[Picture]:
     """Render figures.
 
     Parameters
     ----------
-    drawn : sequence of Drawn
+    drawn : iterable of Drawn
     workers : int, optional
         As for `confound.processes.spread`; the files are the same whatever their number.
     """
