@@ -1,6 +1,6 @@
 """The figures of drift: what the negative controls say of the arms' users."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import pandas as pd
@@ -59,37 +59,44 @@ def love_plots(result: Result) -> Iterator[Drawn]:
         yield Drawn(sheet.name, "drift", caption, captions.of_drift(part), figure)
 
 
+def mean_drift_paths(result: Result) -> Iterator[Drawn]:
+    """Draw drift over the iterations, of all controls together."""
+    rows = result.frames["drift"]
+    rows = rows[has_iterations(rows) & (rows["question"] == ALL_CONTROLS) & rows["ci_high"].notna()]
+    by = ("study", "contrast")
+    yield from _drift_paths(result, rows, by, "mean_drift_over_iterations", "mean over the negative controls")
+
+
 def drift_paths(result: Result) -> Iterator[Drawn]:
-    """Draw drift over the iterations: of all controls together, then of each."""
-    frame = result.frames["drift"]
-    frame = frame[has_iterations(frame)]
-    means = frame[(frame["question"] == ALL_CONTROLS) & frame["ci_high"].notna()]
-    each = _ordered(panels.single_controls(frame))
-    for rows, by, stem, what in (
-        (means, ("study", "contrast"), "mean_drift_over_iterations", "mean over the negative controls"),
-        (each, ("study", "contrast", "question"), "drift_over_iterations", "each negative control"),
-    ):
-        for sheet in sheets.sheets(rows, by, stem, low_height):
-            part = sheet.part
-            figure = sheet.draw(
-                drift_path,
-                given=where_targeted(result, sheet),
-                title=f"drift over the iterations, {what}",
-                xlabel="iteration of adjustment",
-                key=[
-                    mark("total variation distance, corrected", color=canvas.BLUE, marker="o", ms=2.5),
-                    mark("uncorrected distance by chance", color=GREY, ls=(0, (1, 1.3)), lw=0.9),
-                    *dashed_key(result, sheet),
-                ],
-                y=(0, panels.highest(part, "ci_high", "tvd_null")),
-            )
-            caption = (
-                f"Drift over the iterations of adjustment in {sheet.studies}, {what}: total variation distance between "
-                f"the arms' answers, corrected for what chance adds; bands are {percent(result)} intervals. Dotted: "
-                f"what the uncorrected distance shows by chance alone.{dashed_words(result, sheet)} "
-                f"{captions.sizes(part)}"
-            )
-            yield Drawn(sheet.name, "drift", caption, captions.of_drift(part), figure)
+    """Draw drift over the iterations, of each control."""
+    rows = result.frames["drift"]
+    rows = _ordered(panels.single_controls(rows[has_iterations(rows)]))
+    by = ("study", "contrast", "question")
+    yield from _drift_paths(result, rows, by, "drift_over_iterations", "each negative control")
+
+
+def _drift_paths(result: Result, rows: pd.DataFrame, by: Sequence[str], stem: str, what: str) -> Iterator[Drawn]:
+    for sheet in sheets.sheets(rows, by, stem, low_height):
+        part = sheet.part
+        figure = sheet.draw(
+            drift_path,
+            given=where_targeted(result, sheet),
+            title=f"drift over the iterations, {what}",
+            xlabel="iteration of adjustment",
+            key=[
+                mark("total variation distance, corrected", color=canvas.BLUE, marker="o", ms=2.5),
+                mark("uncorrected distance by chance", color=GREY, ls=(0, (1, 1.3)), lw=0.9),
+                *dashed_key(result, sheet),
+            ],
+            y=(0, panels.highest(part, "ci_high", "tvd_null")),
+        )
+        caption = (
+            f"Drift over the iterations of adjustment in {sheet.studies}, {what}: total variation distance between "
+            f"the arms' answers, corrected for what chance adds; bands are {percent(result)} intervals. Dotted: "
+            f"what the uncorrected distance shows by chance alone.{dashed_words(result, sheet)} "
+            f"{captions.sizes(part)}"
+        )
+        yield Drawn(sheet.name, "drift", caption, captions.of_drift(part), figure)
 
 
 def _ordered(drift: pd.DataFrame) -> pd.DataFrame:
@@ -113,6 +120,15 @@ def control_answers(result: Result) -> Iterator[Drawn]:
             yield from answers(
                 result, here, "negative_controls_by_arm", "drift", "negative controls", suffix=when, named=more
             )
+
+
+def each_step(result: Result) -> Iterator[Drawn]:
+    """Draw the answers to every question by arm, a page or more for each iteration."""
+    frame = result.frames["distributions"]
+    more = len(set(frame["study"])) > 1
+    for (_, iteration), rows in frame.groupby(["study", "iteration"], sort=False):
+        suffix = f"-iteration_{iteration:02d}"
+        yield from answers(result, rows, "answers_by_arm", "data", "all answers", suffix=suffix, named=more)
 
 
 def answers(

@@ -56,10 +56,14 @@ def effect_paths(result: Result) -> Iterator[Drawn]:
 
 
 def outcomes(result: Result) -> Iterator[Drawn]:
-    """Draw the arms' mean outcomes and their answers."""
+    """Draw the arms' mean outcomes."""
     yield from _means(
         result, result.frames["means"], "outcome_by_arm", "effects", "outcome by arm", "mean of the answers' values"
     )
+
+
+def outcome_answers(result: Result) -> Iterator[Drawn]:
+    """Draw the answers to the outcomes by arm, before any adjustment."""
     frame = result.frames["distributions"]
     frame = frame[frame["role"] == "outcome"]
     first = frame[frame["iteration"] == frame.groupby("study")["iteration"].transform("min")]

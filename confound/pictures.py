@@ -4,6 +4,8 @@ import base64
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from PIL import Image
 
@@ -65,6 +67,32 @@ def picture(drawn: Drawn) -> Picture:
         content, kind = _few_colours(png), "png"
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     return Picture(drawn.name, drawn.section, drawn.caption, drawn.alt, width, height, pdf, png, source)
+
+
+def write(drawn: Sequence[Drawn], folder: Path, *, workers: int | None = None) -> list[Path]:
+    """Write figures as NAME.pdf and NAME.png.
+
+    Parameters
+    ----------
+    drawn : sequence of Drawn
+    folder : path
+        Made where it is missing.
+    workers : int, optional
+        As for `pictures`.
+
+    Returns
+    -------
+    list of path
+        The PDF files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return list(processes.spread(partial(_write, folder=folder), drawn, workers=workers, few=FEW))
+
+
+def _write(drawn: Drawn, *, folder: Path) -> Path:
+    for kind in ("png", "pdf"):
+        (path := folder / f"{drawn.name}.{kind}").write_bytes(canvas.save(drawn.figure, kind))
+    return path
 
 
 def _few_colours(png: bytes) -> bytes:

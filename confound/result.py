@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,32 @@ class Analysis:
         """The frames by name."""
         names = [field.name for field in fields(self) if field.type is pd.DataFrame]
         return {name: getattr(self, name) for name in names}
+
+    def only(self, **chosen: Any) -> "Analysis":
+        """Return the part about some studies, models, iterations and so on; `verdict` and settings stay.
+
+        Parameters
+        ----------
+        **chosen
+            Name of a column -> the value to keep, or a list of them. A frame without that column is kept whole.
+
+        Raises
+        ------
+        InputError
+            Where no frame has such a column, or none of them such a value.
+
+        Examples
+        --------
+        >>> result.only(study="opinionqa", iteration=[0, 13]).table("drift")  # doctest: +SKIP
+        """
+        frames: dict[str, Any] = self.frames
+        for column, wanted in chosen.items():
+            values = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
+            held = {value for frame in frames.values() if column in frame for value in frame[column]}
+            if missing := [value for value in values if value not in held]:
+                raise InputError(f"{column}={missing[0]}: there is none; there are {sorted(map(str, held)) or 'none'}")
+            frames = {n: f[f[column].isin(values)] if column in f else f for n, f in frames.items()}
+        return replace(self, **frames)
 
     def save(self, folder: str | Path, *, workers: int | None = None) -> Path:
         """Write `analysis.json`, `report.html`, tables and figures; the folder appears whole or not at all.
