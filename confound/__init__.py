@@ -6,10 +6,10 @@ from confound.errors import ConfoundError, InputError
 
 if TYPE_CHECKING:
     from confound.analysis import analyze
-    from confound.result import Analysis
+    from confound.result import Analysis, load
 
 __version__ = "0.1.0"
-__all__ = ["Analysis", "ConfoundError", "InputError", "analyze"]
+__all__ = ["Analysis", "ConfoundError", "InputError", "analyze", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,8 +18,8 @@ def __getattr__(name: str) -> Any:
         from confound.analysis import analyze
 
         return analyze
-    if name == "Analysis":
-        from confound.result import Analysis
+    if name in ("Analysis", "load"):
+        from confound import result
 
-        return Analysis
+        return getattr(result, name)
     raise AttributeError(f"module 'confound' has no attribute {name!r}")

@@ -1,5 +1,7 @@
 """The one pass: a log in, one result object out."""
 
+import contextlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,43 +16,51 @@ from confound import (
     checks,
     comparisons,
     conversations,
+    distributions,
     estimates,
     multiplicity,
+    parts,
     pooled,
     processes,
     responses,
+    sensitivity,
     series,
     verdict,
+    warehouses,
 )
 from confound import stabilization as stable
 from confound.cells import Cell, cells
 from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
 from confound.conversations import Conversations
 from confound.correction import DEFAULT
-from confound.counts import group
+from confound.counts import apart, group
 from confound.errors import InputError
 from confound.notes import Note
 from confound.questions import resolve
 from confound.result import (
+    ASSUMPTIONS,
     COMPARISONS,
     CONTRASTS,
     DATA,
     DECOMPOSITION,
+    DISTRIBUTIONS,
     DRIFT,
     EFFECTS,
+    MEANS,
     QUESTIONS,
+    SENSITIVITY,
     WARNINGS,
     Analysis,
     Description,
 )
 from confound.scales import label
-from confound.settings import Design, Settings, read_study_files
+from confound.settings import Design, Settings, read_labels, read_study_files
 from confound.sources import LogLike
 
 Rows = list[dict[str, Any]]
 Track = Callable[[Iterable[Rows], int], Iterable[Rows]]
 VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
-PARTS = ("drift", "effects", "decomposition", "stabilization")
+PARTS = ("drift", "effects", "decomposition", "sensitivity", "stabilization", "figures", "report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,8 @@ class Prepared:
         Study -> its control arm.
     placebos : dict
         `placebo - original` -> its contrasts of negative controls.
+    beside : Beside
+        What the decomposition takes beside them.
     conversations : Conversations or None
         Answers to negative controls by conversation, where they can be had.
     """
@@ -76,6 +88,7 @@ class Prepared:
     notes: tuple[Note, ...]
     arms: Mapping[str, str]
     placebos: Mapping[str, Sequence[Contrast]]
+    beside: parts.Beside
     conversations: Conversations | None
 
 
@@ -86,6 +99,7 @@ def _untracked(made: Iterable[Rows], total: int) -> Iterable[Rows]:  # noqa: ARG
 def analyze(
     data: LogLike,
     *,
+    table: str | None = None,
     rename: Mapping[str, str] | None = None,
     outcome: Sequence[str] = (),
     negative_control: Sequence[str] = (),
@@ -98,9 +112,11 @@ def analyze(
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
     correction: str = DEFAULT,
+    share: float = 0.5,
     confidence: float = 0.95,
     seed: int = 0,
     skip: Sequence[str] = (),
+    targeted_from: int | None = None,
     workers: int | None = None,
     track: Track = _untracked,
     tell: stable.Tell | None = None,
@@ -111,6 +127,9 @@ def analyze(
     ----------
     data : path, sequence of paths, pandas.DataFrame, pyarrow.Table or ibis.Table
         The response table, one row an answer; see the README for its columns. Paths may be folders and globs.
+        Or the URL of a database or cluster, such as ``"duckdb://file.db"``: the log is counted there.
+    table : str, optional
+        The table's name, for a URL; see `confound.warehouses.opened`.
     rename : mapping, optional
         The log's name of a column -> the response table's, such as ``{"user_id": "persona"}``.
     outcome, negative_control, confounder : sequence of str
@@ -133,12 +152,18 @@ def analyze(
         By default within where at least half of the personas are in both arms, else between; for each contrast.
     correction : {"mixture", "plugin", "null", "jackknife", "bootstrap", "folded", "npmle"}
         How the plug-in distance is corrected, see `confound.correction.corrected_tvd`.
+    share : float
+        Of the users in the treated arm, in [0, 1]: whose causal effect the decomposition is to tell.
     confidence : float
         Of the intervals, in (0, 1).
     seed : int
-        Of the tests that cannot be exact. The same seed gives the same result to the last byte.
-    skip : sequence of {"drift", "effects", "decomposition", "stabilization"}
-        Parts to leave out.
+        Of the tests that cannot be exact, of resampling and of sampling. The same seed gives the same result to the
+        last byte.
+    skip : sequence of {"drift", "effects", "decomposition", "sensitivity", "stabilization", "figures", "report"}
+        Parts to leave out; figures and the report are made when the result is saved.
+    targeted_from : int, optional
+        First iteration whose personas carry targeted confounders, for the figures; by default as the manifest of a run
+        of `confound simulate` says.
     workers : int, optional
         Processes; by default one a core, where there is enough to do. They do not change the result.
     track : callable
@@ -167,6 +192,7 @@ def analyze(
         study_file=study_file,
         design=design,
         correction=correction,
+        share=share,
         confidence=confidence,
         seed=seed,
     )
@@ -175,11 +201,13 @@ def analyze(
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: at least 1 process is needed")
-    prepared = prepare(data, rename or {}, settings, joint="drift" not in skip)
+    prepared = prepare(data, rename or {}, settings, table=table, joint="drift" not in skip)
     with processes.one_thread():
-        found = _estimate(prepared, settings, skip, workers=workers, track=track)
+        found, notes = _estimate(prepared, settings, skip, workers=workers, track=track)
     drift, effects = _corrected(found["drift"]), pd.DataFrame(found["effects"], columns=list(EFFECTS))
     decomposed = pd.DataFrame(found["decomposition"], columns=list(DECOMPOSITION))
+    sensitive = pd.DataFrame(found["sensitivity"], columns=list(SENSITIVITY))
+    assumed = pd.DataFrame(found["assumptions"], columns=list(ASSUMPTIONS))
     compared = pd.DataFrame(found["comparisons"], columns=list(COMPARISONS))
     settling, why_not = _settling(prepared, settings, skip, tell)
     return Analysis(
@@ -187,13 +215,23 @@ def analyze(
         drift=drift,
         effects=effects,
         decomposition=decomposed,
+        sensitivity=sensitive,
+        assumptions=assumed,
         comparisons=compared,
         stabilization=settling.stabilization,
         settled=settling.settled,
         stabilization_checks=settling.checks,
-        warnings=_remarks([*prepared.notes, *why_not]),
-        verdict=verdict.findings(drift, effects, decomposed, compared, confidence, settling=settling),
-        settings={"log": _name(data), "rename": dict(rename or {}), **options, "skip": list(skip)},
+        distributions=_shares(prepared.cells, confidence),
+        means=pd.DataFrame(distributions.mean_rows(prepared.cells, confidence=confidence), columns=list(MEANS)),
+        warnings=_remarks((*prepared.notes, *notes, *why_not)),
+        verdict=verdict.findings(
+            *(drift, effects, decomposed, compared, confidence),
+            assumptions=assumed,
+            sensitivity=sensitive,
+            settling=settling,
+        ),
+        settings={"log": _name(data), "table": table, "rename": dict(rename or {}), **options, "skip": list(skip)}
+        | {"targeted_from": _targeted_from(data, prepared, targeted_from)},
         versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
         fits=settling.fits,
     )
@@ -217,23 +255,27 @@ def _settling(
 
 def _estimate(
     prepared: Prepared, settings: Settings, skip: Sequence[str], *, workers: int | None, track: Track
-) -> dict[str, Rows]:
-    """Make the rows of each table, contrast by contrast and then of several contrasts together."""
+) -> tuple[dict[str, Rows], tuple[Note, ...]]:
+    """Make the rows of each table, contrast by contrast, then of several together; and say what was left out."""
     part = {"negative_control": "drift", "outcome": "effects"}
     wanted = [c for c in prepared.contrasts if part[c.cell.role] not in skip]
     task = partial(
         estimates.contrast_rows, seed=settings.seed, confidence=settings.confidence, method=settings.correction
     )
     made = processes.spread(task, wanted, workers=workers)
-    found: dict[str, Rows] = {"drift": [], "effects": [], "decomposition": [], "comparisons": []}
+    tables = ("drift", "effects", "decomposition", "sensitivity", "assumptions", "comparisons")
+    found: dict[str, Rows] = {name: [] for name in tables}
     for contrast, rows in zip(wanted, track(made, len(wanted)), strict=True):
         found[part[contrast.cell.role]] += rows
     if "drift" not in skip:
         found["drift"] += _joint_rows(prepared, found["drift"], settings, workers=workers)
         found["comparisons"] += _comparisons(prepared, settings)
-    if "decomposition" not in skip:
-        found["decomposition"] += _decomposed(prepared, confidence=settings.confidence)
-    return found
+    split = parts.Parts() if "decomposition" in skip else _decomposed(prepared, settings, found["drift"])
+    found["decomposition"], found["assumptions"] = split.rows, split.assumptions
+    if "sensitivity" not in skip:
+        made_of = found["drift"], found["effects"], prepared.cells
+        found["sensitivity"] = sensitivity.rows(prepared.contrasts, *made_of, options=parts.options(settings))
+    return found, split.notes
 
 
 def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], settings: Settings, *, workers: int | None) -> Rows:
@@ -258,19 +300,10 @@ def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], settings: Se
     return together + [row for row in arms if row is not None]
 
 
-def _decomposed(prepared: Prepared, *, confidence: float) -> list[dict[str, Any]]:
-    """Decompose each outcome's effect at every iteration after the first."""
-    series: dict[tuple[str, ...], list[Contrast]] = {}
-    for contrast in prepared.contrasts:
-        cell = contrast.cell
-        if cell.role == "outcome":
-            series.setdefault((cell.study, cell.model, contrast.label, cell.question), []).append(contrast)
-    rows: list[dict[str, Any]] = []
-    for made in series.values():
-        first, *later = sorted(made, key=lambda contrast: contrast.cell.iteration)
-        for contrast in later:
-            rows += estimates.decomposition_rows(first, contrast, confidence=confidence)
-    return rows
+def _decomposed(prepared: Prepared, settings: Settings, drift: Rows) -> parts.Parts:
+    """Decompose each outcome's effect by every route that the log allows, and check what the routes assume."""
+    n_arms = {study: len({a for c in prepared.cells if c.study == study for a in c.arms}) for study in prepared.arms}
+    return parts.decomposed(prepared.contrasts, prepared.beside, n_arms, drift, options=parts.options(settings))
 
 
 def _comparisons(prepared: Prepared, settings: Settings) -> list[dict[str, Any]]:
@@ -295,6 +328,7 @@ def _settings(
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
     correction: str = DEFAULT,
+    share: float = 0.5,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> tuple[Settings, dict[str, Any]]:
@@ -312,6 +346,7 @@ def _settings(
         questions=questions,
         design=design,
         correction=correction,
+        share=share,
         confidence=confidence,
         seed=seed,
         placebo={label(arm) or arm: label(original) or original for arm, original in (placebo or {}).items()},
@@ -325,21 +360,25 @@ def _settings(
         "order": {name: list(answers) for name, answers in settings.order.items()},
         "bins": dict(settings.bins),
         "study_file": [str(path) for path in study_file],
+        "labels": read_labels(study_file),
         "design": design,
         "correction": correction,
+        "share": share,
         "confidence": confidence,
         "seed": seed,
     }
     return settings, listed
 
 
-def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **options: Any) -> Description:
+def describe(
+    data: LogLike, *, table: str | None = None, rename: Mapping[str, str] | None = None, **options: Any
+) -> Description:
     """Validate a log and say what it holds, without any statistic.
 
     Parameters
     ----------
-    data, rename, **options
-        As for `analyze`, but for `confidence`, `seed`, `skip`, `workers`, `track` and `tell`.
+    data, table, rename, **options
+        As for `analyze`, but for `confidence`, `seed`, `skip`, `targeted_from`, `workers`, `track` and `tell`.
 
     Raises
     ------
@@ -347,7 +386,7 @@ def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **option
         As `analyze`.
     """
     settings, _ = _settings(**options)
-    prepared = prepare(data, rename or {}, settings)
+    prepared = prepare(data, rename or {}, settings, table=table)
     questions = {
         (cell.study, cell.question): (
             *(cell.study, cell.question, cell.role, cell.scale.kind),
@@ -370,22 +409,28 @@ def describe(data: LogLike, *, rename: Mapping[str, str] | None = None, **option
     )
 
 
-def _remarks(notes: Iterable[Note]) -> pd.DataFrame:
+def _remarks(notes: Sequence[Note]) -> pd.DataFrame:
     return pd.DataFrame([asdict(note) for note in notes], columns=list(WARNINGS))
 
 
-def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings, *, joint: bool = False) -> Prepared:
+def prepare(
+    data: LogLike, rename: Mapping[str, str], settings: Settings, *, table: str | None = None, joint: bool = False
+) -> Prepared:
     """Read, count and check a log; everything that `analyze` does before the first statistic.
 
     With `joint`, also read what tests of several controls together need.
     """
-    with responses.opened(data, rename=rename) as log:
-        grouped = group(log)
-        settings.check_labels(grouped.labels["arm"], grouped.labels["model"])
-        arms, arm_notes = control_arms(grouped, settings.control)
-        binned, questions, question_notes = resolve(grouped, settings)
-        talks, talk_notes = conversations.read(log, grouped, binned, questions) if joint else (None, [])
-    made = tuple(cells(binned, questions))
+    with responses.opened(data, rename=rename, table=table) as log:
+        whole = group(log)
+        settings.check_labels(whole.labels["arm"], whole.labels["model"])
+        arms, arm_notes = control_arms(whole, settings.control)
+        binned, questions, question_notes = resolve(whole, settings)
+        proper, sourced = apart(whole)
+        grouped = whole.rows(proper)
+        beside = parts.read_beside(log, grouped, binned.rows(sourced), questions)
+        alone = log if proper.all() else log.without_source_arms()
+        talks, talk_notes = conversations.read(alone, grouped, binned.rows(proper), questions) if joint else (None, [])
+    made = tuple(cells(binned.rows(proper), questions))
     compared = [cell for cell in made if cell.study in arms and cell.role in ("outcome", "negative_control")]
     found = tuple(c for cell in compared for c in contrasts(cell, arms[cell.study], settings.design))
     if not found:
@@ -411,16 +456,34 @@ def prepare(data: LogLike, rename: Mapping[str, str], settings: Settings, *, joi
         f"{arm} - {original}": placebo_contrasts(controls, arm, original, settings.design)
         for arm, original in settings.placebo.items()
     }
-    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms, placebos, talks)
+    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms, placebos, beside, talks)
 
 
 def _name(data: LogLike) -> list[str]:
-    """Name the log as it was given; data in memory has no name."""
+    """Name the log as it was given, a URL without its password; data in memory has no name."""
     if isinstance(data, str | Path):
-        return [str(data)]
+        data = [data]
     if isinstance(data, list | tuple):
-        return [str(path) for path in data]
+        return [warehouses.masked(str(path)) if warehouses.is_url(path) else str(path) for path in data]
     return [f"a {type(data).__name__} in memory"]
+
+
+def _shares(made: Sequence[Cell], confidence: float) -> pd.DataFrame:
+    rows = distributions.share_rows(made, confidence=confidence)
+    return pd.DataFrame(rows, columns=list(DISTRIBUTIONS))
+
+
+def _targeted_from(data: LogLike, prepared: Prepared, given: int | None) -> dict[str, int]:
+    """Return, by study, the first iteration with targeted confounders: as given, else as runs beside the log say."""
+    if given is not None:
+        return {cell.study: given for cell in prepared.cells}
+    found: dict[str, int] = {}
+    for name in _name(data):
+        for folder in (Path(name), Path(name).parent):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                run = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+                found[str(run["study"])] = int(run["targeted_from"])
+    return found
 
 
 def _data(made: Sequence[Cell]) -> pd.DataFrame:

@@ -32,6 +32,8 @@ class Cell:
         Sum of the numbers behind the known answers; NaN throughout if nominal.
     squares : ndarray of float64, shape (P, A), or None
         Sum of the squares of a continuous question's numbers, NaN where the log does not tell them; None of others.
+    low, high : float
+        Smallest and largest number that an answer may have, if continuous that one had; NaN if nominal.
     """
 
     study: str
@@ -45,6 +47,8 @@ class Cell:
     answers: IntArray
     totals: FloatArray
     squares: FloatArray | None = None
+    low: float = np.nan
+    high: float = np.nan
 
     @property
     def known(self) -> IntArray:
@@ -104,8 +108,11 @@ def _cell(grouped: Grouped, study: str, model: str, iteration: int, question: st
         np.add.at(totals, (persona[known], arm[known]), numbers[known])
         squares = np.zeros(shape[:2])
         np.add.at(squares, (persona[known], arm[known]), _squares(grouped, numbers, recorded=spec.recorded)[known])
+        ends = (grouped.value_low, grouped.value_high) if spec.recorded else [spec.numbers(names)[response]] * 2
+        low, high = (ends[0][known].min(), ends[1][known].max()) if len(known) else (np.nan, np.nan)
     else:
         totals = answers[:, :, : len(spec.scale.values)] @ spec.scale.values
+        low, high = (spec.scale.values.min(), spec.scale.values.max()) if len(spec.scale.values) else (np.nan, np.nan)
     return Cell(
         study=study,
         model=model,
@@ -118,6 +125,8 @@ def _cell(grouped: Grouped, study: str, model: str, iteration: int, question: st
         answers=answers,
         totals=totals,
         squares=squares,
+        low=float(low),
+        high=float(high),
     )
 
 

@@ -37,8 +37,8 @@ class _Asked:
 def _asked(grouped: Grouped, column: str) -> _Asked:
     """Gather the answers to what was asked, whatever was answered."""
     combined = np.zeros(len(grouped.n), dtype=np.int64)
-    for key in ("study", "model", "iteration", "persona", "arm", "question"):
-        combined = combined * len(grouped.labels[key]) + grouped.codes[key]
+    for key in ("study", "model", "iteration", "persona", "arm", "question", "source_arm"):
+        combined = combined * (len(grouped.labels[key]) + 1) + grouped.codes[key] + 1
     _, first, place = np.unique(combined, return_index=True, return_inverse=True)
     numbered = getattr(grouped, f"{column}_n")
     low, high = np.full(len(first), np.iinfo(np.int64).max), np.full(len(first), np.iinfo(np.int64).min)
@@ -54,14 +54,17 @@ def _sums(place: IntArray, values: IntArray) -> IntArray:
 def duplicate_notes(grouped: Grouped) -> list[Note]:
     """Warn where one persona, arm and question has more answers than its trial numbers can tell apart.
 
-    With n answers numbered from `low` to `high`, n > high - low + 1 proves that a number stands there twice.
+    With n answers numbered from `low` to `high`, n > high - low + 1 proves that a number stands there twice. Retention
+    with a source arm is left out: the mixture and the 2 x 2 of one run may both hold it.
     """
-    asked = _asked(grouped, "trial")
+    retention = [code for code, role in enumerate(grouped.labels["role"]) if role == "retention"]
+    sourced = np.isin(grouped.codes["role"], retention) & (grouped.codes["source_arm"] >= 0)
+    asked = _asked(grouped.rows(~sourced), "trial")
     numbered = np.flatnonzero(asked.n_numbered == asked.n)
     doubled = numbered[asked.n[numbered] > asked.high[numbered] - asked.low[numbered] + 1]
     if not len(doubled):
         return []
-    row = asked.first[doubled[0]]
+    row = np.flatnonzero(~sourced)[asked.first[doubled[0]]]
     example = " / ".join(
         f"{key} {grouped.labels[key][grouped.codes[key][row]]}" for key in ("persona", "arm", "question")
     )
@@ -75,7 +78,8 @@ def duplicate_notes(grouped: Grouped) -> list[Note]:
 def seed_notes(grouped: Grouped) -> list[Note]:
     """Warn where every persona and arm of a study and model was given the same seeds, and so the same noise."""
     asked = _asked(grouped, "seed")
-    group = grouped.codes["study"][asked.first] * len(grouped.labels["model"]) + grouped.codes["model"][asked.first]
+    n_models = np.int64(len(grouped.labels["model"]))
+    group = grouped.codes["study"][asked.first] * n_models + grouped.codes["model"][asked.first]
     notes = []
     for code in np.unique(group):
         rows = group == code

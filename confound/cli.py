@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from confound import __version__
-from confound.errors import ConfoundError
+from confound.errors import ConfoundError, InputError
 
 T = TypeVar("T")
 Command = Callable[..., None]
@@ -42,7 +42,8 @@ PAIR = Pairs()
 def _log_options(command: Command) -> Command:
     """Add the options that say how to read a log."""
     options = [
-        click.argument("log", nargs=-1, required=True, type=click.Path(path_type=Path)),
+        click.argument("log", nargs=-1, required=True),
+        click.option("--table", metavar="NAME", help="The table, where LOG is the URL of a database or cluster."),
         click.option(
             "--rename", type=PAIR, multiple=True, metavar="OLD=NEW", help="Column OLD of the log is column NEW."
         ),
@@ -147,12 +148,16 @@ def main() -> None:
     "--correction", default="mixture", show_default=True, help="Of the distance: plugin, null, jackknife, ..."
 )
 @click.option("--seed", default=0, show_default=True, help="Of tests that cannot be exact.")
+@click.option("--share", default=0.5, show_default=True, help="Of the users in the treated arm, for the decomposition.")
 @click.option("--confidence", default=0.95, show_default=True, help="Of the intervals.")
 @click.option(
     "--skip",
     multiple=True,
-    type=click.Choice(["drift", "effects", "decomposition", "stabilization"]),
+    type=click.Choice(["drift", "effects", "decomposition", "sensitivity", "stabilization", "figures", "report"]),
     help="Leave a part out.",
+)
+@click.option(
+    "--targeted-from", type=int, metavar="K", help="First iteration with targeted confounders, marked in figures."
 )
 @click.option("--workers", type=int, help="Processes. Default: one a core, for a log that is worth it.")
 @_errors_told
@@ -160,13 +165,15 @@ def analyze(out: Path, **given: Any) -> None:
     """Measure user drift and effects in LOG..., and say what they mean.
 
     LOG is a file, folder or glob: parquet, CSV, TSV, JSON lines or Arrow. One row an answer, with the columns persona,
-    arm, question, response; study, model, iteration, trial, role, value where there are any.
+    arm, question, response; study, model, iteration, trial, role, value where there are any. Or the URL of a database
+    or cluster, with --table.
 
     \b
     Examples:
       confound analyze results.parquet --out report
       confound analyze log.csv --rename user_id=persona --rename condition=arm \\
           --outcome 'likely_*' --negative-control party --negative-control race
+      confound analyze duckdb://logs.db --table responses      # counted there; also postgres://..., spark://...
       confound analyze tax.parquet --control 25pct --order change=down,same,up
     """  # noqa: D301 -- click reads the escape
     from confound import analysis, summary
@@ -176,9 +183,10 @@ def analyze(out: Path, **given: Any) -> None:
     if sys.stderr.isatty():
         click.echo("Reading and counting ...", err=True)
     result = analysis.analyze(**_library_options(given), track=_track, tell=_tell())
-    result.save(out)
+    result.save(out, workers=given["workers"])
     click.echo(summary.text(result))
-    click.echo(f"\nSaved: {out / 'analysis.json'} and {out / 'tables'} (seed {given['seed']}).")
+    page = "" if "report" in given["skip"] else f"{out / 'report.html'}, "
+    click.echo(f"\nSaved: {page}{out / 'analysis.json'} and {out / 'tables'} (seed {given['seed']}).")
 
 
 @main.command()
@@ -217,6 +225,42 @@ def power(**given: Any) -> None:
     click.echo(summary.power(given.pop("design"), **given))
 
 
+@main.command()
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option("--table", "name", default="drift", show_default=True, help="Which: drift, effects, decomposition, ...")
+@click.option(
+    "--format", "form", default="tex", show_default=True, type=click.Choice(["tex", "html", "md", "csv", "docx"])
+)
+@click.option("--columns", help="model or statistic. Default: models where there are from two to six.")
+@click.option("--iterations", default="ends", show_default=True, help="ends (the first and the last) or all.")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write. Default: print.")
+@_errors_told
+def tables(result: Path, name: str, form: str, out: Path | None, **given: Any) -> None:
+    """Make one table for a publication from RESULT, the folder that `confound analyze --out` left.
+
+    LaTeX comes with booktabs and threeparttable and compiles by itself or in a document; csv is the whole tidy frame,
+    whatever --columns and --iterations say; docx needs --out.
+
+    \b
+    Examples:
+      confound tables report --table drift --columns model --format tex --out drift.tex
+      confound tables report --table effects --format md
+    """  # noqa: D301 -- click reads the escape
+    from confound.result import load
+
+    if form == "docx" and out is None:
+        raise click.UsageError("--format docx needs --out, such as --out drift.docx")
+    content = load(result).publish(name, form, **given)
+    if out is None:
+        click.echo(content.decode(), nl=False)
+        return
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror or error}. Name another file") from error
+    click.echo(f"Saved: {out}")
+
+
 def _simulate_options(command: Command) -> Command:
     """Add the options of `simulate`."""
     folder = click.Path(path_type=Path)
@@ -230,7 +274,6 @@ def _simulate_options(command: Command) -> Command:
         click.option("--trials", type=int, help="Conversations of each user in each arm. Default: as the study says."),
         click.option("--iterations", type=int, help="Iteration 0 included. Default: as the study says."),
         click.option("--seed", type=int, help="Of all random draws. Default: 0."),
-        click.option("--backend", help="What answers: structural (the default), made-up users with known truth."),
         click.option("--draw", type=click.Choice(["separate", "joint"]), help="How a batch of confounders is drawn."),
         click.option("--retention", is_flag=True, default=None, help="Ask whether users keep to what they adopted."),
         click.option(
@@ -243,14 +286,58 @@ def _simulate_options(command: Command) -> Command:
         click.option("--shard", metavar="I/N", help="Run the I-th of N shares of the users."),
         click.option("--merge", is_flag=True, help="Join the shards in --out."),
         click.option("--resume", is_flag=True, help="Go on with the run in --out."),
+        click.option(
+            "--drop-incomplete",
+            is_flag=True,
+            help="Leave users that miss answers out of the tables, in all arms. Else no table while any does.",
+        ),
+    ]
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+
+
+def _model_options(command: Command) -> Command:
+    """Add the options that say which models answer, and how they are reached."""
+    options = [
+        click.option("--models", "show_models", is_flag=True, help="List the models with known settings."),
+        click.option(
+            "--backend",
+            help="What answers: structural (the default without --model), made-up users of known truth; vllm, in this "
+            "process; openai, any server that speaks its protocol; gemini.",
+        ),
+        click.option("--model", help="The model that plays the users; --models has settings for some."),
+        click.option("--temperature", type=float, help="This and the next three override the study's and --models'."),
+        click.option("--top-p", type=float),
+        click.option("--top-k", type=int),
+        click.option("--max-tokens", type=int, help="Most tokens of an answer, thinking included."),
+        click.option("--choice", is_flag=True, default=None, help="Let the server allow only options' labels."),
+        click.option(
+            "--draws", type=int, metavar="N", help="Most answers drawn in one call. 1: a seed for each answer."
+        ),
+        click.option("--agent-backend", help="What speaks as the agent of dialogues. Default: as --backend."),
+        click.option("--agent-model", help="The model that speaks as the agent. Default: as --model."),
+        click.option("--agent-sampling", type=PAIR, multiple=True, help="Such as temperature=0.5; overrides --models."),
+        click.option("--base-url", multiple=True, help="Server of the model; several share the load. Keys: see above."),
+        click.option("--agent-base-url", multiple=True, help="Server of --agent-model. Default: as --base-url."),
+        click.option("--engine", type=PAIR, multiple=True, help="For vllm, such as tensor_parallel_size=2."),
+        click.option("--concurrency", type=int, help="Calls at once. Default: 64."),
+        click.option("--rpm", type=float, help="Most calls in a minute."),
+        click.option("--tpm", type=float, help="Most tokens in a minute, read and written."),
+        click.option("--timeout", type=float, metavar="SECONDS", help="Of one call. Default: 300."),
+        click.option("--attempts", type=int, help="Calls for one request before it counts as failed. Default: 8."),
+        click.option("--max-calls", type=int, help="Stop before more calls are made in all; --resume goes on."),
+        click.option("--price-in", type=float, metavar="PRICE", help="Of a million tokens read, to count the cost."),
+        click.option("--price-out", type=float, metavar="PRICE", help="Of a million tokens written."),
+        click.option("--agent-price-in", type=float, metavar="PRICE", help="Of the agent. Default: as --price-in."),
+        click.option("--agent-price-out", type=float, metavar="PRICE", help="Of the agent. Default: as --price-out."),
     ]
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
 @main.command()
 @_simulate_options
+@_model_options
 @_errors_told
-def simulate(study: str | None, out: Path | None, show_list: bool, show: bool, dry_run: bool, **given: Any) -> None:
+def simulate(study: str | None, out: Path | None, **given: Any) -> None:
     """Simulate STUDY by Algorithm 1, and leave a response table that `confound analyze` takes as it is.
 
     STUDY is `example`, a study that comes with confound (--list), or the path of a study file. After each iteration one
@@ -263,20 +350,28 @@ def simulate(study: str | None, out: Path | None, show_list: bool, show: bool, d
       tvd_excess  the plug-in less its exact mean with no drift, which is too small where users drift
       pvalue      the smallest p-value of no drift, times the number of tests; large: none was found
 
+    The keys of paid servers come from the environment alone: OPENAI_API_KEY, and GEMINI_API_KEY or GOOGLE_API_KEY. A
+    call that fails is made again after a while; a user whose answers still do not come waits, and --resume asks again.
+    Until then there is no table, since who fails may depend on the arm; --drop-incomplete makes one without such users.
+
     \b
     Examples:
       confound simulate book_opinions --out run
       confound analyze run --out report
+      confound simulate opinionqa --out run --model Qwen/Qwen3-30B-A3B --base-url http://localhost:8000/v1
       confound simulate my_study.yaml --out run --shard 1/4     # and 2/4 to 4/4, anywhere, then
       confound simulate my_study.yaml --out run --merge
     """  # noqa: D301 -- click reads the escape
     from simulate import commands
 
-    if show_list:
+    shown = {name: given.pop(name) for name in ("show_list", "show_models", "show", "dry_run")}
+    if shown["show_list"]:
         click.echo(commands.listing())
-    elif show:
+    elif shown["show_models"]:
+        click.echo(commands.models())
+    elif shown["show"]:
         click.echo(commands.text(study), nl=False)
-    elif dry_run:
+    elif shown["dry_run"]:
         sizes = {name: given[name] for name in ("personas", "trials", "iterations", "seed")}
         click.echo(commands.preview(study, **sizes))
     else:
@@ -291,9 +386,12 @@ def _run(study: str | None, out: Path | None, *, merge: bool, **given: Any) -> N
         raise click.UsageError("Missing option '--out': the folder for the run.")
     try:
         with _watched() as progress:
-            done = commands.merge(study, out) if merge else commands.run(study, out, progress=progress, **given)
+            if merge:
+                done = commands.merge(study, out, drop_incomplete=given["drop_incomplete"])
+            else:
+                done = commands.run(study, out, progress=progress, **given)
     except KeyboardInterrupt:
-        again = commands.resume_command(study, out, given["shard"])
+        again = commands.resume_command(study, out, given)
         click.echo(f"\nStopped. What was answered is on disk. Go on with:\n  {again}", err=True)
         sys.exit(EXIT_INTERRUPTED)
     click.echo(done)

@@ -138,7 +138,7 @@ def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> 
 
 
 def _arms(grouped: Grouped) -> dict[str, list[str]]:
-    pairs = np.unique(grouped.codes["study"] * len(grouped.labels["arm"]) + grouped.codes["arm"])
+    pairs = np.unique(grouped.codes["study"] * np.int64(len(grouped.labels["arm"])) + grouped.codes["arm"])
     arms: dict[str, list[str]] = {study: [] for study in grouped.labels["study"]}
     for study, arm in zip(*divmod(pairs, len(grouped.labels["arm"])), strict=True):
         arms[grouped.labels["study"][study]].append(grouped.labels["arm"][arm])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from confound.contrasts import Contrast
-from confound.counts import UNKNOWN, Grouped, IntArray, recode
+from confound.counts import UNKNOWN, CodeArray, Grouped, IntArray, recode
 from confound.notes import Note
 from confound.questions import Question
 from confound.responses import Responses
@@ -158,7 +158,7 @@ def _expression(responses: Responses, controls: set[str]) -> "ir.Table":
     from confound.scales import label
 
     spelled = responses.table.select("question").distinct().to_pyarrow().column("question").to_pylist()
-    raw = [name for name in spelled if label(name) in controls]
+    raw = [name for name in spelled if label(str(name)) in controls]
     return responses.table.filter(responses.table["question"].isin(raw)).select(*KEYS)
 
 
@@ -171,7 +171,8 @@ def _columns(
     """Return the column of each answer in its cell's counts."""
     column_of = np.zeros(len(grouped.n), dtype=np.int64)
     labels = grouped.labels
-    pair = grouped.codes["study"] * len(labels["question"]) + grouped.codes["question"]
+    n_questions = np.int64(len(labels["question"]))
+    pair = grouped.codes["study"] * n_questions + grouped.codes["question"]
     for study, question in questions:
         rows = np.flatnonzero(
             pair == labels["study"].index(study) * len(labels["question"]) + labels["question"].index(question)
@@ -180,8 +181,8 @@ def _columns(
         names = [binned.label("response", int(code)) for code in seen]
         column_of[rows] = questions[study, question].columns(names)[inverse]
 
-    def key(source: Mapping[str, IntArray]) -> IntArray:
-        spot = source["study"] * len(labels["question"]) + source["question"]
+    def key(source: Mapping[str, IntArray | CodeArray]) -> IntArray:
+        spot = source["study"] * n_questions + source["question"]
         return np.asarray(spot * (len(labels["response"]) + 1) + source["response"] + 1)
 
     known, first = np.unique(key(grouped.codes), return_index=True)

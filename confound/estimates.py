@@ -8,7 +8,7 @@ from zlib import crc32
 import numpy as np
 from scipy import stats
 
-from confound import cmh, correction, decomposition, effects, permutation, power, tvd
+from confound import cmh, correction, effects, permutation, power, tvd
 from confound.contrasts import Contrast, Side
 from confound.counts import IntArray
 from confound.scales import MAX_LEVELS, FloatArray, Scale
@@ -220,61 +220,6 @@ def effect_rows(contrast: Contrast, *, confidence: float) -> list[dict[str, Any]
         }
         for q, level in enumerate(made.levels)
     ]
-
-
-def decomposition_rows(first: Contrast, later: Contrast, *, confidence: float) -> list[dict[str, Any]]:
-    """Split the effect on one outcome into its causal part and selection bias, by adjustment up to an iteration.
-
-    Personas with a known answer before and after are used.
-
-    Parameters
-    ----------
-    first, later : Contrast
-        Of the same outcome and arms, before adjustment and at a later iteration.
-    confidence : float
-        Of the intervals, in (0, 1).
-
-    Returns
-    -------
-    list of dict
-        A row a quantity of `confound.decomposition.QUANTITIES`; none where the outcome has no mean, the designs differ,
-        or no persona can be used.
-    """
-    if first.design != later.design or "nominal" in (first.cell.scale.kind, later.cell.scale.kind):
-        return []
-    treated, control = _before_and_after(first.treated, later.treated), _before_and_after(first.control, later.control)
-    paired = first.design == "within"
-    if paired:
-        shared = sorted(set(treated) & set(control))
-        treated, control = ({name: side[name] for name in shared} for side in (treated, control))
-    if not treated or not control:
-        return []
-    means = [np.asarray([side[name] for name in sorted(side)]) for side in (treated, control)]
-    result = decomposition.by_adjustment(means[0], means[1], paired=paired, confidence=confidence)
-    columns = (result.estimate, result.se, result.ci_low, result.ci_high)
-    where = {key: value for key, value in place(later).items() if key != "iteration"}
-    return [
-        {
-            **where,
-            "method": "adjustment",
-            "iteration": later.cell.iteration,
-            "quantity": quantity,
-            **dict(zip(("estimate", "se", "ci_low", "ci_high"), (column[q] for column in columns), strict=True)),
-        }
-        for q, quantity in enumerate(decomposition.QUANTITIES)
-    ]
-
-
-def _before_and_after(first: Side, later: Side) -> dict[str, tuple[float, float]]:
-    """Return the mean answers of each persona that has known ones before and after."""
-    before, after = ({name: mean for name, mean in _means(side) if not np.isnan(mean)} for side in (first, later))
-    return {name: (before[name], after[name]) for name in before if name in after}
-
-
-def _means(side: Side) -> list[tuple[str, float]]:
-    known = side.known
-    means = np.divide(side.totals, known, out=np.full(len(known), np.nan), where=known > 0)
-    return list(zip(side.personas, means.tolist(), strict=True))
 
 
 def _known(contrast: Contrast) -> tuple[Side, Side]:

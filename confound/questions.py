@@ -85,7 +85,7 @@ def resolve(grouped: Grouped, settings: Settings) -> tuple[Grouped, dict[tuple[s
 
 def _split(grouped: Grouped) -> list[tuple[str, str, Grouped]]:
     """Split the rows by study and question, in sorted order."""
-    pair = grouped.codes["study"] * len(grouped.labels["question"]) + grouped.codes["question"]
+    pair = grouped.codes["study"] * np.int64(len(grouped.labels["question"])) + grouped.codes["question"]
     order = np.argsort(pair, kind="stable")
     starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
     parts = []

@@ -6,7 +6,7 @@ One row an answer. What the log calls its columns is settled here; what they hol
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from confound import sources
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 REQUIRED = ("persona", "arm", "question", "response")
 DEFAULTS = {"study": "study", "model": "model", "iteration": "0"}
-OPTIONAL = (*DEFAULTS, "role", "trial", "value", "seed")
+OPTIONAL = (*DEFAULTS, "role", "trial", "value", "seed", "source_arm", "specified")
 COLUMNS = (*REQUIRED, *OPTIONAL)
 ROLES = ("outcome", "negative_control", "confounder", "retention")
 
@@ -30,7 +30,8 @@ class Responses:
     Attributes
     ----------
     table : ibis.Table
-        The columns of `COLUMNS` as text (`value` as float64), and `sources.FILE` and `sources.ROW`.
+        The columns of `COLUMNS` as text, or as the whole numbers that they are, `value` as float64; `sources.FILE` and
+        `sources.ROW`; and `_value_text` and `_value_filled`, not missing where `value` holds anything, be it a number.
     columns : frozenset of str
         Those of `COLUMNS` that the log has.
     name : str
@@ -45,18 +46,25 @@ class Responses:
         """Say in which file and rows a column holds one of `values` (None: missing), or text that is no number."""
         import ibis
 
-        held = self.table[f"_{column}_text"] if bad_number else self.table[column]
+        held = self.table[f"_{column}_text"] if bad_number else self.table[column].cast("string")
         if bad_number:
             condition = held.notnull() & self.table[column].isnull()
         else:
             condition = held.isin([v for v in values if v is not None])
             if None in values:
                 condition = condition | held.isnull()
-        rows = self.table.filter(condition).select(FILE, ROW, held=held.cast("string"))
+        rows = self.table.filter(condition).select(FILE, ROW, held=held)
         first = rows.order_by(ibis.asc(FILE), ibis.asc(ROW)).limit(sources.SHOWN_ROWS).to_pyarrow().to_pylist()
         file = first[0][FILE] if first else self.name
-        shown = [f"{row[ROW]} ({_shown(row['held'])})" for row in first if row[FILE] == file]
+        here = [row for row in first if row[FILE] == file]
+        if any(row[ROW] is None for row in here):  # a table of a database has no first row
+            return f"{file}, column '{column}' ({', '.join(dict.fromkeys(_shown(row['held']) for row in here))})"
+        shown = [f"{row[ROW]} ({_shown(row['held'])})" for row in here]
         return f"{file}, column '{column}', row {', '.join(shown)}"
+
+    def without_source_arms(self) -> "Responses":
+        """Leave out the answers that have a source arm."""
+        return replace(self, table=self.table.filter(self.table["source_arm"].isnull()))
 
 
 def _shown(held: str | None) -> str:
@@ -64,7 +72,7 @@ def _shown(held: str | None) -> str:
 
 
 @contextlib.contextmanager
-def opened(data: LogLike, *, rename: Mapping[str, str]) -> Iterator[Responses]:
+def opened(data: LogLike, *, rename: Mapping[str, str], table: str | None = None) -> Iterator[Responses]:
     """Open a log as a response table for the `with` block.
 
     Parameters
@@ -73,6 +81,8 @@ def opened(data: LogLike, *, rename: Mapping[str, str]) -> Iterator[Responses]:
         See `confound.sources.opened`.
     rename : mapping
         The log's name of a column -> the response table's.
+    table : str, optional
+        The table's name, where `data` is a URL.
 
     Raises
     ------
@@ -80,12 +90,13 @@ def opened(data: LogLike, *, rename: Mapping[str, str]) -> Iterator[Responses]:
         Where a required column is missing or nested, or a renamed one is not there.
     """
     own_names = {column: column for column in COLUMNS} | {new: old for old, new in _checked(rename).items()}
-    with sources.opened(data, list(own_names.values())) as found:
+    with sources.opened(data, list(own_names.values()), table=table) as found:
         for source in found:
             _check_columns(source, own_names, rename)
         name = found[0].name if len(found) == 1 else f"{found[0].name} and {len(found) - 1} more"
         present = frozenset(c for c in COLUMNS if any(own_names[c] in source.columns for source in found))
-        yield Responses(_union([_canonical(source, own_names) for source in found]), present, name)
+        whole = _whole(found, own_names) - {"value"}
+        yield Responses(_union([_canonical(source, own_names, whole) for source in found]), present, name)
 
 
 def _checked(rename: Mapping[str, str]) -> Mapping[str, str]:
@@ -122,21 +133,48 @@ def _check_columns(source: Source, own_names: Mapping[str, str], rename: Mapping
         raise InputError(sources.nested_message(source.name, nested[0], [1]))
 
 
-def _canonical(source: Source, own_names: Mapping[str, str]) -> "ir.Table":
-    """Give a source the response table's columns: text, `value` and its text, and where a row stands."""
+def _whole(found: Sequence[Source], own_names: Mapping[str, str]) -> frozenset[str]:
+    """Name the columns that hold whole numbers of one type in all sources; casting them row by row would be slow."""
+    types = {
+        column: {source.table[own].type() if own in source.columns else None for source in found}
+        for column, own in own_names.items()
+    }
+    return frozenset(c for c, held in types.items() if len(held) == 1 and all(t and t.is_integer() for t in held))
+
+
+def _canonical(source: Source, own_names: Mapping[str, str], whole: frozenset[str]) -> "ir.Table":
+    """Give a source the response table's columns: text or whole numbers, `value`, and where a row stands."""
     import ibis
 
     table = source.table
     columns: dict[str, Any] = {FILE: table[FILE].cast("string"), ROW: table[ROW].cast("int64")}
     for column in COLUMNS:
-        own = own_names[column]
-        held = table[own].cast("string") if own in table.columns else ibis.null("string")
-        columns[column] = held.fill_null(DEFAULTS[column]) if column in DEFAULTS else held
-    columns["_value_text"] = columns["value"].strip().nullif("")
-    number = columns["_value_text"].try_cast("float64")
-    columns["value"] = (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
-    columns["_value_text"] = number.isnan().ifelse(ibis.null("string"), columns["_value_text"])
+        held = table[own_names[column]] if own_names[column] in source.columns else ibis.null("string")
+        if column not in whole:
+            held = held.cast("string")
+            held = held.fill_null(DEFAULTS[column]) if column in DEFAULTS else held
+        columns[column] = held
+    if own_names["value"] in source.columns:
+        columns |= _value(table[own_names["value"]])
+    else:
+        columns |= {"value": ibis.null("float64"), "_value_text": ibis.null("string")}
+        columns |= {"_value_filled": ibis.null("boolean")}
     return table.select(**columns)
+
+
+def _value(held: Any) -> dict[str, Any]:
+    """Return `value` as a number, its text, and what is missing where it is empty or NaN."""
+    import ibis
+
+    text = held.cast("string").strip().nullif("")
+    exact = held.type().is_integer() or held.type().is_float64()  # other numbers have other digits as text
+    number = held.cast("float64") if exact else text.try_cast("float64")
+    empty = number.isnan() | (number if exact else text).isnull()
+    return {
+        "value": (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number),
+        "_value_text": number.isnan().ifelse(ibis.null("string"), text),
+        "_value_filled": empty.ifelse(ibis.null("boolean"), True),
+    }
 
 
 def _union(tables: Sequence["ir.Table"]) -> "ir.Table":

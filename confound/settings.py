@@ -66,6 +66,8 @@ class Settings:
         Model that the others' drift is held against.
     correction : str
         One of `confound.correction.METHODS`.
+    share : float
+        Of the users in the treated arm, in [0, 1].
     """
 
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -79,10 +81,13 @@ class Settings:
     placebo: Mapping[str, str] = field(default_factory=dict)
     reference: str | None = None
     correction: str = DEFAULT
+    share: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:
             raise InputError(f"confidence must lie between 0 and 1, such as 0.95, but got {self.confidence}")
+        if not 0 <= self.share <= 1:
+            raise InputError(f"share must lie between 0 and 1, such as 0.5, but got {self.share}")
         if self.correction not in METHODS:
             raise InputError(f"--correction {self.correction}: no such correction. There are {', '.join(METHODS)}")
         if self.seed < 0:
@@ -170,6 +175,23 @@ def read_study_files(
             if questions.setdefault(name, question) != question:
                 raise InputError(f"{path}: question '{name}' differs from another study file's")
     return questions, tuple(control)
+
+
+def read_labels(paths: Sequence[str | Path]) -> dict[str, dict[str, str]]:
+    """Read what study files call their study (`title`) and their questions (`label`) in tables.
+
+    Returns
+    -------
+    dict
+        ``"studies"`` and ``"questions"``: name -> label, of those that have one.
+    """
+    contents = [_yaml(Path(path)) for path in paths]
+    named = [c for c in contents if isinstance(c.get("title"), str) and "study" in c]
+    questions = [q for c in contents for q in c.get("questions", []) if isinstance(q.get("label"), str)]
+    return {
+        "studies": {str(c["study"]): c["title"] for c in named},
+        "questions": {str(q["id"]): q["label"] for q in questions},
+    }
 
 
 class _Loader(yaml.SafeLoader):

@@ -27,6 +27,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from confound import warehouses
 from confound.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Source:
     name : str
         What messages call it.
     table : ibis.Table
-        The rows, lazily, with the columns `FILE` and `ROW` (1-based) added.
+        The rows, lazily, with the columns `FILE` and `ROW` (1-based; missing where rows have no order) added.
     columns : tuple of str
         The log's own column names.
     nested : tuple of str
@@ -90,15 +91,18 @@ class Source:
 
 
 @contextlib.contextmanager
-def opened(data: LogLike, wanted: Sequence[str]) -> Iterator[list[Source]]:
+def opened(data: LogLike, wanted: Sequence[str], *, table: str | None = None) -> Iterator[list[Source]]:
     """Open a log and keep its engine and scratch folder alive for the `with` block.
 
     Parameters
     ----------
     data : path, sequence of paths, pandas.DataFrame, pyarrow.Table or ibis.Table
-        Paths may be files, folders and globs.
+        Paths may be files, folders and globs; or one is the URL of a database or a cluster, see
+        `confound.warehouses.opened`.
     wanted : sequence of str
         The columns, by the log's own names, to keep of text formats; one that a log lacks is no error here.
+    table : str, optional
+        The table's name, for a URL.
 
     Yields
     ------
@@ -112,15 +116,32 @@ def opened(data: LogLike, wanted: Sequence[str]) -> Iterator[list[Source]]:
     """
     import ibis
 
+    url = _url(data, table)
     if isinstance(data, ibis.Table):
-        yield [_numbered("the table", data)]
+        yield [_unnumbered("the table", data)]
         return
     with tempfile.TemporaryDirectory(prefix="confound-", ignore_cleanup_errors=True) as scratch:
-        connection = ibis.duckdb.connect(memory_limit=MEMORY_LIMIT, temp_directory=f"{scratch}/spill")
+        limits = {"memory_limit": MEMORY_LIMIT, "temp_directory": f"{scratch}/spill"}
+        if url is not None:
+            with warehouses.opened(url, table, limits) as (name, held):
+                yield [_unnumbered(name, held)]
+            return
+        connection = ibis.duckdb.connect(**limits)
         try:
             yield _Opener(connection, Path(scratch), tuple(wanted)).sources(data)
         finally:
             connection.disconnect()
+
+
+def _url(data: LogLike, table: str | None) -> str | None:
+    """Return the URL that a log is, or None."""
+    given = list(data) if isinstance(data, list | tuple) else [data]
+    urls = [path for path in given if warehouses.is_url(path)]
+    if len(urls) > 1 or (urls and len(given) > 1):
+        raise InputError(f"{warehouses.masked(str(urls[0]))}: a URL stands alone; pass one log")
+    if table is not None and not urls:
+        raise InputError(f"--table {table}: a table goes with the URL of a database, such as duckdb://file.db")
+    return str(urls[0]) if urls else None
 
 
 @contextlib.contextmanager
@@ -158,6 +179,14 @@ def _numbered(name: str, table: "ir.Table") -> Source:
     columns = tuple(table.columns)
     numbered = table.mutate(**{FILE: ibis.literal(name), ROW: ibis.row_number() + 1})
     return Source(name, numbered, columns, _nested(table))
+
+
+def _unnumbered(name: str, table: "ir.Table") -> Source:
+    """Wrap a table of an engine in which rows have no order; numbering them could cost a sort of the whole."""
+    import ibis
+
+    columns = tuple(table.columns)
+    return Source(name, table.mutate(**{FILE: _literal(name), ROW: ibis.null("int64")}), columns, _nested(table))
 
 
 def _nested(table: "ir.Table") -> tuple[str, ...]:
@@ -444,8 +473,8 @@ def nested_message(name: str, column: str, rows: Sequence[int]) -> str:
 def expand(path: str | PathLike[str]) -> list[Path]:
     """List the files that a path, a folder or a glob stands for, sorted.
 
-    A folder that holds `responses.*` stands for that file; another stands for every log file below it, those in
-    hidden folders and in folders that begin with an underscore left out.
+    A folder that holds `responses.*` stands for that file and a simulated run's `source_design.*` beside it; another
+    stands for every log file below it, those in hidden folders and in folders that begin with an underscore left out.
     """
     path = Path(path)
     if path.is_dir():
@@ -466,7 +495,7 @@ def expand(path: str | PathLike[str]) -> list[Path]:
 def _folder(folder: Path) -> list[Path]:
     whole = [file for file in sorted(folder.glob("responses.*")) if _is_log(file)]
     if whole:
-        return whole[:1]
+        return whole[:1] + [file for file in sorted(folder.glob("source_design.*")) if _is_log(file)][:1]
     files = _below(folder)
     kinds = sorted({FORMATS[_suffix(file)] for file in files})
     if not files:

@@ -1,8 +1,7 @@
-"""Tidy frames -> text: CSV, Markdown, HTML, records. Labels come from models and are hostile until escaped."""
+"""Tidy frames -> text: CSV, Markdown, the terminal. Labels come from models and are hostile until escaped."""
 
 import re
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,8 @@ from tabulate import tabulate
 DIGITS = 10  # of a number written for machines: more would differ from one machine to the next
 LABEL_WIDTH = 60
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![\w.%]*$)")
-_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#~$"})
+_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#~$&"})
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # Persian, Hindi and many emoji need them
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -22,14 +22,14 @@ def to_csv(frame: pd.DataFrame) -> str:
     return safe.to_csv(index=False, float_format=f"%.{DIGITS}g", lineterminator="\n")
 
 
-def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return plain rows for JSON; a missing number is None."""
-    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
-
-
 def to_markdown(frame: pd.DataFrame) -> str:
     """Write a frame as a Markdown table for reading: rounded, with p-values never as zero."""
-    return _tabulated(frame, "pipe", lambda text: " ".join(text.split()).translate(_MARKDOWN)) + "\n"
+    return _tabulated(frame, "pipe", markdown) + "\n"
+
+
+def markdown(text: str) -> str:
+    """Escape what Markdown would take for markup, on one line."""
+    return printable(" ".join(text.split())).translate(_MARKDOWN)
 
 
 def to_terminal(frame: pd.DataFrame) -> str:
@@ -45,14 +45,6 @@ def _tabulated(frame: pd.DataFrame, style: str, write: Callable[[str], str]) -> 
     align = ["left" if name in texts else "right" for name in frame.columns]
     content = shown.to_dict("list")
     return tabulate(content, headers="keys", tablefmt=style, showindex=False, disable_numparse=True, colalign=align)
-
-
-def to_html(frame: pd.DataFrame, *, rows: int = 30) -> str:
-    """Write the first rows of a frame as an HTML table."""
-    shown = readable(frame).head(rows)
-    table: str = shown.map(lambda text: escape(str(text))).to_html(index=False, border=0, escape=False)
-    more = f"<p>{len(frame) - rows:,} more rows</p>" if len(frame) > rows else ""
-    return table + more
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
@@ -91,25 +83,17 @@ def _rounded(value: float) -> str:
 
 def printable(text: str) -> str:
     """Escape what a terminal would obey: control, bidirectional and other unprintable characters."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() or c in _JOINERS else c.encode("unicode_escape").decode() for c in text)
 
 
-def named(text: str) -> str:
-    """Write a label inside a sentence or a terminal's table."""
+def named(text: str, width: int = LABEL_WIDTH) -> str:
+    """Write a label inside a sentence or a table, no longer than so many characters."""
     text = printable(text)
-    return text if len(text) <= LABEL_WIDTH else f"{text[: LABEL_WIDTH - 3]}..."
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _harmless(text: Any) -> Any:
     return f"'{text}" if isinstance(text, str) and _FORMULA.match(text) else text
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return value
-    if pd.isna(value):
-        return None
-    return int(value) if float(value).is_integer() and not isinstance(value, float) else float(f"{value:.{DIGITS}g}")
 
 
 def _text_columns(frame: pd.DataFrame) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from confound import multiplicity
 from confound.pooled import ALL_ARMS, ALL_CONTROLS
+from confound.quotes import part_points
 from confound.settling import points as settling_points
 from confound.stabilization import NOTHING, Stabilization
 from confound.tables import format_p, named
@@ -17,6 +18,8 @@ LEVEL = 0.05
 TESTS = ("pvalue", "pvalue_common")
 SHOWN = 6  # controls or effects named in a sentence; the tables hold the rest
 SUREST = 3  # effects named where there are more than SHOWN
+NOTHING_ASSUMED = pd.DataFrame(columns=["study", "contrast", "question", "iteration", "check", "estimate"])
+NOTHING_BOUNDED = pd.DataFrame(columns=["study", "contrast", "question", "iteration"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ def findings(
     comparisons: pd.DataFrame,
     confidence: float,
     *,
+    assumptions: pd.DataFrame | None = None,
+    sensitivity: pd.DataFrame | None = None,
     settling: Stabilization = NOTHING,
 ) -> tuple[Finding, ...]:
     """Say for each model whether its users drift, which controls show it, the effect, and what that means.
@@ -56,7 +61,7 @@ def findings(
 
     Parameters
     ----------
-    drift, effects, decomposition, comparisons : pandas.DataFrame
+    drift, effects, decomposition, comparisons, assumptions, sensitivity : pandas.DataFrame
         As in `confound.result.Analysis`.
     confidence : float
         Of the intervals.
@@ -69,9 +74,10 @@ def findings(
         Models whose users drift come first.
     """
     controls = drift[(drift["question"] != ALL_CONTROLS) & (drift["contrast"] != ALL_ARMS)]
+    frames = [controls, effects, decomposition, comparisons, *(f for f in (assumptions, sensitivity) if f is not None)]
     made = []
     for model in dict.fromkeys([*controls["model"], *effects["model"]]):
-        own = (frame[frame["model"] == model] for frame in (controls, effects, decomposition, comparisons))
+        own = (frame[frame["model"] == model] for frame in frames)
         made.append(_finding(model, *own, confidence=confidence, settling=settling))
     return tuple(sorted(made, key=lambda finding: finding.drifts is not True))
 
@@ -82,6 +88,8 @@ def _finding(
     effects: pd.DataFrame,
     decomposition: pd.DataFrame,
     comparisons: pd.DataFrame,
+    assumptions: pd.DataFrame = NOTHING_ASSUMED,
+    sensitivity: pd.DataFrame = NOTHING_BOUNDED,
     *,
     confidence: float,
     settling: Stabilization,
@@ -97,9 +105,9 @@ def _finding(
         points += _drift_points(rows, surest, when, confidence)
     points += _comparison_points(comparisons, confidence)
     points += _effect_points(effects, confidence)
-    points += _part_points(decomposition, confidence)
-    frames = (settling.stabilization, settling.settled, settling.checks)
-    points += settling_points(*(frame[frame["model"] == model] for frame in frames), confidence)
+    points += part_points(decomposition, assumptions, sensitivity, confidence)
+    models = (settling.stabilization, settling.settled, settling.checks)
+    points += settling_points(*(frame[frame["model"] == model] for frame in models), confidence)
     return Finding(model, drifts, _headline(drifts, iterations, has_effects=bool(len(effects))), tuple(points))
 
 
@@ -165,27 +173,6 @@ def _comparison_points(comparisons: pd.DataFrame, confidence: float) -> Iterator
         yield f"Drift over all controls{where}, less that of {named(row['against'])}: {_estimate(row, confidence)}."
     if len(last) > SHOWN:
         yield f"and {len(last) - SHOWN} more comparisons."
-
-
-def _part_points(decomposition: pd.DataFrame, confidence: float) -> Iterator[str]:
-    """Say of each outcome, at the last iteration, how much of the observed effect is causal."""
-    last = decomposition[decomposition["iteration"] == decomposition["iteration"].max()]
-    several = len(last["study"].unique()) > 1
-    for (study, contrast, question), rows in list(last.groupby(["study", "contrast", "question"], sort=False))[:SHOWN]:
-        parts = {row["quantity"]: row for row in rows.to_dict("records")}
-        where = f" in {named(study)}" if several else ""
-        observed, cate, asb = (_interval(parts[name], confidence) for name in ("observed", "cate", "asb"))
-        how = f"by adjustment up to iteration {rows['iteration'].iloc[0]}, if the adopted attributes carry the drift"
-        yield (
-            f"{named(question)}{where}, {named(contrast)}: of the observed effect before adjustment, {observed}, the "
-            f"causal part is {cate} and selection bias {asb} ({how})."
-        )
-
-
-def _interval(row: Mapping[Hashable, Any], confidence: float) -> str:
-    if pd.isna(row["se"]):
-        return f"{row['estimate']:+.3f}"
-    return f"{row['estimate']:+.3f} ({confidence * 100:g} % {row['ci_low']:+.3f} to {row['ci_high']:+.3f})"
 
 
 def _estimate(row: Mapping[Hashable, Any], confidence: float) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import ConfoundError
-from simulate.backends import asked
+from simulate.backends import Stopped, asked
 from simulate.blocks import UNKNOWN, Block, Cell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from simulate.adjust import Adoption, Profile
-    from simulate.backends import Backend, Reply
+    from simulate.backends import Backend, Reply, Request
+    from simulate.backends.limits import Budget
     from simulate.conversation import Asking
     from simulate.journal import Journal, Record
     from simulate.records import Key, Recorded
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 # Longest that an answer waits to be written, while others come in.
 FLUSH_SECONDS = 0.5
+# Stands where a model says nothing in a dialogue: templates and servers refuse empty messages.
+SILENCE = "..."
 
 
 @dataclass(slots=True)
@@ -34,8 +38,23 @@ class Pending:
     answers: dict[tuple[str, str], list[tuple[int, int, str | None, str | None]]] = field(default_factory=dict)
     said: list[tuple[str, int, int, str]] = field(default_factory=list)
     calls: int = 0
-    failures: list[str] = field(default_factory=list)
+    failures: Counter[str] = field(default_factory=Counter)
+    silent: Counter[str] = field(default_factory=Counter)
+    unseeded: int = 0
     tokens: list[int] = field(default_factory=lambda: [0, 0])
+    agent_tokens: list[int] = field(default_factory=lambda: [0, 0])
+
+    def count(self, reply: Reply, *, agent: bool = False) -> bool:
+        """Count a reply; tell whether it is a failure."""
+        self.calls += reply.calls
+        for held in (self.tokens, self.agent_tokens) if agent else (self.tokens,):
+            for side, tokens in enumerate(reply.tokens):
+                held[side] += tokens
+        if reply.failure is not None:
+            self.failures[reply.failure] += 1
+        elif not reply.seeded:
+            self.unseeded += 1
+        return reply.failure is not None
 
 
 class Collector:
@@ -49,6 +68,8 @@ class Collector:
     journal : Journal
     found : Recorded
         What the journal held at first; calls are counted on in it.
+    budget : Budget
+        One call is taken for each request.
     progress : callable
         Told how many answers have just reached the disk.
     """
@@ -60,10 +81,11 @@ class Collector:
         asking: Asking,
         journal: Journal,
         found: Recorded,
+        budget: Budget,
         progress: Callable[[int], None],
     ) -> None:
         self._backend, self._agent, self._asking = backend, agent, asking
-        self._journal, self._found, self._progress = journal, found, progress
+        self._journal, self._found, self._budget, self._progress = journal, found, budget, progress
         self._pending: dict[Key, Pending] = {}
         self._flushed = time.monotonic()
         self.failures: Counter[str] = Counter()
@@ -73,6 +95,8 @@ class Collector:
 
         Raises
         ------
+        Stopped
+            When the backend cannot go on; what it answered before is on disk.
         ConfoundError
             When the journal cannot be written, or the backend answers what it was not asked.
         """
@@ -80,7 +104,7 @@ class Collector:
             if self._asking.turns:
                 self._hold(blocks)
             self._ask(blocks)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):
             with contextlib.suppress(ConfoundError):
                 self._flush()
             raise
@@ -88,9 +112,9 @@ class Collector:
     def _ask(self, blocks: Sequence[Block]) -> None:
         by_key = {block.profile.key: block for block in blocks}
         codes = {q.id: {option: c for c, option in enumerate(q.options)} for b in blocks for q in b.questions}
-        for reply in self._written(self._backend.answer(self._asking.questions(blocks, self._found.dialogues))):
+        for reply in self._replies(self._backend, self._asking.questions(blocks, self._found.dialogues)):
             pending = self._of(by_key[reply.request.profile.key])
-            if not _failed(reply, pending):
+            if not pending.count(reply):
                 question = asked(reply.request)
                 option, reason = _read(reply, question)
                 if option is not None and option not in codes[question.id]:
@@ -105,19 +129,22 @@ class Collector:
         open_ = [place for block in blocks for place in _open_conversations(block)]
         said = self._found.dialogues
         for number in range(self._asking.turns):
-            speaker = self._backend if number % 2 else self._agent
+            speaker, agent = (self._backend, False) if number % 2 else (self._agent, True)
             due = [(p, arm, trial) for p, arm, trial in open_ if len(said.get((p.key, arm, trial), ())) == number]
-            for reply in self._written(speaker.answer(self._asking.turn(number, due, said))):
+            for reply in self._replies(speaker, self._asking.turn(number, due, said)):
                 pending = self._of(by_key[reply.request.profile.key])
-                if not _failed(reply, pending):
-                    pending.said.append((reply.request.arm, reply.trial, number, reply.text or ""))
+                if not pending.count(reply, agent=agent):
+                    pending.said.append((reply.request.arm, reply.trial, number, _spoken(reply, pending)))
 
-    def _written(self, replies: Iterator[Reply]) -> Iterator[Reply]:
-        """Pass replies on, and see to it that they reach the disk from time to time and at the end."""
-        for reply in replies:
-            yield reply
-            if time.monotonic() - self._flushed > FLUSH_SECONDS:
+    def _replies(self, backend: Backend, requests: Iterable[Request]) -> Iterator[Reply]:
+        """Ask, pass replies on, and see to it that they reach the disk from time to time and at the end."""
+        before: Request | None = None
+        for reply in backend.answer(itertools.takewhile(lambda _: self._budget.take(), requests)):
+            # Between requests: were half of one's draws on disk, resuming would draw the others with another seed.
+            if reply.request is not before and time.monotonic() - self._flushed > FLUSH_SECONDS:
                 self._flush()
+            before = reply.request
+            yield reply
         self._flush()
 
     def _of(self, block: Block) -> Pending:
@@ -144,14 +171,14 @@ class Collector:
         self._progress(sum(len(cell.trials) for own in cells for cell in own))
 
 
-def _failed(reply: Reply, pending: Pending) -> bool:
-    """Count a reply; tell whether it is a failure."""
-    pending.calls += 1
-    for side, tokens in enumerate(reply.tokens):
-        pending.tokens[side] += tokens
-    if reply.failure is not None:
-        pending.failures.append(reply.failure)
-    return reply.failure is not None
+def _spoken(reply: Reply, pending: Pending) -> str:
+    """Return a message as the other side hears it, without thinking; count it where nothing was said."""
+    from simulate.cleaning import spoken
+
+    text = spoken(reply.text or "")[0].strip()
+    if not text:
+        pending.silent[reply.reason or reply.finish or "empty"] += 1
+    return text or SILENCE
 
 
 def _read(reply: Reply, question: Question) -> tuple[str | None, str | None]:
@@ -190,8 +217,11 @@ def _line(pending: Pending, cells: Sequence[Cell]) -> Record:
         "kind": "answers",
         **_key(pending.block.profile.key),
         "calls": pending.calls,
-        **({"failed": len(pending.failures), "failures": sorted(set(pending.failures))} if pending.failures else {}),
+        **({"failures": dict(sorted(pending.failures.items()))} if pending.failures else {}),
+        **({"silent": dict(sorted(pending.silent.items()))} if pending.silent else {}),
+        **({"unseeded": pending.unseeded} if pending.unseeded else {}),
         **({"tokens": pending.tokens} if any(pending.tokens) else {}),
+        **({"agent_tokens": pending.agent_tokens} if any(pending.agent_tokens) else {}),
         **({"said": pending.said} if pending.said else {}),
         "cells": [[c.arm, c.question, c.trials, c.codes, _pairs(c.reasons), _pairs(c.texts)] for c in cells],
     }

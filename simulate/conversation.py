@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from simulate.answers import labelled
 from simulate.backends import Request
 from simulate.prompts import Prompts
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from simulate.adjust import Profile
     from simulate.backends import Message
     from simulate.blocks import Block
+    from simulate.settings import Settings
     from simulate.study import Arm, Item, Question, Study
 
 # A conversation: its profile's key, its arm and its trial.
@@ -27,16 +29,16 @@ class Asking:
     Parameters
     ----------
     study : Study
-    seed : int
-        Of the run.
+    settings : Settings
     chats : bool
         Whether the backend reads prompts.
     """
 
-    def __init__(self, study: Study, *, seed: int, chats: bool) -> None:
+    def __init__(self, study: Study, settings: Settings, *, chats: bool) -> None:
         self._study = study
-        self._seed = seed
+        self._settings = settings
         self._chats = chats
+        self._agent_sampling = settings.agent_sampling or settings.sampling
         self._prompts = Prompts(study)
 
     @property
@@ -82,9 +84,11 @@ class Asking:
             arm,
             trials,
             question=question,
-            run_seed=self._seed,
+            run_seed=self._settings.seed,
             compose=compose if self._chats else None,
-            sampling=self._study.sampling,
+            sampling=self._settings.sampling,
+            choices=tuple(option.label for option in labelled(question.options)) if self._settings.choice else (),
+            cycle=max(1, len(self._study.items)),
         )
 
     def turn(self, number: int, places: Sequence[tuple[Profile, str, int]], said: Dialogues) -> Iterator[Request]:
@@ -107,9 +111,10 @@ class Asking:
             arm,
             (trial,),
             turn=number,
-            run_seed=self._seed,
+            run_seed=self._settings.seed,
             compose=compose,
-            sampling=self._study.sampling,
+            sampling=self._settings.sampling if number % 2 else self._agent_sampling,
+            cycle=max(1, len(self._study.items)),
         )
 
     def _user(self, profile: Profile, arm: str, trial: int, held: Sequence[str]) -> list[Message]:

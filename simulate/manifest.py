@@ -15,20 +15,22 @@ from simulate.blocks import UNKNOWN
 from simulate.journal import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from simulate.blocks import Block
     from simulate.records import Recorded
 
 MANIFEST = "manifest.json"
-PACKAGES = ("confound", "numpy", "pyarrow")
+PACKAGES = ("confound", "numpy", "pyarrow", "openai", "google-genai", "vllm")
+# What prices are told for.
+PER_TOKENS = 1_000_000
 
 
-def session() -> dict[str, Any]:
-    """Return the journal's line for a process that begins to work on the run."""
+def session(**known: Any) -> dict[str, Any]:
+    """Return the journal's line for a process that begins to work on the run, with what is known of it besides."""
     versions = {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
-    return {"kind": "session", "started": _now(), "versions": versions}
+    return {"kind": "session", "started": _now(), "versions": versions, **known}
 
 
 def _version(package: str) -> str | None:
@@ -43,7 +45,13 @@ def _now() -> str:
 
 
 def content(
-    header: dict[str, Any], found: Recorded, blocks: Iterable[Block], *, state: str, stopped: dict[str, Any] | None
+    header: dict[str, Any],
+    found: Recorded,
+    blocks: Iterable[Block],
+    *,
+    state: str,
+    stopped: dict[str, Any] | None,
+    incomplete: Sequence[str],
 ) -> dict[str, Any]:
     """Return the manifest.
 
@@ -58,6 +66,8 @@ def content(
     state : {"running", "stopped", "complete"}
     stopped : dict or None
         The stop rule that held.
+    incomplete : sequence of str
+        Personas that miss answers.
     """
     blocks = list(blocks)
     head = {
@@ -73,12 +83,30 @@ def content(
         "iterations_run": len({block.profile.iteration for block in blocks}),
         "stopped_by": stopped,
         "answers": sum(block.answered for block in blocks),
+        "incomplete": list(incomplete),
         "calls": found.calls,
-        "failed_calls": found.failed,
+        "failures": dict(sorted(found.failures.items())),
+        "silent_messages": dict(sorted(found.silent.items())),
+        "answers_without_seed": found.unseeded,
         "tokens_read": found.tokens[0],
         "tokens_written": found.tokens[1],
+        "agent_tokens_read": found.agent_tokens[0],
+        "agent_tokens_written": found.agent_tokens[1],
+        "cost": _cost(found),
         "unknown": _unknown(blocks),
     }
+
+
+def _cost(found: Recorded) -> float | None:
+    """Return what all tokens cost at the prices given last, of the agent's own if it has some; None without prices."""
+    prices = next((one["prices"] for one in reversed(found.sessions) if one.get("prices")), None)
+    if prices is None:
+        return None
+    agent = found.agent_tokens
+    users = [in_all - part for in_all, part in zip(found.tokens, agent, strict=True)]
+    per_token = zip([*users, *agent], [*prices["users"], *prices["agent"]], strict=True)
+    cost: float = sum(tokens * price for tokens, price in per_token) / PER_TOKENS
+    return round(cost, 6)
 
 
 def _unknown(blocks: Iterable[Block]) -> dict[str, dict[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,16 @@ class Recorded:
         Conversation -> its messages so far.
     sessions : list of dict
         When and under which versions the run was worked on.
-    calls, failed : int
-        Replies that came, and how many of them brought no answer.
-    tokens : list of int
-        Read and written.
+    calls : int
+        Made to a model.
+    failures : Counter of str
+        Why answers did not come, each time that they were asked for.
+    silent : Counter of str
+        Why nothing was said where a message of a dialogue was due.
+    unseeded : int
+        Answers that were not drawn with the seed of their trial.
+    tokens, agent_tokens : list of int
+        Read and written: in all, and by the agent of dialogues.
     """
 
     header: Record | None = None
@@ -47,8 +54,11 @@ class Recorded:
     dialogues: Dialogues = field(default_factory=dict)
     sessions: list[Record] = field(default_factory=list)
     calls: int = 0
-    failed: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    silent: Counter[str] = field(default_factory=Counter)
+    unseeded: int = 0
     tokens: list[int] = field(default_factory=lambda: [0, 0])
+    agent_tokens: list[int] = field(default_factory=lambda: [0, 0])
 
     def take(self, number: int, record: Record) -> None:
         """Take in a line of the journal."""
@@ -80,14 +90,18 @@ class Recorded:
         self.adopted |= other.adopted
         self.dialogues |= other.dialogues
         self.sessions += other.sessions
-        self.count({"calls": other.calls, "failed": other.failed, "tokens": other.tokens})
+        own = ("calls", "failures", "silent", "unseeded", "tokens", "agent_tokens")
+        self.count({name: getattr(other, name) for name in own})
 
     def count(self, record: Record) -> None:
         """Add up the calls of a line."""
         self.calls += record.get("calls", 0)
-        self.failed += record.get("failed", 0)
-        for side, tokens in enumerate(record.get("tokens", ())):
-            self.tokens[side] += tokens
+        self.failures.update(record.get("failures", {}))
+        self.silent.update(record.get("silent", {}))
+        self.unseeded += record.get("unseeded", 0)
+        for name, held in (("tokens", self.tokens), ("agent_tokens", self.agent_tokens)):
+            for side, tokens in enumerate(record.get(name, ())):
+                held[side] += tokens
 
 
 def recorded(journal: Journal) -> Recorded:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import ConfoundError, InputError
+from simulate import presets
 from simulate.adjust import DRAWS, Draw
-from simulate.backends import BACKENDS
+from simulate.backends import BACKENDS, MOST_DRAWS
 from simulate.stop import parse_rule
 from simulate.study import check_iterations
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from simulate.backends import Backend
     from simulate.study import Persona, Study
 
+_LEAST = (("personas", 1), ("trials", 1), ("iterations", 1), ("seed", 0), ("draws", 1))
 # Raised when the same settings would give other draws than before.
 FORMAT = 1
 
@@ -39,6 +41,17 @@ class Settings:
     seed : int
         0 or more.
     backend : str
+    model : str or None
+        None: the backend's own.
+    sampling : Mapping of str to Any
+        What the model is asked with, see `simulate.presets`.
+    choice : bool
+        Whether the engine is to hold the model to the options' labels.
+    draws : int
+        Most answers drawn on one prompt in one call, 1 or more.
+    agent_backend, agent_model : str or None
+        Who speaks as the agent of a dialogue; None: who answers as the users.
+    agent_sampling : Mapping of str to Any
     draw : {"separate", "joint"}
         How the answers to a batch of confounders are drawn, see `simulate.adjust.adopt`.
     retention : bool
@@ -61,6 +74,13 @@ class Settings:
     iterations: int
     seed: int = 0
     backend: str = BACKENDS[0]
+    model: str | None = None
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    choice: bool = False
+    draws: int = MOST_DRAWS
+    agent_backend: str | None = None
+    agent_model: str | None = None
+    agent_sampling: Mapping[str, Any] = field(default_factory=dict)
     draw: Draw = DRAWS[0]
     retention: bool = False
     source_design: bool = False
@@ -68,7 +88,7 @@ class Settings:
     shard: str | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("personas", 1), ("trials", 1), ("iterations", 1), ("seed", 0)):
+        for name, least in _LEAST:
             if getattr(self, name) < least:
                 raise InputError(f"--{name} must be {least} or more but got {getattr(self, name)}")
         if self.draw not in DRAWS:
@@ -117,9 +137,30 @@ def chosen(study: Study, recorded: Mapping[str, Any] | None, given: Mapping[str,
     """
     defaults = {"personas": study.personas.count, "trials": study.trials, "iterations": study.iterations}
     known = defaults | {f.name: (recorded or {})[f.name] for f in fields(Settings) if f.name in (recorded or {})}
-    settings = Settings(**(known | {name: value for name, value in given.items() if value is not None}))
+    said = {name: value for name, value in given.items() if value is not None}
+    for name in ("sampling", "agent_sampling"):  # one setting of a model may be given again without the others
+        said[name] = {**known.get(name, {}), **said.get(name, {})}
+    settings = _sampled(study, Settings(**(known | said)))
     check_iterations(settings.iterations, len(study.batches), lambda text: InputError(f"--iterations: {text}"))
     return settings
+
+
+def _sampled(study: Study, settings: Settings) -> Settings:
+    """Complete the sampling of both models by their presets and the study."""
+    own = settings.agent_backend or settings.agent_model or settings.agent_sampling
+    if settings.backend == BACKENDS[0]:
+        if settings.sampling or settings.choice or own:
+            raise InputError(
+                f"--backend {BACKENDS[0]} has no model, so it takes no sampling, no --choice and no agent. "
+                f"Choose one of {', '.join(BACKENDS[1:])}"
+            )
+        return settings
+    if own and not study.turns:
+        raise InputError(f"--agent-model: '{study.study}' is a survey, in which no agent speaks. Leave it out")
+    users = presets.sampling(settings.model, study.sampling, settings.sampling, backend=settings.backend)
+    name, model = settings.agent_backend or settings.backend, settings.agent_model or settings.model
+    agent = presets.sampling(model, study.sampling, settings.agent_sampling, backend=name)
+    return replace(settings, sampling=users, agent_sampling=agent if own else {})
 
 
 def header(study: Study, settings: Settings, personas: Sequence[Persona], backend: Backend) -> dict[str, Any]:
@@ -133,7 +174,6 @@ def header(study: Study, settings: Settings, personas: Sequence[Persona], backen
         "control": study.control,
         **{f.name: getattr(settings, f.name) for f in fields(Settings)},
         "model": backend.model,
-        "sampling": dict(study.sampling) if backend.chats else {},
         "personas_hash": personas_hash(personas),
     }
 

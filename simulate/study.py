@@ -360,8 +360,10 @@ def _questions(entry: Entry) -> dict[str, Question]:
 
 
 def _question(entry: Entry) -> Question:
-    given = entry.mapping(("id", "role", "text", "options"), ("ordered", "values"))
+    given = entry.mapping(("id", "role", "text", "options"), ("ordered", "values", "label"))
     role = _line(given["role"])
+    if "label" in given:
+        _line(given["label"])  # for the tables of an analysis; the simulator has no use for it
     if role not in ROLES:
         raise given["role"].error(f"unknown role '{role}'; {suggest(role, ROLES)}")
     options = _options(given["options"])

@@ -98,9 +98,10 @@ def response_table(blocks: Sequence[Block], labels: Labels) -> pa.Table:
         "value": _taken([v for q in known for v in (q.values or [None] * len(q.options))], answer, pa.float64()),
         "item": _taken([item.id for item in study.items], trial % len(study.items) if study.items else trial * 0 - 1),
         "source_arm": np.concatenate([_sources(block) for block in blocks]).tolist(),
+        "specified": np.concatenate([_specified(block) for block in blocks]).tolist(),
         "text": [text for block in blocks for text in _sparse(block, block.texts)],
         "reason": [reason for block in blocks for reason in _sparse(block, block.reasons)],
-        "seed": _seeds(blocks, labels.seed),
+        "seed": _seeds(blocks, labels.seed, max(1, len(study.items))),
     }
     schema = _schema()
     return pa.table([pa.array(columns[name], schema.field(name).type) for name in schema.names], schema=schema)
@@ -154,7 +155,7 @@ def _schema() -> pa.Schema:
     kinds = {"iteration": pa.int32(), "trial": pa.int32(), "value": pa.float64(), "seed": pa.int64()}
     names = (
         *("study", "model", "iteration", "persona", "trial", "arm", "question", "role", "response"),
-        *("value", "item", "source_arm", "text", "reason", "seed"),
+        *("value", "item", "source_arm", "specified", "text", "reason", "seed"),
     )
     return pa.schema([(name, kinds.get(name, pa.string())) for name in names])
 
@@ -192,6 +193,15 @@ def _sources(block: Block) -> NDArray[np.object_]:
     return held.ravel()
 
 
+def _specified(block: Block) -> NDArray[np.object_]:
+    """Return the answer that a retention question asks for once more."""
+    held: NDArray[np.object_] = np.full(block.codes.shape, None, object)
+    for place, question in enumerate(block.questions):
+        if question.id.startswith(RETENTION):
+            held[..., place] = block.profile.adopted.get(question.id.removeprefix(RETENTION))
+    return held.ravel()
+
+
 def _sparse(block: Block, held: dict[tuple[int, int, int], str]) -> list[str | None]:
     spread: NDArray[np.object_] = np.full(block.codes.shape, None, object)
     for place, text in held.items():
@@ -200,11 +210,11 @@ def _sparse(block: Block, held: dict[tuple[int, int, int], str]) -> list[str | N
     return flat
 
 
-def _seeds(blocks: Sequence[Block], seed: int | None) -> list[int | None]:
+def _seeds(blocks: Sequence[Block], seed: int | None, cycle: int) -> list[int | None]:
     if seed is None:
         return [None] * sum(block.codes.size for block in blocks)
     return [
-        answer_seed(seed, block.profile, arm, trial, question.id)
+        answer_seed(seed, block.profile, arm, trial, question.id, cycle=cycle)
         for block in blocks
         for arm in block.arms
         for trial in range(1, block.trials + 1)

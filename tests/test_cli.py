@@ -103,7 +103,51 @@ def test_power_says_what_can_be_found() -> None:
     assert run("power", "--trials", 0).exit_code == 2
 
 
-@pytest.mark.parametrize("command", [["power"], [], ["analyze"], ["check"], ["simulate"]])
+@pytest.fixture
+def saved(log: Path, tmp_path: Path) -> Path:
+    """Analyse the small log."""
+    options = ["--rename", "condition=arm", "--outcome", "buys", "--negative-control", "party"]
+    assert run("analyze", log, *options, "--out", tmp_path / "out").exit_code == 0
+    return tmp_path / "out"
+
+
+def test_tables_are_remade(saved: Path, tmp_path: Path) -> None:
+    """`tables` prints one table of a saved result, the same as was saved with it, or writes it to a file."""
+    done = run("tables", saved, "--table", "drift", "--format", "tex")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == (saved / "tables" / "drift.tex").read_text()
+    done = run("tables", saved, "--format", "csv", "--out", tmp_path / "drift.csv")
+    assert done.stdout == f"Saved: {tmp_path / 'drift.csv'}\n"
+    assert (tmp_path / "drift.csv").read_text() == (saved / "tables" / "drift.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--table", "nothing"], "no such table"),
+        (["--table", "decomposition"], "it is empty in this result"),
+        (["--columns", "rows"], "it is one of model, statistic"),
+        (["--iterations", "2"], "it is one of ends, all"),
+        (["--format", "docx"], "needs --out"),
+        (["--out", "no/such/folder/x.tex"], "cannot be written"),
+    ],
+)
+def test_bad_table_options_are_told(saved: Path, options: list[str], said: str) -> None:
+    """What cannot be made is one message and exit code 2."""
+    done = run("tables", saved, *options)
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_tables_of_no_result(log: Path, tmp_path: Path) -> None:
+    """A log, or nothing at all, in the place of a result is one message."""
+    for path in (log, tmp_path, tmp_path / "none"):
+        done = run("tables", path)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"Error: {path}")
+
+
+@pytest.mark.parametrize("command", [["power"], [], ["analyze"], ["check"], ["simulate"], ["tables"]])
 def test_help_has_an_example(command: list[str]) -> None:
     """Every help text shows a line to copy."""
     done = run(*command, "--help")

@@ -8,7 +8,7 @@ import pytest
 
 import confound
 from confound.errors import InputError
-from confound.result import DATA, DRIFT, EFFECTS
+from confound.result import CONTRACT, DATA, DRIFT, EFFECTS
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def result(log_frame) -> confound.Analysis:  # type: ignore[no-untyped-def]
     """Analyse a log of one control and one outcome."""
     control = log_frame({"control": "xxyy", "treated": "xyyy"})
     outcome = log_frame({"control": [1, 2, 2, None], "treated": [2, 3, 3, 1]}, question="rating", role="outcome")
-    return confound.analyze(pd.concat([control, outcome]))
+    return confound.analyze(pd.concat([control, outcome]), skip=["figures"])
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -27,21 +27,41 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
     """The folder holds the contract's files with the contract's columns, and JSON without NaN."""
     folder = result.save(tmp_path / "out")
-    names = {
-        f"tables/{name}.{kind}"
-        for name in (
-            *("data", "drift", "effects", "decomposition", "comparisons"),
-            *("stabilization", "settled", "stabilization_checks", "warnings"),
-        )
-        for kind in ("csv", "md")
+    names = {f"tables/{name}.{kind}" for name in CONTRACT for kind in ("csv", "md")} | {
+        f"tables/{name}.{kind}" for name in ("data", "drift", "effects", "sensitivity") for kind in ("tex", "html")
     }
-    assert set(files(folder)) == {"analysis.json", *names}
+    assert set(files(folder)) == {"analysis.json", "report.html", *names}
     for name, columns in {"data": DATA, "drift": DRIFT, "effects": EFFECTS}.items():
         assert tuple(pd.read_csv(folder / "tables" / f"{name}.csv").columns) == columns
     content = json.loads((folder / "analysis.json").read_text())
     assert content["settings"]["seed"] == 0
     assert content["versions"]["confound"] == confound.__version__
     assert len(content["effects"]) == len(result.effects)
+
+
+def test_figures_are_saved_unless_skipped(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Every figure is there as PDF and PNG, the same bytes when saved again; none if skipped."""
+    log = log_frame({"control": "xxyy", "treated": "xyyy"})
+    drawn = confound.analyze(log)
+    first, second = (files(drawn.save(tmp_path / name)) for name in ("a", "b"))
+    assert first == second
+    made = sorted(name for name in first if name.startswith("figures/"))
+    assert made == [f"figures/{n}.{kind}" for n in ("love_plot", "negative_controls_by_arm") for kind in ("pdf", "png")]
+    skipped = confound.analyze(log, skip=["figures"]).save(tmp_path / "c")
+    assert not (skipped / "figures").exists()
+    assert {name for name in first if name not in made} - {"analysis.json"} == set(files(skipped)) - {"analysis.json"}
+
+
+def test_a_manifest_says_where_targeted_confounders_begin(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """It is read beside the log, given by hand otherwise, and unknown without either or where it is no manifest."""
+    log = log_frame({"control": "xxyy", "treated": "xyyy"})
+    log.to_parquet(tmp_path / "responses.parquet")
+    found = [confound.analyze(log, targeted_from=given).settings["targeted_from"] for given in (None, 3)]
+    for text in ("", "[]", '{"study": "study"}', '{"study": "study", "targeted_from": 8}'):
+        (tmp_path / "manifest.json").write_text(text)
+        paths = (tmp_path, tmp_path / "responses.parquet")
+        found += [confound.analyze(path).settings["targeted_from"] for path in paths]
+    assert found == [{}, {"study": 3}, *[{}] * 6, {"study": 8}, {"study": 8}]
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -89,7 +109,7 @@ def test_a_failed_write_leaves_the_earlier_analysis(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("confound.result.json.dumps", full)
+    monkeypatch.setattr("confound.saved.json.dumps", full)
     with pytest.raises(InputError, match="No space left on device"):
         result.save(out)
     assert files(out) == before
@@ -109,3 +129,52 @@ def test_notebook_view_escapes(log_frame) -> None:  # type: ignore[no-untyped-de
     html = confound.analyze(frame)._repr_html_()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
+    assert "User drift: negative controls</caption>" in html
+
+
+def test_load_gives_back_what_was_saved(result: confound.Analysis, tmp_path: Path) -> None:
+    """Frames with their types, verdict, settings and versions come back the same, from the folder or its file."""
+    folder = result.save(tmp_path / "out")
+    for path in (folder, folder / "analysis.json"):
+        again = confound.load(path)
+        for name, frame in result.frames.items():
+            pd.testing.assert_frame_equal(again.frames[name], frame, check_exact=True)
+        assert (again.verdict, again.settings, again.versions) == (result.verdict, result.settings, result.versions)
+    assert files(again.save(tmp_path / "again")) == files(folder)
+
+
+def test_load_refuses_a_result_without_its_parts(result: confound.Analysis, tmp_path: Path) -> None:
+    """A file without a frame or with a verdict of another shape is told to be damaged."""
+    path = result.save(tmp_path / "out") / "analysis.json"
+    whole = json.loads(path.read_text())
+    for broken in (
+        {**whole, "dtypes": {name: kinds for name, kinds in whole["dtypes"].items() if name != "drift"}},
+        {**whole, "verdict": [{"model": "m"}]},
+        {**whole, "settings": 3},
+        {**whole, "settings": {**whole["settings"], "confidence": None}},
+        {**whole, "settings": {**whole["settings"], "labels": 3}},
+        {**whole, "settings": {**whole["settings"], "labels": {"studies": {"s": 3}}}},
+        {**whole, "dtypes": {**whole["dtypes"], "drift": {"study": "str"}}, "drift": []},
+    ):
+        path.write_text(json.dumps(broken))
+        with pytest.raises(InputError, match="is damaged"):
+            confound.load(path)
+
+
+def test_labels_of_study_files_reach_the_tables(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """A study's title and a question's label are kept with the result and stand in its tables."""
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "study: study\ntitle: Books\nquestions:\n  - {id: party, role: negative_control, label: Party now}\n"
+    )
+    made = confound.analyze(log_frame({"control": "xxyy", "treated": "xyyy"}), study_file=[path])
+    again = confound.load(made.save(tmp_path / "out"))
+    assert again.settings["labels"] == {"studies": {"study": "Books"}, "questions": {"party": "Party now"}}
+    assert b"Party now" in again.publish("drift", "md")
+
+
+def test_publish_refuses_an_unknown_format(result: confound.Analysis) -> None:
+    """The error lists the formats there are."""
+    with pytest.raises(InputError, match="There are tex, md, html, docx"):
+        result.publish("drift", "pdf")
+    assert result.publish("drift", "csv").startswith(b"study,model,")

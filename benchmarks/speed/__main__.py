@@ -7,7 +7,7 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.speed import exact, whole
+from benchmarks.speed import exact, peers, whole
 
 README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- speed: written by python -m benchmarks.speed --write -->", "<!-- end of speed -->"
@@ -30,6 +30,8 @@ def main() -> None:
         whole.compare(given.size, rounds=given.rounds, seed=given.seed),
         "### The exact test alone",
         exact.compare(given.size, rounds=given.rounds, seed=given.seed),
+        "### The tests of a cell, and R's `coin`",
+        peers.compare(given.size, rounds=given.rounds, seed=given.seed),
         circumstances(given.rounds, given.seed, load),
     ]
     text = "\n\n".join(sections)
@@ -55,13 +57,13 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def keep(text: str) -> None:
+def keep(text: str, start: str = START, stop: str = END) -> None:
     """Put the result between its marks in the README."""
-    before, _, rest = README.read_text(encoding="utf-8").partition(START)
-    _, end, after = rest.partition(END)
+    before, _, rest = README.read_text(encoding="utf-8").partition(start)
+    _, end, after = rest.partition(stop)
     if not end:
-        raise SystemExit(f"{README}: the marks {START} and {END} are missing; put them where the result belongs")
-    README.write_text(f"{before}{START}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+        raise SystemExit(f"{README}: the marks {start} and {stop} are missing; put them where the result belongs")
+    README.write_text(f"{before}{start}\n\n{text}\n\n{stop}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

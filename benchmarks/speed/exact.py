@@ -46,7 +46,7 @@ def compare(size: str, *, rounds: int, seed: int) -> str:
     for number in range(rounds):
         rng = np.random.default_rng([seed, number])
         for name, shuffle in SHUFFLES.items():
-            treated, control = _table(personas, trials, answers, rng)
+            treated, control = draw_table(personas, trials, answers, rng)
             start = perf_counter()
             exact = permutation_test(treated, control, rng=rng)
             middle = perf_counter()
@@ -64,7 +64,7 @@ Milliseconds; every pair has a table of its own."""
     return "\n\n".join([about, markdown(("shuffled by", "exact test", "shuffling", "ratio"), rows)])
 
 
-def _table(personas: int, trials: int, answers: int, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+def draw_table(personas: int, trials: int, answers: int, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
     """Draw a table in which the treated arm gives the first answer a little more often."""
     shares = rng.dirichlet(np.ones(answers), size=personas)
     drifted = (1 - DRIFT) * shares + DRIFT * np.eye(answers)[0]

@@ -74,6 +74,9 @@ class LatentUsers:
         self._shares: Floats = np.empty(0)
         self._latent: dict[str, Ints] = {}
 
+    def ready(self) -> None:
+        """Need nothing."""
+
     def answer(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Yield the replies of each request in turn."""
         for request in requests:

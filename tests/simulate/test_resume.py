@@ -40,7 +40,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @pytest.fixture
 def every_reply_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each reply be written on its own, so that there are many moments to be killed at."""
+    """Let the replies to each request be written on their own, so that there are many moments to be killed at."""
     monkeypatch.setattr(collect, "FLUSH_SECONDS", -1)
 
 
@@ -68,7 +68,7 @@ def test_killed_in_the_middle_of_any_write(
     kills = 0
     while True:
         with monkeypatch.context() as patched:
-            killing(patched, int(rng.integers(1, 61)), int(rng.integers(0, 41)))
+            killing(patched, int(rng.integers(1, 21)), int(rng.integers(0, 41)))
             try:
                 simulate(small_study(), tmp_path, resume=True)
                 break

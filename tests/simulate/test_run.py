@@ -54,7 +54,7 @@ def test_rows_are_in_order_and_labelled(tmp_path: Path) -> None:
     frame = tables(tmp_path / "run")[0]
     assert list(frame.columns) == [
         *("study", "model", "iteration", "persona", "trial", "arm", "question", "role", "response", "value"),
-        *("item", "source_arm", "text", "reason", "seed"),
+        *("item", "source_arm", "specified", "text", "reason", "seed"),
     ]
     arms = {arm.name: place for place, arm in enumerate(study.arms)}
     order = frame.assign(arm=frame["arm"].map(arms))[["iteration", "persona", "arm", "trial"]]
@@ -179,7 +179,7 @@ def test_failures_are_no_answers_and_are_asked_again(tmp_path: Path) -> None:
     study = small_study()
     simulate(study, tmp_path / "good", users=ByRote())
     flaky = ByRote(fails=lambda request, trial: trial == 2 and request.profile.persona.id.endswith("3"))
-    with pytest.raises(ConfoundError, match=r"6 answers of iteration 0 did not come: timeout \(6\).*--resume"):
+    with pytest.raises(ConfoundError, match=r"1 of 6 .* 6 answers did not come: timeout \(6\).*--resume"):
         simulate(study, tmp_path / "run", iterations=1, users=flaky)
     assert not (tmp_path / "run" / "responses.parquet").exists()
     again = ByRote()
@@ -187,7 +187,7 @@ def test_failures_are_no_answers_and_are_asked_again(tmp_path: Path) -> None:
     assert {trial for _, trial, _ in again.asked} == {2}
     assert len(again.asked) == 6
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
-    assert (manifest["failed_calls"], manifest["calls"]) == (6, manifest["answers"] + 6)
+    assert (manifest["failures"], manifest["calls"]) == ({"timeout": 6}, manifest["answers"] + 6)
     simulate(study, tmp_path / "one", iterations=1, users=ByRote())
     assert contents(tmp_path / "run", ("responses.parquet",)) == contents(tmp_path / "one", ("responses.parquet",))
 
@@ -197,7 +197,7 @@ def test_failed_dialogue_is_held_again_where_it_stopped(tmp_path: Path) -> None:
     study = small_study("movielens", turns=2)
     simulate(study, tmp_path / "good", users=ByRote(), iterations=1)
     flaky = ByRote(fails=lambda request, trial: request.turn == 2 and trial == 1)
-    with pytest.raises(ConfoundError, match="36 answers of iteration 0"):
+    with pytest.raises(ConfoundError, match="36 answers did not come"):
         simulate(study, tmp_path / "run", iterations=1, users=flaky)
     again = ByRote()
     simulate(study, tmp_path / "run", users=again, resume=True)

@@ -1,0 +1,103 @@
+"""Figures -> files and what the page embeds: the slow part of drawing, done on all cores."""
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from confound import canvas, processes
+from confound.drawn import Drawn
+
+LARGEST_SVG = 150_000  # bytes; a drawing with more in it is embedded as pixels
+MANY_PANELS = 12  # a drawing with more is larger than that for sure
+COLOURS = 128
+FEW = 6  # figures; one takes about a second, and so does a worker's start
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure as files, and as it goes into a page.
+
+    Attributes
+    ----------
+    name, section, caption, alt : str
+        As of `confound.drawn.Drawn`.
+    width, height : int
+        In CSS pixels.
+    pdf, png : bytes
+        The files.
+    source : str
+        A data address.
+    """
+
+    name: str
+    section: str
+    caption: str
+    alt: str
+    width: int
+    height: int
+    pdf: bytes
+    png: bytes
+    source: str
+
+
+def pictures(drawn: Iterable[Drawn], *, workers: int | None = None) -> list[Picture]:
+    """Render figures.
+
+    Parameters
+    ----------
+    drawn : iterable of Drawn
+    workers : int, optional
+        As for `confound.processes.spread`; the files are the same whatever their number.
+    """
+    return list(processes.spread(picture, drawn, workers=workers, few=FEW))
+
+
+def picture(drawn: Drawn) -> Picture:
+    """Render a figure: embedded in lines where that is small, else in pixels."""
+    width, height = (round(96 * float(inches)) for inches in drawn.figure.get_size_inches())
+    pdf, png = (canvas.save(drawn.figure, kind) for kind in ("pdf", "png"))
+    content = b"" if len(drawn.figure.axes) > MANY_PANELS else canvas.save(drawn.figure, "svg")
+    kind = "svg+xml"
+    if not 0 < len(content) <= LARGEST_SVG:
+        content, kind = _few_colours(png), "png"
+    source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    return Picture(drawn.name, drawn.section, drawn.caption, drawn.alt, width, height, pdf, png, source)
+
+
+def write(drawn: Sequence[Drawn], folder: Path, *, workers: int | None = None) -> list[Path]:
+    """Write figures as NAME.pdf and NAME.png.
+
+    Parameters
+    ----------
+    drawn : sequence of Drawn
+    folder : path
+        Made where it is missing.
+    workers : int, optional
+        As for `pictures`.
+
+    Returns
+    -------
+    list of path
+        The PDF files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return list(processes.spread(partial(_write, folder=folder), drawn, workers=workers, few=FEW))
+
+
+def _write(drawn: Drawn, *, folder: Path) -> Path:
+    for kind in ("png", "pdf"):
+        (path := folder / f"{drawn.name}.{kind}").write_bytes(canvas.save(drawn.figure, kind))
+    return path
+
+
+def _few_colours(png: bytes) -> bytes:
+    """Return a PNG of few colours: a figure has no more, and a page of many figures stays small."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    buffer = io.BytesIO()
+    image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "png")
+    return buffer.getvalue()
