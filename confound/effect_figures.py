@@ -25,6 +25,8 @@ from confound.panels import drift_against_effect, effect_path, means_by_arm, set
 from confound.pooled import ALL_CONTROLS
 from confound.sheets import Sheet
 
+IN_UNITS = ("observed", "settled", "sbt", "sbc", "asb")  # quantities of a path in the outcome's own units
+
 
 def effect_paths(result: Result) -> Iterator[Drawn]:
     """Draw effects over the iterations."""
@@ -162,6 +164,7 @@ def settling(result: Result) -> Iterator[Drawn]:
         caption = f"Probability that the effect has settled by each iteration in {sheet.studies}, by model of its path."
         yield Drawn(sheet.name, "stabilization", caption, captions.of_settling(sheet.part), figure)
     shown = _frame(result, "stabilization")
+    shown = shown[shown["quantity"].isin(IN_UNITS)] if len(shown) else shown
     for sheet in sheets.sheets(shown, by, "stabilization", lambda part: lines_height(part["quantity"], 0.2)):
         paths = list(dict.fromkeys(sheet.part["path"]))
         figure = sheet.draw(

@@ -28,19 +28,24 @@ def points(
     """
     several = len(stabilization["study"].unique()) > 1
     for key, rows in stabilization.groupby(_SERIES, sort=False):
-        weights = rows[rows["quantity"] == "weight"].sort_values("mean", kind="stable")
-        best = str(weights["path"].iloc[-1])
-        own = [
-            frame[(frame[_SERIES] == list(key)).all(axis=1) & (frame["path"] == best)] for frame in (settled, checks)
-        ]
+        held = checks[(checks[_SERIES] == list(key)).all(axis=1)]
+        weights = held[held["check"] == "weight"].sort_values("value", kind="stable")
+        best, weight = str(weights["path"].iloc[-1]), float(weights["value"].iloc[-1])
+        when = settled[(settled[_SERIES] == list(key)).all(axis=1) & (settled["path"] == best)]
         quantities = {row["quantity"]: row for row in rows[rows["path"] == best].to_dict("records")}
         study, contrast, question = key
         where = f"{named(question)}{f' in {named(study)}' if several else ''}, {named(contrast)}"
-        yield f"{where}: {_sentence(quantities, own[0], best, confidence)}{_warning(own[1])}"
+        said = f"{where}: {_sentence(quantities, when, best, weight, confidence)}"
+        said += _warning(held[held["path"] == best])
+        yield said
 
 
 def _sentence(
-    quantities: Mapping[Hashable, Mapping[Hashable, Any]], settled: pd.DataFrame, path: str, confidence: float
+    quantities: Mapping[Hashable, Mapping[Hashable, Any]],
+    settled: pd.DataFrame,
+    path: str,
+    weight: float,
+    confidence: float,
 ) -> str:
     tolerance, last = settled["tolerance"].iloc[0], settled.iloc[-1]
     level = _interval(quantities["settled"], confidence)
@@ -63,7 +68,6 @@ def _sentence(
             f"{last['iteration']}, the last, it is {near} of the value where it would settle, {level}"
         )
     observed, bias = (_interval(quantities[name], confidence) for name in ("observed", "asb"))
-    weight = quantities["weight"]["mean"]
     return (
         f"{said}. Of the effect before adjustment, {observed}, selection bias is {bias}. (Model of the path: "
         f"{_PATHS[path]}, stacking weight {weight:.2f}.)"

@@ -44,13 +44,12 @@ class Stabilization:
     ----------
     stabilization : pandas.DataFrame
         A row a quantity of a path: observed (the effect at the first iteration), settled, sbt, sbc, asb on the
-        outcome's own scale, averaged over personas; scale, step, kept, change of the path; elpd (its sd the standard
-        error) and weight of the comparison.
+        outcome's own scale, averaged over personas; scale, step, kept, change of the path.
     settled : pandas.DataFrame
         The probability that from an iteration on the effect is within the tolerance of the settled effect.
     checks : pandas.DataFrame
-        Gates (rhat to pareto_k) and posterior predictive checks (ppc_...: the share of replicated logs above the
-        log's own).
+        Gates (rhat to pareto_k), posterior predictive checks (ppc_...: the share of replicated logs above the log's
+        own), and the comparison of the paths: elpd, its standard error, stacking weight.
     fits : dict
         Name -> the draws, as ArviZ keeps them.
     """
@@ -152,9 +151,11 @@ def fit(
             for i, each in enumerate(pool):
                 prior = _prior(found.path, each, priors, _rng(seed, found.path, each.name, "prior"))
                 allowed = TOLERANCE * each.sd if tolerance is None else tolerance
-                tables["stabilization"] += _rows(found, i, each, prior, weights[i][m], confidence)
+                tables["stabilization"] += _rows(found, i, each, prior, confidence)
                 tables["settled"] += _settled_rows(found, i, each, allowed)
-                tables["checks"] += _check_rows(found, i, each, _rng(seed, found.path, each.name, "replicates"))
+                tables["checks"] += _check_rows(
+                    found, i, each, weights[i][m], _rng(seed, found.path, each.name, "replicates")
+                )
             fits[f"{_key(pool)}/{found.path}"] = _tree(found, pool)
     columns = {"stabilization": STABILIZATION, "settled": SETTLED, "checks": CHECKS}
     frames = {name: pd.DataFrame(rows, columns=list(columns[name])) for name, rows in tables.items()}
@@ -342,9 +343,9 @@ def _place(found: Fit, each: Series) -> dict[str, str]:
 
 
 def _rows(
-    found: Fit, i: int, each: Series, prior: Mapping[str, FloatArray], weight: float, confidence: float
+    found: Fit, i: int, each: Series, prior: Mapping[str, FloatArray], confidence: float
 ) -> Iterator[dict[str, Any]]:
-    """Summarise the quantities of one series, then the path's own, then the comparison."""
+    """Summarise the quantities of one series, then the path's own."""
     place, ends = _place(found, each), ((1 - confidence) / 2, (1 + confidence) / 2)
     shape = found.sample.energy.shape
     drawn = found.paths[i]
@@ -366,9 +367,6 @@ def _rows(
         if name in prior:
             row |= dict(zip(("prior_low", "prior_high"), np.quantile(prior[name], ends), strict=True))
         yield row
-    own = found.elpd[i]
-    yield {**place, "quantity": "elpd", "mean": own.sum(), "sd": own.std(ddof=1) * np.sqrt(len(own))}
-    yield {**place, "quantity": "weight", "mean": weight}
 
 
 def _settled_rows(found: Fit, i: int, each: Series, tolerance: float) -> Iterator[dict[str, Any]]:
@@ -382,8 +380,11 @@ def _settled_rows(found: Fit, i: int, each: Series, tolerance: float) -> Iterato
         }
 
 
-def _check_rows(found: Fit, i: int, each: Series, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
-    for check in [*found.gates, *_predictive(found, i, each, rng)]:
+def _check_rows(found: Fit, i: int, each: Series, weight: float, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    own = found.elpd[i]
+    compared = {"elpd": own.sum(), "elpd_se": own.std(ddof=1) * np.sqrt(len(own)), "weight": weight}
+    comparison = [checks.Check(name, float(value), np.nan, passed=True) for name, value in compared.items()]
+    for check in [*found.gates, *_predictive(found, i, each, rng), *comparison]:
         yield {
             **_place(found, each),
             "check": check.name,

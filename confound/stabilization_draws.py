@@ -271,7 +271,7 @@ def draw_prior(path: str, n_cuts: int, n: int, *, priors: Priors, rng: np.random
     if path == "exponential":
         own = {"scale": median * np.exp(width * rng.standard_normal(n))}
     else:
-        own = {"step": np.abs(rng.normal(0, priors.step, n))}
+        own = {"step": priors.step[0] * np.exp(priors.step[1] * rng.standard_normal(n))}
     if path == "random_walk":
         own["kept"] = rng.beta(*priors.kept, n)
     return Theta(persons, np.zeros((n, 3)), np.full(n, priors.effect), np.full(n, priors.bias), own)

@@ -139,7 +139,7 @@ def _own(path: str, n_groups: int, priors: Priors) -> Any:
     """Return the path's own parameters, shape (G, 2)."""
     if path == "exponential":
         return pt.stack([_scale(n_groups, priors), np.ones(n_groups)], axis=1)
-    size = _half_normal("step", priors.step, (n_groups,))
+    size = pm.LogNormal("step", np.log(priors.step[0]), priors.step[1], shape=n_groups)
     if path == "random_walk":
         return pt.stack([size, pm.Beta("kept", *priors.kept, shape=n_groups)], axis=1)
     return pt.stack([size, np.ones(n_groups)], axis=1)

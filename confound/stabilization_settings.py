@@ -18,8 +18,8 @@ class Priors:
     scale : (float, float)
         Median and standard deviation of the log of the exponential's scale. Lin et al. (2026) see effects move over
         the first few iterations; three standard deviations up there is no settling in sight.
-    step : float
-        Scale of a step of the random walk, or of one before the change point (half-normal).
+    step : (float, float)
+        Median and standard deviation of the log of a step's size, of the random walk or before the change point.
     kept : (float, float)
         Beta law of the factor by which the random walk's steps shrink.
     level, difference : float
@@ -35,7 +35,7 @@ class Priors:
     effect: float = 1.5
     bias: float = 0.75
     scale: tuple[float, float] = (3.0, 1.0)
-    step: float = 0.5
+    step: tuple[float, float] = (0.2, 1.0)
     kept: tuple[float, float] = (2.0, 2.0)
     level: float = 1.0
     difference: float = 0.5
@@ -65,4 +65,4 @@ class Sampler:
 
     def tighter(self) -> "Sampler":
         """Return the settings of a second try."""
-        return Sampler(self.chains, 2 * self.draws, 3 * self.tune, 0.99, self.cores)
+        return Sampler(self.chains, 2 * self.draws, 2 * self.tune, 0.97, self.cores)

@@ -20,7 +20,7 @@ def frames(
         rows += [
             {**place, "quantity": q, "mean": v, "ci_low": v - 0.1, "ci_high": v + 0.1} for q, v in QUANTITIES.items()
         ]
-        rows.append({**place, "quantity": "weight", "mean": weight})
+        checks.append({**place, "check": "weight", "value": weight, "passed": True})
         for iteration, probability in enumerate(probabilities):
             p = probability if path == "exponential" else 0.01
             settled.append({**place, "iteration": iteration, "probability": p, "tolerance": 0.05})
