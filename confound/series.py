@@ -108,7 +108,10 @@ def _series(key: tuple[str, ...], contrasts: Sequence[Contrast]) -> Series:
     within = _scatter(answers, scale.values, means, sum(_squares(contrast) for contrast in contrasts))
     counts, values = _merged(answers, scale.values)
     return Series(
-        *key,
+        study=key[0],
+        model=key[1],
+        contrast=key[2],
+        question=key[3],
         times=np.asarray([float(contrast.cell.iteration) for contrast in contrasts]),
         sizes=sizes,
         counts=counts if values is not None and len(values) <= MAX_LEVELS else None,

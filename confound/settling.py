@@ -33,7 +33,7 @@ def points(
         best, weight = str(weights["path"].iloc[-1]), float(weights["value"].iloc[-1])
         when = settled[(settled[_SERIES] == list(key)).all(axis=1) & (settled["path"] == best)]
         quantities = {row["quantity"]: row for row in rows[rows["path"] == best].to_dict("records")}
-        study, contrast, question = key
+        study, contrast, question = map(str, key)
         where = f"{named(question)}{f' in {named(study)}' if several else ''}, {named(contrast)}"
         said = f"{where}: {_sentence(quantities, when, best, weight, confidence)}"
         said += _warning(held[held["path"] == best])

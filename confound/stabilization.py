@@ -60,7 +60,12 @@ class Stabilization:
     fits: Mapping[str, Any]
 
 
-NOTHING = Stabilization(*(pd.DataFrame(columns=list(names)) for names in (STABILIZATION, SETTLED, CHECKS)), fits={})
+NOTHING = Stabilization(
+    stabilization=pd.DataFrame(columns=list(STABILIZATION)),
+    settled=pd.DataFrame(columns=list(SETTLED)),
+    checks=pd.DataFrame(columns=list(CHECKS)),
+    fits={},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +303,7 @@ def _theta(posterior: Mapping[str, FloatArray], i: int, each: Series, priors: Pr
     if each.numbers is not None and len(each.numbers) > 2:
         gaps = flat["gap"][:, i, : len(each.numbers) - 2]
         cuts = np.concatenate([first, first + np.cumsum(gaps, axis=1)], axis=1)
-    own = {name: flat[name][:, i] for name in ("scale", "step", "kept") if name in flat}
+    own: dict[str, FloatArray] = {name: flat[name][:, i] for name in ("scale", "step", "kept") if name in flat}
     persons = Persons(cuts, flat["persona_sd"][:, i], flat["noise"][:, i], flat["growth"][:, i])
     n_draws = len(first)
     if n == 1:

@@ -96,9 +96,9 @@ def middle(path: str, times: FloatArray, theta: Theta) -> FloatArray:
     """Return the centre of the arms' means for each draw, shape (S, 2 T)."""
     level = np.repeat(SIDES, len(times)) * theta.centre[:, :1]
     if path != "exponential":
-        return level
+        return np.asarray(level)
     left = np.exp(-times / theta.path["scale"][:, None])
-    return level + np.concatenate([left * theta.centre[:, 1:2], -left * theta.centre[:, 2:]], axis=1)
+    return np.asarray(level + np.concatenate([left * theta.centre[:, 1:2], -left * theta.centre[:, 2:]], axis=1))
 
 
 def draw_paths(path: str, data: Quadratic, theta: Theta, rng: np.random.Generator) -> Paths:
@@ -180,7 +180,7 @@ def _spread(persons: Persons, times: FloatArray) -> FloatArray:
     until = np.append(times, np.inf)
     design = loadings(until, persons.growth, np)
     variance = ((design * persons.sds[:, None, :]) ** 2).sum(axis=-1) + persons.noise[:, None] ** 2
-    return np.sqrt(variance).reshape(len(variance), 2, len(until))
+    return np.asarray(np.sqrt(variance).reshape(len(variance), 2, len(until)))
 
 
 def quantities(outcome: FloatArray) -> dict[str, FloatArray]:
@@ -242,7 +242,7 @@ def simulate_predictors(
     design = loadings(times, persons.growth, np)[0] * persons.sds[0]
     own = rng.standard_normal((n_personas, design.shape[1])) @ design.T
     noise = persons.noise[0] * rng.standard_normal(own.shape)
-    return means + (own + noise).reshape(n_personas, 2, len(times))
+    return np.asarray(means + (own + noise).reshape(n_personas, 2, len(times)))
 
 
 def draw_prior(path: str, n_cuts: int, n: int, *, priors: Priors, rng: np.random.Generator) -> Theta:

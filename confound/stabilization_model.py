@@ -31,7 +31,7 @@ SIGNED = "_signed"
 AS_IT_IS = Mode(linker="py", optimizer="fast_compile")  # where compiling takes longer than running
 
 
-class Evidence(Op):
+class Evidence(Op):  # type: ignore[misc] # PyTensor is not followed
     """The log evidence of each group as an operation on PyTensor variables, its gradients beside it.
 
     Its data can be replaced, so that a model is compiled once for all logs of its kind.

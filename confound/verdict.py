@@ -106,8 +106,10 @@ def _finding(
     points += _comparison_points(comparisons, confidence)
     points += _effect_points(effects, confidence)
     points += part_points(decomposition, assumptions, sensitivity, confidence)
-    models = (settling.stabilization, settling.settled, settling.checks)
-    points += settling_points(*(frame[frame["model"] == model] for frame in models), confidence)
+    quantities, settled, checks = (
+        frame[frame["model"] == model] for frame in (settling.stabilization, settling.settled, settling.checks)
+    )
+    points += settling_points(quantities, settled, checks, confidence)
     return Finding(model, drifts, _headline(drifts, iterations, has_effects=bool(len(effects))), tuple(points))
 
 
