@@ -22,6 +22,8 @@ FloatArray = npt.NDArray[np.float64]
 PILOT_GROWTH = 3.0  # iterations; the pilot's persona effects grow at a fixed pace
 PILOT_STEPS = 60
 PILOT_TOLERANCE = 1e-3  # of eta, far below any posterior's standard deviation
+LONGEST = 2.0  # step of eta or a cutpoint, for Newton's may go astray from a bad start
+WIDEST = 3.0  # standard deviation of persona effects, and of cutpoints: log odds beyond it are as good as certain
 FLATTEST = 1e-3  # a cell's curvature, as a share of its answers, below which it is not expanded
 
 
@@ -134,7 +136,7 @@ def _pilot(counts: FloatArray, times: FloatArray) -> Pilot:
         data = _expanded(counts, Pilot(cuts, eta), times)
         new, persons = _moments(data, persons)
         shift = np.abs(new - eta).max()
-        eta = new
+        eta = eta + np.clip(new - eta, -LONGEST, LONGEST)
         cuts = _cuts(counts, cuts, eta)
         persons = Persons(cuts[None], persons.sds, persons.noise, persons.growth)
         if shift < PILOT_TOLERANCE:
@@ -145,7 +147,7 @@ def _pilot(counts: FloatArray, times: FloatArray) -> Pilot:
 def _moments(data: Quadratic, persons: Persons) -> tuple[FloatArray, Persons]:
     """Return the conditional mode of eta, and standard deviations by one step of the EM algorithm."""
     said = condense(data, persons)
-    ridge = np.eye(said.h.shape[1]) * 1e-2
+    ridge = np.eye(said.h.shape[1]) / WIDEST**2
     path = np.linalg.solve(said.precision[0] + ridge, said.h[0])
     design = loadings(data.times, persons.growth, np)[0] * persons.sds[0]
     variance = persons.noise[0] ** 2
@@ -159,24 +161,23 @@ def _moments(data: Quadratic, persons: Persons) -> tuple[FloatArray, Persons]:
     spread = np.sqrt((unit**2 + np.diagonal(cov, axis1=1, axis2=2)).mean(axis=0))
     there = data.weight[0] > 0
     own = np.sqrt((noise**2 + variance * kept)[there].mean())
-    return path + unit @ design.T + noise, Persons(
-        persons.cuts, (persons.sds[0] * spread)[None], own[None], persons.growth
-    )
+    sds = np.minimum(persons.sds[0] * spread, WIDEST)[None]
+    return path + unit @ design.T + noise, Persons(persons.cuts, sds, np.minimum(own, WIDEST)[None], persons.growth)
 
 
 def _cuts(counts: FloatArray, cuts: FloatArray, eta: FloatArray) -> FloatArray:
     """Move the cutpoints by one Newton step, given eta."""
     below, both = counts[..., :-1], counts[..., :-1] + counts[..., 1:]
     share = 1 / (1 + np.exp(eta[..., None] - cuts))
-    slope = (below - both * share).sum(axis=(0, 1))
-    curve = np.diag((both * share * (1 - share)).sum(axis=(0, 1)))
+    slope = (below - both * share).sum(axis=(0, 1)) - cuts / WIDEST**2
+    curve = np.diag((both * share * (1 - share)).sum(axis=(0, 1)) + 1 / WIDEST**2)
     between = counts[..., 1:-1].sum(axis=(0, 1))
     odds = 1 / np.expm1(np.diff(cuts))
     pull, bend = between * odds, between * odds * (1 + odds)
     for c, (p, b) in enumerate(zip(pull, bend, strict=True)):
         slope[c : c + 2] += (-p, p)
         curve[c : c + 2, c : c + 2] += [[b, -b], [-b, b]]
-    step = np.linalg.solve(curve, slope)
+    step = np.clip(np.linalg.solve(curve, slope), -LONGEST, LONGEST)
     while (np.diff(cuts + step) <= 0).any():
         step /= 2
     return cuts + step
