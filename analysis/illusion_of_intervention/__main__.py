@@ -35,7 +35,7 @@ class Wanted:
 
 
 def wanted(studies: list[str]) -> Iterator[Wanted]:
-    """Number the figures: the overview, then each kind for each study."""
+    """Give the figures numbers: the overview, then each kind for each study."""
     yield Wanted(FIRST, OVERVIEW, None, "mean drift over iterations", "iterations")
     places = ((kind, study) for kind in EACH for study in studies)
     for number, (kind, study) in enumerate(places, FIRST + 1):
