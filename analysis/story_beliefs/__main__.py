@@ -17,8 +17,8 @@ from confound.pooled import ALL_CONTROLS
 TITLE = "Does a story change who the reader is?"
 PEOPLE = "human"
 ASKED = (
-    "Everyone was asked, after reading, how many books of each genre they had read in the last ten years. These are the "
-    "controls that name the genre of a story just read."
+    "Everyone was asked, after reading, how many books of each genre they had read in the last ten years. These are "
+    "the controls that name the genre of a story just read."
 )
 DIRECTION = (
     "In which direction: the difference of the mean answers (levels 1 to 5) between the readers of the two stories."

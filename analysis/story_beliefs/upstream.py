@@ -17,20 +17,9 @@ STORIES = {
     "Jason": ("story_thriller_vs_diary", "thriller"),
     "Mira ": ("story_thriller_vs_diary", "diary"),
 }
-GENRES = (
-    *("romance", "fantasy", "biography", "mystery", "thriller", "hist_fiction", "scifi", "fanfiction", "selfhelp"),
-    "hist_nonfiction",
-)
-    "romance",
-    "fantasy",
-    "biography",
-    "mystery",
-    "thriller",
-    "hist_fiction",
-    "scifi",
-    "fanfiction",
-    "selfhelp",
-    "hist_nonfiction",
+GENRES = [
+    *("romance", "fantasy", "biography", "mystery", "thriller"),
+    *("hist_fiction", "scifi", "fanfiction", "selfhelp", "hist_nonfiction"),
 ]
 CULTURES = ("hollywood", "bollywood", "east_asian_drama", "telenovela", "african_oral", "european_fairy_tales")
 OUTCOMES = [f"chap{chapter}_{what}" for chapter in (1, 2) for what in ("val_1", "aro_1", "interest")]
