@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,12 +45,12 @@ class Picture:
     source: str
 
 
-def pictures(drawn: Sequence[Drawn], *, workers: int | None = None) -> list[Picture]:
+def pictures(drawn: Iterable[Drawn], *, workers: int | None = None) -> list[Picture]:
     """Render figures.
 
     Parameters
     ----------
-    drawn : sequence of Drawn
+    drawn : iterable of Drawn
     workers : int, optional
         As for `confound.processes.spread`; the files are the same whatever their number.
     """
@@ -69,30 +69,40 @@ def picture(drawn: Drawn) -> Picture:
     return Picture(drawn.name, drawn.section, drawn.caption, drawn.alt, width, height, pdf, png, source)
 
 
-def write(drawn: Sequence[Drawn], folder: Path, *, workers: int | None = None) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A figure that is now a file.
+
+    Attributes
+    ----------
+    name, caption, alt : str
+        As of `confound.drawn.Drawn`.
+    """
+
+    name: str
+    caption: str
+    alt: str
+
+
+def write(drawn: Iterable[Drawn], folder: Path, *, workers: int | None = None) -> list[Written]:
     """Write figures as NAME.pdf and NAME.png.
 
     Parameters
     ----------
-    drawn : sequence of Drawn
+    drawn : iterable of Drawn
     folder : path
         Made where it is missing.
     workers : int, optional
         As for `pictures`.
-
-    Returns
-    -------
-    list of path
-        The PDF files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return list(processes.spread(partial(_write, folder=folder), drawn, workers=workers, few=FEW))
 
 
-def _write(drawn: Drawn, *, folder: Path) -> Path:
-    for kind in ("png", "pdf"):
-        (path := folder / f"{drawn.name}.{kind}").write_bytes(canvas.save(drawn.figure, kind))
-    return path
+def _write(drawn: Drawn, *, folder: Path) -> Written:
+    for kind in ("pdf", "png"):
+        (folder / f"{drawn.name}.{kind}").write_bytes(canvas.save(drawn.figure, kind))
+    return Written(drawn.name, drawn.caption, drawn.alt)
 
 
 def _few_colours(png: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Independent pieces of work, done on all cores; what comes out does not depend on how many there are."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -10,27 +11,31 @@ R = TypeVar("R")
 FEW = 24  # a piece takes some .3 s and a worker a second or two to start, so fewer are done sooner without any
 
 
-def spread(task: Callable[[T], R], items: Sequence[T], *, workers: int | None = None, few: int = FEW) -> Iterator[R]:
+def spread(task: Callable[[T], R], items: Iterable[T], *, workers: int | None = None, few: int = FEW) -> Iterator[R]:
     """Yield what `task` makes of each item, in their order.
 
     Parameters
     ----------
     task : callable
         Of one item; a function of a module, or a `functools.partial` of one, so that a process can be told of it.
-    items : sequence
+    items : iterable
+        Taken as they are needed, so that making them overlaps with the work on them.
     workers : int, optional
         Processes, at least 1; by default none besides this one for few items, else one a core.
     few : int
         Fewer items than this are few.
     """
-    n = min(workers or (1 if len(items) < few else cores()), max(1, len(items)))
+    rest = iter(items)
+    first = list(itertools.islice(rest, few))
+    n = workers or (1 if len(first) < few else cores())
+    every = itertools.chain(first, rest)
     if n == 1:
-        yield from map(task, items)
+        yield from map(task, every)
         return
     # loky: no `if __name__ == "__main__"` is asked of a user's script, and no engine's threads are forked.
     from joblib import Parallel, delayed
 
-    yield from Parallel(n_jobs=n, return_as="generator")(delayed(task)(item) for item in items)
+    yield from Parallel(n_jobs=n, return_as="generator")(delayed(task)(item) for item in every)
 
 
 def cores() -> int:

@@ -1,12 +1,13 @@
 """A table in HTML, Markdown and Word."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from typing import Protocol
 
 from confound.errors import InputError
 from confound.latex import to_latex
-from confound.layout import Table, aligned, right_to_left, spaced
+from confound.layout import Piece, Table, aligned, right_to_left, spaced
 from confound.tables import markdown, printable
 
 STYLE = """<style>
@@ -135,12 +136,17 @@ def _bodies(table: Table) -> Iterator[str]:
             span = 1 + len(table.columns)
             yield f'<tr><th class="panel" scope="rowgroup" colspan="{span}">{_text(panel.title)}</th></tr>'
         for row in panel.rows:
-            cells = [[_text(spaced(pieces[r, c, i])) for i in range(len(cell))] for c, cell in enumerate(row.cells)]
+            cells = [[_line(pieces[r, c, i]) for i in range(len(cell))] for c, cell in enumerate(row.cells)]
             numbers = "".join(f"<td>{'<br>'.join(cell)}</td>" for cell in cells)
             kind = ' class="apart"' if row.apart else ""
             yield f'<tr{kind}><th scope="row">{_text(row.label)}</th>{numbers}</tr>'
             r += 1
         yield "</tbody>"
+
+
+def _line(pieces: Sequence[Piece]) -> str:
+    """Escape the text of a cell's line, but not the blanks that align it."""
+    return spaced([replace(piece, text=_text(piece.text)) if piece.seen else piece for piece in pieces])
 
 
 def _text(text: str) -> str:

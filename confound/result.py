@@ -235,7 +235,7 @@ class Analysis:
         from confound import figures, pictures, report  # Matplotlib takes a second to import
 
         skipped = self.settings.get("skip", ())
-        drawn = [] if "figures" in skipped else list(figures.draw_all(self))
+        drawn = () if "figures" in skipped else figures.draw_all(self)
         shown = pictures.pictures(drawn, workers=workers)
         if shown:
             (folder / "figures").mkdir()

@@ -66,6 +66,14 @@ def test_html_holds_no_tag_of_others() -> None:
         assert printable(label) in page.text
 
 
+def test_html_aligns_numbers_with_blanks() -> None:
+    """What a number lacks is left blank, and never shown as the code of a blank."""
+    rows = drift(["m"], ["party", "race"], [0]).assign(tvd=[0.1, -0.1, 0.2])
+    text = to_html(build("drift", {"drift": rows}, SETTINGS))
+    assert "\N{EN SPACE}" in text
+    assert "\\u20" not in text
+
+
 def test_html_names_its_rows_and_columns() -> None:
     """Heads have a scope, the table a caption, and a scrolling table can be reached by keyboard."""
     text = to_html(build("drift", {"drift": drift(["m", "n"], ["party"], [0, 1])}, SETTINGS))
