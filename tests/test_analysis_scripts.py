@@ -67,7 +67,7 @@ def test_every_figure_of_the_paper_is_made(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.slow
 def test_drift_falls_and_effects_settle_where_the_truth_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a log of known truth the remade tables show drift that falls, and effects that end where they settle."""
-    grid = Grid(studies=1, models=1, iterations=8, personas=20, trials=20)
+    grid = Grid(studies=1, models=1, iterations=8, personas=20, trials=20, questions=6)
     write_log(tmp_path / "log.parquet", grid, seed=1)
     out = tmp_path / "out"
     run(monkeypatch, "illusion_of_intervention", tmp_path / "log.parquet", "--out", out, "--correction", "null")
