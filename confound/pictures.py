@@ -2,19 +2,22 @@
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from PIL import Image
 
-from confound import canvas, processes
-from confound.drawn import Drawn
+from confound import canvas, figures, processes
+from confound.drawn import Drawn, Result
 
 LARGEST_SVG = 150_000  # bytes; a drawing with more in it is embedded as pixels
 MANY_PANELS = 12  # a drawing with more is larger than that for sure
 COLOURS = 128
+SMALL = 2000  # shares of answers; figures of fewer are drawn before workers have started
 FEW = 6  # figures; one takes about a second, and so does a worker's start
 
 
@@ -45,6 +48,35 @@ class Picture:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What figures are drawn from, without the rest of a result."""
+
+    frames: Mapping[str, pd.DataFrame]
+    settings: Mapping[str, Any]
+
+
+def of_result(result: Result, *, workers: int | None = None) -> list[Picture]:
+    """Draw and render every figure that a result allows, a kind in a process, as `confound.figures.draw_all` does.
+
+    Parameters
+    ----------
+    result : Analysis
+    workers : int, optional
+        As for `confound.processes.spread`; by default one for a small result. The files are the same whatever their
+        number.
+    """
+    small = len(result.frames["distributions"]) < SMALL
+    given = _Given(dict(result.frames), dict(result.settings))
+    kinds = [kind for kind in figures.KINDS if kind not in figures.MANY]
+    made = processes.spread(partial(_of_kind, given=given), kinds, workers=workers or (1 if small else None), few=1)
+    return [one for of_kind in made for one in of_kind]
+
+
+def _of_kind(kind: str, *, given: _Given) -> list[Picture]:
+    return [picture(drawn) for drawn in figures.draw(given, kind)]
+
+
 def pictures(drawn: Iterable[Drawn], *, workers: int | None = None) -> list[Picture]:
     """Render figures.
 
@@ -69,30 +101,40 @@ def picture(drawn: Drawn) -> Picture:
     return Picture(drawn.name, drawn.section, drawn.caption, drawn.alt, width, height, pdf, png, source)
 
 
-def write(drawn: Sequence[Drawn], folder: Path, *, workers: int | None = None) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A figure that is now a file.
+
+    Attributes
+    ----------
+    name, caption, alt : str
+        As of `confound.drawn.Drawn`.
+    """
+
+    name: str
+    caption: str
+    alt: str
+
+
+def write(drawn: Iterable[Drawn], folder: Path, *, workers: int | None = None) -> list[Written]:
     """Write figures as NAME.pdf and NAME.png.
 
     Parameters
     ----------
-    drawn : sequence of Drawn
+    drawn : iterable of Drawn
     folder : path
         Made where it is missing.
     workers : int, optional
         As for `pictures`.
-
-    Returns
-    -------
-    list of path
-        The PDF files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return list(processes.spread(partial(_write, folder=folder), drawn, workers=workers, few=FEW))
 
 
-def _write(drawn: Drawn, *, folder: Path) -> Path:
-    for kind in ("png", "pdf"):
-        (path := folder / f"{drawn.name}.{kind}").write_bytes(canvas.save(drawn.figure, kind))
-    return path
+def _write(drawn: Drawn, *, folder: Path) -> Written:
+    for kind in ("pdf", "png"):
+        (folder / f"{drawn.name}.{kind}").write_bytes(canvas.save(drawn.figure, kind))
+    return Written(drawn.name, drawn.caption, drawn.alt)
 
 
 def _few_colours(png: bytes) -> bytes:

@@ -1,11 +1,13 @@
 """A table in HTML, Markdown and Word."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from html import escape
+from typing import Protocol
 
 from confound.errors import InputError
 from confound.latex import to_latex
-from confound.layout import Table, aligned, right_to_left, spaced
+from confound.layout import Piece, Table, aligned, right_to_left, spaced
 from confound.tables import markdown, printable
 
 STYLE = """<style>
@@ -24,6 +26,15 @@ STYLE = """<style>
 .confound-table table th.panel { font-style: italic; padding-top: 0.7em; }
 .confound-table tr.apart > * { opacity: 0.85; font-size: 0.92em; }
 .confound-table p { font-size: 0.8em; max-width: 60em; margin: 0.5em 0 0; }
+</style>
+"""
+_DOCUMENT = """<style>
+main { max-width: 60em; margin: auto; line-height: 1.5; }
+h1 { line-height: 1.2; }
+h1 + p { font-size: 1.15em; }
+figure { margin: 1.5em 0; }
+figure img { max-width: 100%; background: white; }
+figcaption { font-size: 0.8em; }
 </style>
 """
 _PAGE = """<!DOCTYPE html>
@@ -69,6 +80,47 @@ def to_page(table: Table) -> str:
     return _PAGE.format(title=escape(table.title), style=STYLE, table=to_html(table))
 
 
+class Pictured(Protocol):
+    """What a page needs of a figure; `confound.pictures.Picture` is one."""
+
+    @property
+    def source(self) -> str:
+        """A data address."""
+
+    @property
+    def alt(self) -> str:
+        """For a reader who cannot see it."""
+
+    @property
+    def caption(self) -> str:
+        """What is said under it."""
+
+
+def to_document(title: str, sections: Mapping[str, Sequence[str | Table | Pictured]]) -> str:
+    """Write texts, tables and figures as one HTML page that needs no other file.
+
+    Parameters
+    ----------
+    title : str
+    sections : mapping
+        Heading, or nothing for the opening -> its parts in their order; a text is a paragraph. All text is text.
+    """
+    lines = [f"<h1>{_text(title)}</h1>"]
+    for heading, parts in sections.items():
+        lines += [f"<h2>{_text(heading)}</h2>"] if heading else []
+        lines += [_part(part) for part in parts]
+    return _PAGE.format(title=escape(title), style=STYLE + _DOCUMENT, table="\n".join([*lines, ""]))
+
+
+def _part(part: str | Table | Pictured) -> str:
+    if isinstance(part, str):
+        return f"<p>{_text(part)}</p>"
+    if isinstance(part, Table):
+        return to_html(part)
+    image = f'<img src="{escape(part.source)}" alt="{escape(printable(part.alt))}">'
+    return f"<figure>{image}<figcaption>{_text(part.caption)}</figcaption></figure>"
+
+
 def _groups(groups: Sequence[tuple[str, int]]) -> str:
     return "".join(
         f'<th scope="colgroup" colspan="{n}">{_text(head)}</th>' if head else f'<td colspan="{n}"></td>'
@@ -84,12 +136,17 @@ def _bodies(table: Table) -> Iterator[str]:
             span = 1 + len(table.columns)
             yield f'<tr><th class="panel" scope="rowgroup" colspan="{span}">{_text(panel.title)}</th></tr>'
         for row in panel.rows:
-            cells = [[_text(spaced(pieces[r, c, i])) for i in range(len(cell))] for c, cell in enumerate(row.cells)]
+            cells = [[_line(pieces[r, c, i]) for i in range(len(cell))] for c, cell in enumerate(row.cells)]
             numbers = "".join(f"<td>{'<br>'.join(cell)}</td>" for cell in cells)
             kind = ' class="apart"' if row.apart else ""
             yield f'<tr{kind}><th scope="row">{_text(row.label)}</th>{numbers}</tr>'
             r += 1
         yield "</tbody>"
+
+
+def _line(pieces: Sequence[Piece]) -> str:
+    """Escape the text of a cell's line, but not the blanks that align it."""
+    return spaced([replace(piece, text=_text(piece.text)) if piece.seen else piece for piece in pieces])
 
 
 def _text(text: str) -> str:

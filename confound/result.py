@@ -249,11 +249,10 @@ class Analysis:
 
     def _show(self, folder: Path, workers: int | None) -> None:
         """Write the figures and the page that holds them."""
-        from confound import figures, pictures, report  # Matplotlib takes a second to import
+        from confound import pictures, report  # Matplotlib takes a second to import
 
         skipped = self.settings.get("skip", ())
-        drawn = () if "figures" in skipped else figures.draw_all(self)
-        shown = pictures.pictures(drawn, workers=workers)
+        shown = [] if "figures" in skipped else pictures.of_result(self, workers=workers)
         if shown:
             (folder / "figures").mkdir()
         for picture in shown:

@@ -1,5 +1,6 @@
 """A small response table to start from."""
 
+import signal
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -28,3 +29,9 @@ def log_frame() -> LogFrame:
         return pd.DataFrame(rows)
 
     return make
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """Listen to Ctrl-C, so that programs which tests interrupt do: a shell's background jobs are started deaf to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -15,7 +16,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
 import confound
-from confound import canvas, figures, panels, sheets
+from confound import canvas, figures, panels, pictures, sheets
 from confound.errors import InputError
 from tests.grid_log import grid_log
 
@@ -273,3 +274,38 @@ def test_studies_get_files_of_their_own(names: list[str]) -> None:
     """However studies are called, their files' names differ, also where case is not told apart."""
     made = sheets.slugs(names)
     assert len({slug.casefold() for slug in made.values()}) == len(names)
+
+
+def test_a_kind_of_a_part(result: confound.Analysis) -> None:
+    """One kind of figure for one study at one iteration shows every question of it, outcomes included, and no more."""
+    study = result.data["study"].iloc[0]
+    (page,) = figures.draw(result.only(study=study, iteration=1), "answers_by_arm")
+    assert page.name == "answers_by_arm-iteration_01"
+    questions = set(result.distributions.query("study == @study")["question"])
+    assert {axis.get_text() for axis in page.figure.texts} >= questions
+    assert len(page.figure.axes) == 2 * len(questions)
+
+
+def test_kinds_together_are_all_figures(result: confound.Analysis, drawn: list[figures.Drawn]) -> None:
+    """`draw_all` draws each kind but the answers at each iteration."""
+    kinds = [kind for kind in figures.KINDS if kind != "answers_by_arm"]
+    assert [page.name for kind in kinds for page in figures.draw(result, kind)] == [page.name for page in drawn]
+    with pytest.raises(InputError, match="pie: no such kind"):
+        next(figures.draw(result, "pie"))
+
+
+def test_only_keeps_a_part(result: confound.Analysis) -> None:
+    """Frames that have the column keep the rows asked for; a value that is nowhere is named with those there are."""
+    part = result.only(iteration=[0, 2])
+    assert set(part.drift["iteration"]) == {0, 2}
+    assert len(part.warnings) == len(result.warnings)
+    assert part.settings == result.settings
+    with pytest.raises(InputError, match="iteration=7: there is none; there are"):
+        result.only(iteration=7)
+
+
+def test_figures_become_files(result: confound.Analysis, tmp_path: Path) -> None:
+    """`write` makes a PDF and a PNG of each figure, and returns what is to be said of them."""
+    (made,) = pictures.write(figures.draw(result, "mean_drift_over_iterations"), tmp_path / "new")
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {f"{made.name}.pdf", f"{made.name}.png"}
+    assert made.caption.startswith("Drift over the iterations")

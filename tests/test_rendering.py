@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 import pytest
 
 from confound.errors import InputError
+from confound.pictures import Picture
 from confound.publication import build
-from confound.rendering import FORMATS, STYLE, rendered, to_html, to_markdown, to_page
+from confound.rendering import FORMATS, STYLE, rendered, to_document, to_html, to_markdown, to_page
 from confound.tables import printable
 from tests.small_tables import HOSTILE, SETTINGS, drift, effects
 from tests.test_latex import hostile
@@ -64,6 +65,26 @@ def test_html_holds_no_tag_of_others() -> None:
     assert {tag.split()[0] for tag in page.tags} <= known
     for label in HOSTILE:
         assert printable(label) in page.text
+
+
+def test_html_aligns_numbers_with_blanks() -> None:
+    """What a number lacks is left blank, and never shown as the code of a blank."""
+    rows = drift(["m"], ["party", "race"], [0]).assign(tvd=[0.1, -0.1, 0.2])
+    text = to_html(build("drift", {"drift": rows}, SETTINGS))
+    assert "\N{EN SPACE}" in text
+    assert "\\u20" not in text
+
+
+def test_a_document_of_texts_tables_and_figures() -> None:
+    """Parts come in their order under their headings, and what is text stays text."""
+    picture = Picture("n", "drift", "A <b> caption", 'An "alt"', 10, 10, b"", b"", "data:image/png;base64,AA")
+    table = build("drift", {"drift": drift(["m"], ["party"], [0])}, SETTINGS)
+    text = to_document("A & B", {"": ["5 < 6"], "Then": [table, picture]})
+    parts = ("<h1>A &amp; B</h1>", "<p>5 &lt; 6</p>", "<h2>Then</h2>", "<table>", "<img", "A &lt;b&gt; caption")
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert 'alt="An &#34;alt&#34;"' in text or 'alt="An &quot;alt&quot;"' in text
+    assert "<h2></h2>" not in text
 
 
 def test_html_names_its_rows_and_columns() -> None:

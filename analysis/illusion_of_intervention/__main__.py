@@ -42,14 +42,12 @@ def wanted(studies: list[str]) -> Iterator[Wanted]:
         yield Wanted(number, kind, study, *EACH[kind])
 
 
-def drawn(result: confound.Analysis, figure: Wanted) -> list[figures.Drawn]:
+def drawn(result: confound.Analysis, figure: Wanted) -> Iterator[figures.Drawn]:
     """Draw one figure; its pages are called figure_NN, figure_NN-2 and so on."""
     part = result if figure.study is None else result.only(study=figure.study)
     stem = f"figure_{figure.number:02d}"
-    return [
-        replace(page, name=stem + page.name.removeprefix(figure.kind).removeprefix("_over_iterations"))
-        for page in figures.draw(part, figure.kind)
-    ]
+    for page in figures.draw(part, figure.kind):
+        yield replace(page, name=stem + page.name.removeprefix(figure.kind).removeprefix("_over_iterations"))
 
 
 def remake(result: confound.Analysis, out: Path, *, workers: int | None) -> None:
@@ -57,12 +55,13 @@ def remake(result: confound.Analysis, out: Path, *, workers: int | None) -> None
     lines = ["| figure | shows | study | files |", "|---|---|---|---|"]
     captions = []
     for figure in wanted(list(dict.fromkeys(result.data["study"]))):
-        pages = drawn(result, figure)
-        pictures.write(pages, out, workers=workers)
+        pages = pictures.write(drawn(result, figure), out, workers=workers)
         files = ", ".join(f"`{page.name}.pdf`" for page in pages) or f"none: the log holds no {figure.needs}"
         lines.append(f"| {figure.number} | {figure.shows} | {figure.study or 'all'} | {files} |")
         captions += [f"**{page.name}.** {page.caption}" for page in pages]
-        print(f"figure {figure.number}: {len(pages)} pages, {figure.shows}, {figure.study or 'all studies'}")
+        print(
+            f"figure {figure.number}: {figure.shows}, {figure.study or 'all studies'}: {len(pages)} pages", flush=True
+        )
     for name in TABLES:
         if len(result.frames[name]):
             for form in ("csv", "tex", "md", "html"):
