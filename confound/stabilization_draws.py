@@ -11,12 +11,15 @@ from confound.stabilization_law import (
     SIDES,
     Persons,
     Quadratic,
+    averaged,
     condense,
     exponential,
     given_path,
     loadings,
+    others,
     reduce,
     shrinking,
+    variants,
     walk,
 )
 from confound.stabilization_settings import Priors
@@ -67,8 +70,8 @@ class Paths:
     change : ndarray of int64, shape (S,)
         From which of the T iterations on the path is constant; T: from none. -1 if the path has no such
         point.
-    log_likelihood : ndarray of float64, shape (S, P)
-        Of each persona, its effects integrated out.
+    log_likelihood : ndarray of float64, shape (S,)
+        Of all personas given the path, their effects integrated out.
     log_prior : ndarray of float64, shape (S,)
         Of the path given its parameters.
     """
@@ -80,16 +83,12 @@ class Paths:
 
 
 def factors(path: str, times: FloatArray, theta: Theta) -> FloatArray:
-    """Return the factor of a path for each draw, shape (S, V, 2 T, Q)."""
-    n = len(times)
+    """Return the factor of a path for each draw, shape (S, 2 T, Q)."""
     if path == "exponential":
-        return np.asarray(exponential(times, theta.path["scale"], theta.effect_sd, theta.bias_sd, np))
-    ahead = np.triu(np.ones((n, n)))
+        return exponential(times, theta.path["scale"], theta.effect_sd, theta.bias_sd)
     if path == "random_walk":
-        sds = shrinking(times, theta.path["step"], theta.path["kept"], np)
-    else:
-        sds = np.tri(n + 1, n, -1)[None] * theta.path["step"][:, None, None]
-    return np.asarray(walk(sds, theta.effect_sd, ahead, np))
+        return walk(shrinking(times, theta.path["step"], theta.path["kept"]), theta.effect_sd)
+    return walk(np.repeat(theta.path["step"][:, None], len(times), axis=1), theta.effect_sd)
 
 
 def middle(path: str, times: FloatArray, theta: Theta) -> FloatArray:
@@ -119,30 +118,65 @@ def draw_paths(path: str, data: Quadratic, theta: Theta, rng: np.random.Generato
 
 def _drawn(path: str, data: Quadratic, theta: Theta, rng: np.random.Generator) -> Paths:
     n_times = len(data.times)
-    centre, factor = middle(path, data.times, theta), factors(path, data.times, theta)
-    found, root, told = given_path(condense(data, theta.persons), centre, factor)
-    change = _variants(found, rng)
-    rows = np.arange(len(found))
-    root, told, factor = root[rows, change], told[rows, change], factor[rows, change]
-    normal = rng.standard_normal(told.shape)
-    z = np.linalg.solve(root.swapaxes(-1, -2), (told + normal)[..., None])[..., 0]
+    centre, factor, ends = _law(path, data.times, theta)
+    each = reduce(data, theta.persons)
+    found, root, told = given_path(condense(each), centre, factor, ends)
+    change = _variant(found, rng)
+    z = _columns(root, told + rng.standard_normal(told.shape), ends[change])
     m = centre + (factor @ z[..., None])[..., 0]
     settled = theta.centre[:, 0] + theta.effect_sd * z[:, 0]
-    ends = np.stack([side * settled for side in SIDES], axis=1)
-    means = np.concatenate([m.reshape(len(m), 2, n_times), ends[..., None]], axis=-1)
-    each = reduce(data, theta.persons)
+    arms = np.stack([side * settled for side in SIDES], axis=1)
+    means = np.concatenate([m.reshape(len(m), 2, n_times), arms[..., None]], axis=-1)
     pulled = (each.v * m[:, None] ** 2).sum(axis=-1) - ((each.w @ m[:, None, :, None])[..., 0] ** 2).sum(axis=-1)
     likelihood = each.const + (each.h * m[:, None]).sum(axis=-1) - pulled / 2
     if path != "changepoint":
         change = np.full(len(found), -1)
-    return Paths(means, change, likelihood, -(z**2).sum(axis=-1) / 2)
+    return Paths(means, change, likelihood.sum(axis=-1), -(z**2).sum(axis=-1) / 2)
 
 
-def _variants(found: FloatArray, rng: np.random.Generator) -> IntArray:
+def _law(path: str, times: FloatArray, theta: Theta) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Return centre, factor and variants, as `given_path` takes them."""
+    return middle(path, times, theta), factors(path, times, theta), variants(path, len(times))
+
+
+def _variant(found: FloatArray, rng: np.random.Generator) -> IntArray:
     """Draw one variant a row by its evidence."""
     shares = np.exp(found - found.max(axis=1, keepdims=True))
     bounds = np.cumsum(shares, axis=1)
     return np.asarray((rng.uniform(size=(len(found), 1)) * bounds[:, -1:] > bounds).sum(axis=1))
+
+
+def _columns(root: FloatArray, told: FloatArray, ends: IntArray) -> FloatArray:
+    """Solve ``root' z = told`` in the first `ends` columns; the others of z are 0."""
+    used = np.arange(told.shape[1]) < ends[:, None]
+    return np.asarray(np.linalg.solve(root.swapaxes(-1, -2), np.where(used, told, 0.0)[..., None])[..., 0])
+
+
+def left_out(path: str, data: Quadratic, theta: Theta) -> FloatArray:
+    """Return the log density of each persona's answers given those of all others, shape (S, P).
+
+    The path is integrated out as well, so that leaving a persona out moves a dozen parameters only, and importance
+    sampling is steady where that of draws of the path is not.
+
+    Parameters
+    ----------
+    path : {"exponential", "random_walk", "changepoint"}
+    data : Quadratic
+        Of one group.
+    theta : Theta
+    """
+    n = len(theta.effect_sd)
+    parts = [_left_out(path, data, theta.rows(slice(i, i + CHUNK))) for i in range(0, n, CHUNK)]
+    return np.concatenate(parts)
+
+
+def _left_out(path: str, data: Quadratic, theta: Theta) -> FloatArray:
+    centre, factor, ends = _law(path, data.times, theta)
+    each = reduce(data, theta.persons)
+    said = condense(each)
+    every, _, _ = given_path(said, centre, factor, ends)
+    without, _, _ = given_path(others(each, said), centre[:, None], factor[:, None], ends)
+    return averaged(every)[:, None] - averaged(without)
 
 
 def expected(
@@ -178,7 +212,7 @@ def expected(
 def _spread(persons: Persons, times: FloatArray) -> FloatArray:
     """Return the standard deviation of eta over personas, shape (S, 2, T + 1)."""
     until = np.append(times, np.inf)
-    design = loadings(until, persons.growth, np)
+    design = loadings(until, persons.growth)
     variance = ((design * persons.sds[:, None, :]) ** 2).sum(axis=-1) + persons.noise[:, None] ** 2
     return np.asarray(np.sqrt(variance).reshape(len(variance), 2, len(until)))
 
@@ -239,7 +273,7 @@ def simulate_predictors(
     means: FloatArray, persons: Persons, times: FloatArray, n_personas: int, rng: np.random.Generator
 ) -> FloatArray:
     """Draw linear predictors of new personas, shape (P, 2, T)."""
-    design = loadings(times, persons.growth, np)[0] * persons.sds[0]
+    design = loadings(times, persons.growth)[0] * persons.sds[0]
     own = rng.standard_normal((n_personas, design.shape[1])) @ design.T
     noise = persons.noise[0] * rng.standard_normal(own.shape)
     return np.asarray(means + (own + noise).reshape(n_personas, 2, len(times)))
@@ -279,11 +313,11 @@ def draw_prior(path: str, n_cuts: int, n: int, *, priors: Priors, rng: np.random
 
 def draw_prior_paths(path: str, times: FloatArray, theta: Theta, rng: np.random.Generator) -> FloatArray:
     """Draw the arms' means of each draw of the parameters without data, shape (S, 2, T + 1)."""
-    factor = factors(path, times, theta)
-    n, n_variants, _, n_columns = factor.shape
-    z = rng.standard_normal((n, n_columns))
-    which = rng.integers(n_variants, size=n)
-    m = middle(path, times, theta) + (factor[np.arange(n), which] @ z[..., None])[..., 0]
+    centre, factor, ends = _law(path, times, theta)
+    n, _, n_columns = factor.shape
+    used = np.arange(n_columns) < rng.choice(ends, size=n)[:, None]
+    z = np.where(used, rng.standard_normal((n, n_columns)), 0.0)
+    m = centre + (factor @ z[..., None])[..., 0]
     settled = theta.centre[:, 0] + theta.effect_sd * z[:, 0]
-    ends = np.stack([side * settled for side in SIDES], axis=1)
-    return np.concatenate([m.reshape(n, 2, len(times)), ends[..., None]], axis=-1)
+    arms = np.stack([side * settled for side in SIDES], axis=1)
+    return np.concatenate([m.reshape(n, 2, len(times)), arms[..., None]], axis=-1)

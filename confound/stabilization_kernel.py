@@ -16,23 +16,20 @@ _compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 @_compiled
 def _root(gram):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Return the lower root of a small matrix; NaN where there is none."""
+    """Replace the lower triangle of a matrix by its root; NaN where there is none."""
     n = len(gram)
-    root = np.zeros((n, n))
     for k in range(n):
         for m in range(k + 1):
             total = gram[k, m]
             for j in range(m):
-                total -= root[k, j] * root[m, j]
-            root[k, m] = np.sqrt(total) if k == m else total / root[m, m]
-    return root
+                total -= gram[k, j] * gram[m, j]
+            gram[k, m] = np.sqrt(total) if k == m else total / gram[m, m]
 
 
 @_compiled
-def _inverse(root):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Return the inverse of a lower root."""
+def _inverse(root, inverse):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Put the inverse of a lower root into the lower triangle of `inverse`."""
     n = len(root)
-    inverse = np.zeros((n, n))
     for k in range(n):
         inverse[k, k] = 1 / root[k, k]
         for m in range(k):
@@ -40,81 +37,117 @@ def _inverse(root):  # type: ignore[no-untyped-def] # pragma: no cover
             for j in range(m, k):
                 total -= root[k, j] * inverse[j, m]
             inverse[k, m] = total / root[k, k]
-    return inverse
 
 
 @_compiled
-def _condense(cuts, design, variance, weight, slope, offset, given, told, inverses):  # type: ignore[no-untyped-def] # pragma: no cover
+def _condense(cuts, design, variance, weight, slope, offset, kept_of, loaded, w):  # type: ignore[no-untyped-def] # pragma: no cover
     """Add up what one group's personas say of the arms' means, as `stabilization_law.condense` without linear terms.
 
-    What the gradient needs again is left in `given` (P, 2 T), `told` (P, 4) and `inverses` (P, 4, 4).
+    `design` is (4, 2 T). What the gradient needs again is left in `loaded` and `w` (P, 4, 2 T), and in `kept_of`: given
+    (P, 2 T), told (P, 4) and inverses (P, 4, 4).
     """
     n_personas, n_cells = weight.shape
-    n_effects = design.shape[1]
-    const, h, precision = 0.0, np.zeros(n_cells), np.zeros((n_cells, n_cells))
-    loaded = np.empty((n_cells, n_effects))
+    n_effects = len(design)
+    given, told, inverses = kept_of
+    const, h, v_all = 0.0, np.zeros(n_cells), np.zeros(n_cells)
+    gram, half = np.empty((n_effects, n_effects)), np.empty(n_effects)
     for p in range(n_personas):
-        gram = np.eye(n_effects)
-        told[p] = 0.0
         for i in range(n_cells):
-            given[p, i] = -offset[p, i]
+            g = -offset[p, i]
             for c in range(len(cuts)):
-                given[p, i] += slope[p, i, c] * cuts[c]
+                g += slope[p, i, c] * cuts[c]
             kept = 1 / (1 + variance * weight[p, i])
-            v, z = weight[p, i] * kept, given[p, i] * kept
-            const += 0.5 * (variance * given[p, i] * z + np.log(kept))
+            z = g * kept
+            given[p, i] = g
+            w[p, 0, i] = weight[p, i] * kept
+            const += 0.5 * (variance * g * z + np.log(kept))
             h[i] += z
-            precision[i, i] += v
-            for k in range(n_effects):
-                loaded[i, k] = v * design[i, k]
-                told[p, k] += z * design[i, k]
-                for m in range(k + 1):
-                    gram[k, m] += loaded[i, k] * design[i, m]
-        root = _root(gram)
-        inverses[p] = _inverse(root)
-        half = inverses[p] @ told[p]
+            v_all[i] += w[p, 0, i]
         for k in range(n_effects):
-            const += 0.5 * half[k] * half[k] - np.log(root[k, k])
-        h -= loaded @ (inverses[p].T @ half)
-        w = loaded @ inverses[p].T
-        precision -= w @ w.T
+            total = 0.0
+            for i in range(n_cells):
+                loaded[p, k, i] = w[p, 0, i] * design[k, i]
+                total += given[p, i] / (1 + variance * weight[p, i]) * design[k, i]
+            told[p, k] = total
+            for m in range(k + 1):
+                total = 1.0 if m == k else 0.0
+                for i in range(n_cells):
+                    total += loaded[p, k, i] * design[m, i]
+                gram[k, m] = total
+        _root(gram)
+        inverse = inverses[p]
+        _inverse(gram, inverse)
+        for k in range(n_effects):
+            half[k] = 0.0
+            for m in range(k + 1):
+                half[k] += inverse[k, m] * told[p, m]
+            const += 0.5 * half[k] * half[k] - np.log(gram[k, k])
+        for k in range(n_effects):
+            for i in range(n_cells):
+                total = 0.0
+                for m in range(k + 1):
+                    total += inverse[k, m] * loaded[p, m, i]
+                w[p, k, i] = total
+                h[i] -= total * half[k]
+    flat = w.reshape(n_personas * n_effects, n_cells)
+    precision = -(flat.T @ flat)
+    for i in range(n_cells):
+        precision[i, i] += v_all[i]
     return const, h, precision
 
 
 @_compiled
-def _condense_back(design, variance, weight, slope, given, told, inverses, gh, gp):  # type: ignore[no-untyped-def] # pragma: no cover
+def _condense_back(design, variance, weight, slope, kept_of, loaded, gh, gp):  # type: ignore[no-untyped-def] # pragma: no cover
     """Return the gradients of ``const + gh'h + tr(gp precision)`` in cuts, design and variance; `gp` is symmetric."""
     n_personas, n_cells = weight.shape
-    n_effects, n_cuts = design.shape[1], slope.shape[2]
-    d_cuts, d_design, d_variance = np.zeros(n_cuts), np.zeros((n_cells, n_effects)), 0.0
-    loaded, v, kept = np.empty((n_cells, n_effects)), np.empty(n_cells), np.empty(n_cells)
+    n_effects, n_cuts = len(design), slope.shape[2]
+    given, told, inverses = kept_of
+    d_cuts, d_design, d_variance = np.zeros(n_cuts), np.zeros((n_effects, n_cells)), 0.0
+    across_all = (loaded.reshape(n_personas * n_effects, n_cells) @ gp).reshape(n_personas, n_effects, n_cells)
+    inner, both = np.empty((n_effects, n_effects)), np.empty((n_effects, n_effects))
+    middle, a, b = np.empty((n_effects, n_effects)), np.empty(n_effects), np.empty(n_effects)
+    d_told = np.empty(n_effects)
     for p in range(n_personas):
-        for i in range(n_cells):
-            kept[i] = 1 / (1 + variance * weight[p, i])
-            v[i] = weight[p, i] * kept[i]
-            for k in range(n_effects):
-                loaded[i, k] = v[i] * design[i, k]
-        inner = inverses[p].T @ inverses[p]
-        a = inner @ told[p]
-        b = inner @ (loaded.T @ gh)
-        across = gp @ loaded
-        both = inner @ (loaded.T @ across) @ inner
+        inverse, across, load = inverses[p], across_all[p], loaded[p]
+        for k in range(n_effects):
+            d_told[k] = 0.0
+            for i in range(n_cells):
+                d_told[k] += load[k, i] * gh[i]
+            for m in range(n_effects):
+                inner[k, m] = 0.0
+                for j in range(max(k, m), n_effects):
+                    inner[k, m] += inverse[j, k] * inverse[j, m]
+                middle[k, m] = 0.0
+                for i in range(n_cells):
+                    middle[k, m] += load[k, i] * across[m, i]
+        for k in range(n_effects):
+            a[k], b[k] = 0.0, 0.0
+            for m in range(n_effects):
+                a[k] += inner[k, m] * told[p, m]
+                b[k] += inner[k, m] * d_told[m]
+        both[:] = inner @ middle @ inner
         for k in range(n_effects):
             for m in range(n_effects):
                 both[k, m] += 0.5 * (b[k] * a[m] + a[k] * b[m] - a[k] * a[m] - inner[k, m])
-        d_told = a - b
-        pulled, spread = across @ inner, design @ both
+        for k in range(n_effects):
+            d_told[k] = a[k] - b[k]
         for i in range(n_cells):
-            d_v, d_z, g = gp[i, i], gh[i], given[p, i]
-            z = g * kept[i]
+            kept = 1 / (1 + variance * weight[p, i])
+            v, g = weight[p, i] * kept, given[p, i]
+            z = g * kept
+            d_v, d_z = gp[i, i], gh[i]
             for k in range(n_effects):
-                d_loaded = -gh[i] * a[k] - 2 * pulled[i, k]
-                d_v += design[i, k] * (d_loaded + spread[i, k])
-                d_z += design[i, k] * d_told[k]
-                d_design[i, k] += v[i] * (d_loaded + 2 * spread[i, k]) + z * d_told[k]
-            d_kept = weight[p, i] * d_v + g * d_z + 0.5 * (variance * g * g + 1 / kept[i])
-            d_given = kept[i] * (d_z + variance * g)
-            d_variance += 0.5 * g * z - weight[p, i] * kept[i] ** 2 * d_kept
+                pulled, spread = 0.0, 0.0
+                for m in range(n_effects):
+                    pulled += inner[k, m] * across[m, i]
+                    spread += both[k, m] * design[m, i]
+                d_loaded = -gh[i] * a[k] - 2 * pulled
+                d_v += design[k, i] * (d_loaded + spread)
+                d_z += design[k, i] * d_told[k]
+                d_design[k, i] += v * (d_loaded + 2 * spread) + z * d_told[k]
+            d_kept = weight[p, i] * d_v + g * d_z + 0.5 * (variance * g * g + 1 / kept)
+            d_given = kept * (d_z + variance * g)
+            d_variance += 0.5 * g * z - weight[p, i] * kept**2 * d_kept
             for c in range(n_cuts):
                 d_cuts[c] += slope[p, i, c] * d_given
     return d_cuts, d_design, d_variance
@@ -122,14 +155,14 @@ def _condense_back(design, variance, weight, slope, given, told, inverses, gh, g
 
 @_compiled
 def _design(times, sds, growth):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Return loadings times standard deviations, shape (2 T, 4)."""
+    """Return loadings times standard deviations, shape (4, 2 T)."""
     n = len(times)
-    design = np.empty((2 * n, 4))
+    design = np.empty((4, 2 * n))
     for a in range(2):
         for t in range(n):
             f = 1 - np.exp(-times[t] / growth)
-            design[a * n + t, 0], design[a * n + t, 1] = sds[0], sds[1] * f
-            design[a * n + t, 2], design[a * n + t, 3] = sds[2] * EFFECT_SIDES[a], sds[3] * EFFECT_SIDES[a] * f
+            design[0, a * n + t], design[1, a * n + t] = sds[0], sds[1] * f
+            design[2, a * n + t], design[3, a * n + t] = sds[2] * EFFECT_SIDES[a], sds[3] * EFFECT_SIDES[a] * f
     return design
 
 
@@ -142,7 +175,7 @@ def _design_back(times, sds, growth, d_design):  # type: ignore[no-untyped-def] 
         side = EFFECT_SIDES[a]
         for t in range(n):
             left = np.exp(-times[t] / growth)
-            d = d_design[a * n + t]
+            d = d_design[:, a * n + t]
             d_sds += np.array([d[0], d[1] * (1 - left), d[2] * side, d[3] * side * (1 - left)])
             d_growth -= (d[1] * sds[1] + d[3] * sds[3] * side) * left * times[t] / growth**2
     return d_sds, d_growth
@@ -150,14 +183,13 @@ def _design_back(times, sds, growth, d_design):  # type: ignore[no-untyped-def] 
 
 @_compiled
 def _steps(kind, times, own):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Return the standard deviations of a walk's steps, shape (V, T), and their slopes in `own`, shape (2, V, T)."""
+    """Return the standard deviations of a walk's steps, shape (T,), and their slopes in `own`, shape (2, T)."""
     n = len(times)
     if kind == CHANGEPOINT:
-        sds, slopes = np.zeros((n + 1, n)), np.zeros((2, n + 1, n))
-        for v in range(n + 1):
-            sds[v, :v], slopes[0, v, :v] = own[0], 1.0
-        return sds, slopes
-    sds, slopes = np.zeros((1, n)), np.zeros((2, 1, n))
+        slopes = np.zeros((2, n))
+        slopes[0] = 1.0
+        return np.full(n, own[0]), slopes
+    sds, slopes = np.zeros(n), np.zeros((2, n))
     size, kept = own
     rest = 1 - kept**2
     for j in range(n):
@@ -166,28 +198,29 @@ def _steps(kind, times, own):  # type: ignore[no-untyped-def] # pragma: no cover
             left -= kept ** (2 * times[j + 1])
             d_left -= 2 * times[j + 1] * kept ** (2 * times[j + 1] - 1)
         unit = np.sqrt(left / rest)
-        sds[0, j], slopes[0, 0, j] = size * unit, unit
-        slopes[1, 0, j] = size * (d_left / rest + 2 * kept * left / rest**2) / (2 * unit)
+        sds[j], slopes[0, j] = size * unit, unit
+        slopes[1, j] = size * (d_left / rest + 2 * kept * left / rest**2) / (2 * unit)
     return sds, slopes
 
 
 @_compiled
 def _factor(kind, times, effect_sd, bias_sd, own):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Return the factor of a path, shape (V, 2 T, Q), and the slopes of a walk's steps."""
+    """Return the factor of a path, shape (2 T, Q), and the slopes of a walk's steps."""
     n = len(times)
     if kind == EXPONENTIAL:
-        factor, slopes = np.zeros((1, 2 * n, 3)), np.zeros((2, 1, n))
+        factor, slopes = np.zeros((2 * n, 3)), np.zeros((2, n))
         for t in range(n):
             left = bias_sd * np.exp(-times[t] / own[0])
-            factor[0, t, 1], factor[0, n + t, 2] = left, -left
+            factor[t, 1], factor[n + t, 2] = left, -left
     else:
         sds, slopes = _steps(kind, times, own)
-        factor = np.zeros((len(sds), 2 * n, 1 + 2 * n))
+        factor = np.zeros((2 * n, 1 + 2 * n))
         for a in range(2):
             for t in range(n):
-                factor[:, a * n + t, 1 + a * n + t : 1 + (a + 1) * n] = sds[:, t:]
+                for j in range(t, n):
+                    factor[a * n + t, 1 + 2 * j + a] = sds[j]
     for a in range(2):
-        factor[:, a * n : (a + 1) * n, 0] = EFFECT_SIDES[a] * effect_sd
+        factor[a * n : (a + 1) * n, 0] = EFFECT_SIDES[a] * effect_sd
     return factor, slopes
 
 
@@ -196,19 +229,18 @@ def _factor_back(kind, times, bias_sd, own, slopes, d_factor):  # type: ignore[n
     """Return the gradients in the standard deviations of effect and bias and in `own`."""
     n = len(times)
     d_effect, d_bias, d_own = 0.0, 0.0, np.zeros(2)
-    for v in range(len(d_factor)):
-        for a in range(2):
-            for t in range(n):
-                d = d_factor[v, a * n + t]
-                d_effect += EFFECT_SIDES[a] * d[0]
-                if kind == EXPONENTIAL:
-                    left, up = np.exp(-times[t] / own[0]), 2 * EFFECT_SIDES[a] * d[1 + a]
-                    d_bias += left * up
-                    d_own[0] += bias_sd * left * times[t] / own[0] ** 2 * up
-                else:
-                    for j in range(t, n):
-                        for k in range(2):
-                            d_own[k] += slopes[k, v, j] * d[1 + a * n + j]
+    for a in range(2):
+        for t in range(n):
+            d = d_factor[a * n + t]
+            d_effect += EFFECT_SIDES[a] * d[0]
+            if kind == EXPONENTIAL:
+                left, up = np.exp(-times[t] / own[0]), 2 * EFFECT_SIDES[a] * d[1 + a]
+                d_bias += left * up
+                d_own[0] += bias_sd * left * times[t] / own[0] ** 2 * up
+            else:
+                for j in range(t, n):
+                    for k in range(2):
+                        d_own[k] += slopes[k, j] * d[1 + 2 * j + a]
     return d_effect, d_bias, d_own
 
 
@@ -228,34 +260,57 @@ def _middle(kind, times, centre, own):  # type: ignore[no-untyped-def] # pragma:
 
 
 @_compiled
-def _path_evidence(const, h, precision, middle, factor):  # type: ignore[no-untyped-def] # pragma: no cover
+def _path_evidence(const, h, precision, middle, factor, ends):  # type: ignore[no-untyped-def] # pragma: no cover
     """Return the log evidence averaged over variants, and its gradients in h, precision, middle and factor."""
-    n_variants, n_cells, n_columns = factor.shape
-    halves, logs = np.empty((n_variants, n_columns, n_columns)), np.empty(n_variants)
+    n_columns, n_variants = factor.shape[1], len(ends)
     pulled = precision @ middle
-    toward = h - pulled
+    drawn = precision @ factor
+    toward = factor.T @ (h - pulled)
+    root, inverse = factor.T @ drawn + np.eye(n_columns), np.zeros((n_columns, n_columns))
+    _root(root)
+    _inverse(root, inverse)
+    half = inverse @ toward
+    gained, logs, at = 0.0, np.empty(n_variants), 0
     for u in range(n_variants):
-        root = _root(factor[u].T @ (precision @ factor[u]) + np.eye(n_columns))
-        halves[u] = _inverse(root)
-        half = halves[u] @ (factor[u].T @ toward)
-        logs[u] = 0.5 * np.sum(half * half) - np.sum(np.log(np.diag(root)))
+        while at < ends[u]:
+            gained += 0.5 * half[at] * half[at] - np.log(root[at, at])
+            at += 1
+        logs[u] = gained
     top = np.max(logs)
     shares = np.exp(logs - top)
     total = np.sum(shares)
     found = const + np.sum((h - 0.5 * pulled) * middle) + top + np.log(total / n_variants)
-    gh, gp = np.zeros(n_cells), np.zeros((n_cells, n_cells))
-    d_middle, d_factor = np.zeros(n_cells), np.empty_like(factor)
+    # Of the posterior over variants: the mean of z, and the second moment of z.
+    mean, second = np.zeros(n_columns), np.zeros((n_columns, n_columns))
+    reach, x, at = np.ones(n_columns), np.zeros(n_columns), 0
     for u in range(n_variants):
-        share, f = shares[u] / total, factor[u]
-        inner = halves[u].T @ halves[u]
-        x = inner @ (f.T @ toward)
-        mean, fitted = middle + f @ x, f @ inner
-        left = h - precision @ mean
-        gh += share * mean
-        gp -= 0.5 * share * (np.outer(mean, mean) + fitted @ f.T)
-        d_middle += share * left
-        d_factor[u] = share * (np.outer(left, x) - precision @ fitted)
-    return found, gh, gp, d_middle, d_factor
+        share = shares[u] / total
+        while at < ends[u]:
+            for k in range(at + 1):
+                x[k] += inverse[at, k] * half[at]
+            at += 1
+        reach[at:] -= share
+        mean += share * x
+        for k in range(at):
+            for m in range(at):
+                second[k, m] += share * x[k] * x[m]
+    for j in range(n_columns):
+        for k in range(j + 1):
+            for m in range(j + 1):
+                second[k, m] += reach[j] * inverse[j, k] * inverse[j, m]
+    moved = factor @ mean
+    fitted = factor @ second
+    gp = -0.5 * (np.outer(middle, middle + moved) + np.outer(moved, middle) + fitted @ factor.T)
+    d_factor = np.outer(h - pulled, mean) - drawn @ second
+    return found, middle + moved, gp, h - pulled - drawn @ mean, d_factor
+
+
+@_compiled
+def _ends(kind, n_times):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Return how many columns each variant uses, as `stabilization_law.variants`."""
+    if kind == CHANGEPOINT:
+        return 1 + 2 * np.arange(n_times + 1)
+    return np.array([3 if kind == EXPONENTIAL else 1 + 2 * n_times])
 
 
 @_compiled
@@ -305,17 +360,19 @@ def evidence(kind, times, cuts, sds, noise, growth, centre, effect_sd, bias_sd, 
         np.empty(n_groups),
         np.empty((n_groups, 2)),
     )
-    given, told, inverses = np.empty((n_personas, n_cells)), np.empty((n_personas, 4)), np.empty((n_personas, 4, 4))
+    kept_of = np.empty((n_personas, n_cells)), np.empty((n_personas, 4)), np.zeros((n_personas, 4, 4))
+    loaded, w = np.empty((n_personas, 4, n_cells)), np.empty((n_personas, 4, n_cells))
+    ends = _ends(kind, len(times))
     for g in range(n_groups):
         design = _design(times, sds[g], growth[g])
         const, h, precision = _condense(
-            cuts[g], design, noise[g] ** 2, weight[g], slope[g], offset[g], given, told, inverses
+            cuts[g], design, noise[g] ** 2, weight[g], slope[g], offset[g], kept_of, loaded, w
         )
         factor, slopes = _factor(kind, times, effect_sd[g], bias_sd[g], own[g])
         middle, by_centre, by_own = _middle(kind, times, centre[g], own[g])
-        found[g], gh, gp, d_middle, d_factor = _path_evidence(const, h, precision, middle, factor)
+        found[g], gh, gp, d_middle, d_factor = _path_evidence(const, h, precision, middle, factor, ends)
         d_cuts[g], d_design, d_variance = _condense_back(
-            design, noise[g] ** 2, weight[g], slope[g], given, told, inverses, gh, gp
+            design, noise[g] ** 2, weight[g], slope[g], kept_of, loaded, gh, gp
         )
         directly, d_directly = _direct(cuts[g], alone[g], linear[g], square[g], between[g])
         found[g] += directly

@@ -7,20 +7,20 @@ In each group (a study, model and contrast), persona p answers in arm a at itera
 f(t) = 1 - exp(-t / growth): persona effects are normal, in level and in effect, and grow as personas get attributes.
 The likelihood is quadratic in eta (`confound.stabilization_quadratic`), so persona effects integrate out in closed
 form, and what all personas say of the arms' means m is one quadratic form: `condense`. A path is a normal law of m,
-centre plus ``factor @ z`` with z standard normal, which integrates out too: `given_path`. A sampler meets only the
+centre plus ``factor z`` with z standard normal, which integrates out too: `given_path`. A sampler meets only the
 dozen parameters that are left; the rest is drawn from normal laws afterwards.
 
 The same law with its gradient, compiled for the sampler, is in `confound.stabilization_kernel`.
 """
 
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 SIDES = (0.5, -0.5)  # of the treated and the control arm
 EFFECTS = 4  # of a persona: level, level', effect, effect'
@@ -108,11 +108,11 @@ class Reduced:
     w: Any
 
 
-def loadings(times: Any, growth: Any, xp: ModuleType) -> Any:
+def loadings(times: FloatArray, growth: FloatArray) -> FloatArray:
     """Return what a unit of each persona effect adds to eta, shape (G, 2 T, 4)."""
-    f = 1 - xp.exp(-times[None, :] / growth[:, None])
-    one = 0 * f + 1
-    return xp.concatenate([xp.stack([one, f, side * one, side * f], axis=-1) for side in SIDES], axis=1)
+    f = 1 - np.exp(-times / growth[:, None])
+    one = np.ones_like(f)
+    return np.concatenate([np.stack([one, f, side * one, side * f], axis=-1) for side in SIDES], axis=1)
 
 
 def reduce(data: Quadratic, persons: Persons) -> Reduced:
@@ -121,14 +121,14 @@ def reduce(data: Quadratic, persons: Persons) -> Reduced:
     given = (data.slope * cuts[:, None, None, :]).sum(axis=-1) - data.offset
     kept = 1 / (1 + variance * data.weight)
     v, z = data.weight * kept, given * kept
-    design = (loadings(data.times, persons.growth, np) * persons.sds[:, None, :])[:, None]  # (G, 1, 2 T, 4)
+    design = (loadings(data.times, persons.growth) * persons.sds[:, None, :])[:, None]  # (G, 1, 2 T, 4)
     loaded = v[..., None] * design
-    root = np.linalg.cholesky((loaded[..., :, None] * design[..., None, :]).sum(axis=-3) + np.eye(EFFECTS))
+    root = np.linalg.cholesky(loaded.swapaxes(-1, -2) @ design + np.eye(EFFECTS))
     told = (z[..., None] * design).sum(axis=-2)
     half = np.linalg.solve(root, np.concatenate([loaded.swapaxes(-1, -2), told[..., None]], axis=-1))
     w, seen = half[..., :-1], half[..., -1]
     const = (
-        direct(data, cuts, np)
+        direct(data, cuts)
         + (variance * given**2 * kept + np.log(kept)).sum(axis=-1) / 2
         + (seen**2).sum(axis=-1) / 2
         - np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(axis=-1)
@@ -136,88 +136,116 @@ def reduce(data: Quadratic, persons: Persons) -> Reduced:
     return Reduced(const, z - (w * seen[..., None]).sum(axis=-2), v, w)
 
 
-def direct(data: Quadratic, cuts: Any, xp: ModuleType) -> Any:
+def direct(data: Quadratic, cuts: FloatArray) -> FloatArray:
     """Return the terms of each persona's likelihood that depend on nothing but the cutpoints, shape (G, P)."""
     linear = (data.linear * cuts[:, None, :]).sum(axis=-1) - (data.square * cuts[:, None, :] ** 2).sum(axis=-1) / 2
     gaps = cuts[:, 1:] - cuts[:, :-1]
-    return data.const + linear + (data.between * xp.log(1 - xp.exp(-gaps))[:, None, :]).sum(axis=-1)
+    return np.asarray(data.const + linear + (data.between * np.log(-np.expm1(-gaps))[:, None, :]).sum(axis=-1))
 
 
-def condense(data: Quadratic, persons: Persons) -> Condensed:
-    """Integrate the persona effects out and add the personas up."""
-    each = reduce(data, persons)
+def condense(each: Reduced) -> Condensed:
+    """Add the personas up."""
     n_groups, n_personas, n_cells = each.v.shape
     w = each.w.reshape((n_groups, n_personas * EFFECTS, n_cells))
     precision = each.v.sum(axis=1)[:, :, None] * np.eye(n_cells) - w.swapaxes(-1, -2) @ w
     return Condensed(each.const.sum(axis=1), each.h.sum(axis=1), precision)
 
 
-def given_path(said: Condensed, centre: Any, factor: Any) -> tuple[Any, Any, Any]:
+def given_path(said: Condensed, centre: FloatArray, factor: FloatArray, ends: IntArray) -> tuple[Any, Any, Any]:
     """Return (evidence, root, told) of paths ``m = centre + factor z``.
+
+    Variants of a path use the first columns of its factor only, each as many as `ends` says. One Cholesky root serves
+    them all, since that of a leading block is the leading block of the root.
 
     Parameters
     ----------
     said : Condensed
+        Of groups G, of one axis or more.
     centre : shape (G, 2 T)
-    factor : shape (G, V, 2 T, Q)
-        Of V variants of the path, each on its own.
+    factor : shape (G, 2 T, Q)
+    ends : shape (V,)
+        Columns that each variant uses, in 0 to Q.
 
     Returns
     -------
     evidence : shape (G, V)
         The log likelihood with z integrated out.
-    root, told : shapes (G, V, Q, Q) and (G, V, Q)
-        Given the data z is normal with precision ``root root'`` and mean ``root'^-1 told``.
+    root, told : shapes (G, Q, Q) and (G, Q)
+        Given the data the z of a variant are normal with precision ``root root'`` and mean ``root'^-1 told``, of the
+        leading block.
     """
-    pulled = (said.precision * centre[:, None, :]).sum(axis=-1)
+    pulled = (said.precision @ centre[..., None])[..., 0]
     base = said.const + ((said.h - pulled / 2) * centre).sum(axis=-1)
     across = factor.swapaxes(-1, -2)
-    root = np.linalg.cholesky(across @ (said.precision[:, None] @ factor) + np.eye(factor.shape[-1]))
-    toward = (across * (said.h - pulled)[:, None, None, :]).sum(axis=-1)
+    root = np.linalg.cholesky(across @ (said.precision @ factor) + np.eye(factor.shape[-1]))
+    toward = (across @ (said.h - pulled)[..., None])[..., 0]
     told = np.linalg.solve(root, toward[..., None])[..., 0]
-    evidence = base[:, None] + (told**2).sum(axis=-1) / 2 - np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(axis=-1)
-    return evidence, root, told
+    gained = told**2 / 2 - np.log(np.diagonal(root, axis1=-2, axis2=-1))
+    upto = np.cumsum(np.concatenate([base[..., None], gained], axis=-1), axis=-1)
+    return upto[..., ends], root, told
 
 
-def exponential(times: Any, scale: Any, effect_sd: Any, bias_sd: Any, xp: ModuleType) -> Any:
-    """Return the factor of ``settled level + half a bias x exp(-iteration / scale)``, shape (G, 1, 2 T, 3).
+def averaged(evidence: FloatArray) -> FloatArray:
+    """Return the log evidence with variants, on the last axis, as likely as each other."""
+    top = evidence.max(axis=-1)
+    return np.asarray(top + np.log(np.exp(evidence - top[..., None]).mean(axis=-1)))
+
+
+def others(each: Reduced, said: Condensed) -> Condensed:
+    """Return what all personas but one say, for each of them: shapes (G, P), (G, P, 2 T), (G, P, 2 T, 2 T)."""
+    own = each.v[..., None] * np.eye(each.v.shape[-1]) - each.w.swapaxes(-1, -2) @ each.w
+    return Condensed(said.const[:, None] - each.const, said.h[:, None] - each.h, said.precision[:, None] - own)
+
+
+def variants(path: str, n_times: int) -> IntArray:
+    """Return how many columns of its factor each variant of a path uses, shape (V,).
+
+    The change point's variants are constant from each of the T iterations on, and from none.
+    """
+    if path == "changepoint":
+        return 1 + 2 * np.arange(n_times + 1)
+    return np.array([3 if path == "exponential" else 1 + 2 * n_times])
+
+
+def exponential(times: FloatArray, scale: FloatArray, effect_sd: FloatArray, bias_sd: FloatArray) -> FloatArray:
+    """Return the factor of ``settled level + half a bias x exp(-iteration / scale)``, shape (G, 2 T, 3).
 
     Its columns: the settled effect, half the bias of the treated arm, half the bias of the control arm. All arguments
     but `times` have shape (G,).
     """
-    left = xp.exp(-times[None, :] / scale[:, None]) * bias_sd[:, None]
-    level = (0 * left + 1) * effect_sd[:, None]
-    treated = xp.stack([SIDES[0] * level, left, 0 * left], axis=-1)
-    control = xp.stack([SIDES[1] * level, 0 * left, -left], axis=-1)
-    return xp.concatenate([treated, control], axis=1)[:, None]
+    left = np.exp(-times / scale[:, None]) * bias_sd[:, None]
+    level = np.broadcast_to(effect_sd[:, None], left.shape)
+    treated = np.stack([SIDES[0] * level, left, 0 * left], axis=-1)
+    control = np.stack([SIDES[1] * level, 0 * left, -left], axis=-1)
+    return np.concatenate([treated, control], axis=1)
 
 
-def walk(sds: Any, effect_sd: Any, ahead: Any, xp: ModuleType) -> Any:
-    """Return the factor of a walk of each arm towards its settled level, shape (G, V, 2 T, 1 + 2 T).
+def walk(sds: FloatArray, effect_sd: FloatArray) -> FloatArray:
+    """Return the factor of a walk of each arm towards its settled level, shape (G, 2 T, 1 + 2 T).
 
-    Its columns: the settled effect, then the steps of the treated and of the control arm.
+    Its columns: the settled effect, then the steps of the treated and the control arm from each iteration on.
 
     Parameters
     ----------
-    sds : shape (G, V, T)
+    sds : shape (G, T)
         Standard deviations of the steps from each iteration to the next, the last one of all that are to come.
     effect_sd : shape (G,)
-    ahead : shape (T, T)
-        The upper triangle of ones: which steps an iteration has before it.
     """
-    steps = ahead * sds[..., None, :]
-    level = (0 * sds + 1) * effect_sd[:, None, None]
-    treated = xp.concatenate([SIDES[0] * level[..., None], steps, 0 * steps], axis=-1)
-    control = xp.concatenate([SIDES[1] * level[..., None], 0 * steps, steps], axis=-1)
-    return xp.concatenate([treated, control], axis=-2)
+    n_groups, n = sds.shape
+    factor = np.zeros((n_groups, 2 * n, 1 + 2 * n))
+    steps = np.triu(np.ones((n, n))) * sds[:, None, :]
+    for a, side in enumerate(SIDES):
+        rows = slice(a * n, (a + 1) * n)
+        factor[:, rows, 0] = side * effect_sd[:, None]
+        factor[:, rows, 1 + a :: 2] = steps
+    return factor
 
 
-def shrinking(times: Any, size: Any, kept: Any, xp: ModuleType) -> Any:
-    """Return the standard deviations of steps that shrink by the factor `kept` an iteration, shape (G, 1, T).
+def shrinking(times: FloatArray, size: FloatArray, kept: FloatArray) -> FloatArray:
+    """Return the standard deviations of steps that shrink by the factor `kept` an iteration, shape (G, T).
 
     The last one is that of the sum over all iterations to come. `size` and `kept` have shape (G,).
     """
-    left = xp.exp(2 * xp.log(kept)[:, None] * times[None, :])
-    after = xp.concatenate([left[:, 1:], 0 * left[:, :1]], axis=1)
-    variances = (size**2 / (1 - kept**2))[:, None] * (left - after)
-    return xp.exp(xp.log(variances) / 2)[:, None]
+    left = kept[:, None] ** (2 * times)
+    after = np.concatenate([left[:, 1:], 0 * left[:, :1]], axis=1)
+    return np.asarray(np.sqrt((size**2 / (1 - kept**2))[:, None] * (left - after)))

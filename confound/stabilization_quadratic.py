@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from confound.stabilization_law import EFFECTS, Persons, Quadratic, condense, loadings
+from confound.stabilization_law import EFFECTS, Persons, Quadratic, condense, loadings, reduce
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -146,10 +146,10 @@ def _pilot(counts: FloatArray, times: FloatArray) -> Pilot:
 
 def _moments(data: Quadratic, persons: Persons) -> tuple[FloatArray, Persons]:
     """Return the conditional mode of eta, and standard deviations by one step of the EM algorithm."""
-    said = condense(data, persons)
+    said = condense(reduce(data, persons))
     ridge = np.eye(said.h.shape[1]) / WIDEST**2
     path = np.linalg.solve(said.precision[0] + ridge, said.h[0])
-    design = loadings(data.times, persons.growth, np)[0] * persons.sds[0]
+    design = loadings(data.times, persons.growth)[0] * persons.sds[0]
     variance = persons.noise[0] ** 2
     kept = 1 / (1 + variance * data.weight[0])
     given = (data.slope[0] * persons.cuts[0]).sum(axis=-1) - data.offset[0] - data.weight[0] * path
@@ -180,4 +180,4 @@ def _cuts(counts: FloatArray, cuts: FloatArray, eta: FloatArray) -> FloatArray:
     step = np.clip(np.linalg.solve(curve, slope), -LONGEST, LONGEST)
     while (np.diff(cuts + step) <= 0).any():
         step /= 2
-    return cuts + step
+    return np.asarray(cuts + step)

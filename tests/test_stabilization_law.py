@@ -17,7 +17,7 @@ PERSONS = law.Persons(
 
 def covariance(persons: law.Persons) -> np.ndarray:
     """Return the covariance of one persona's linear predictors, written out."""
-    design = law.loadings(TIMES, persons.growth, np)[0]
+    design = law.loadings(TIMES, persons.growth)[0]
     return design @ np.diag(persons.sds[0] ** 2) @ design.T + persons.noise[0] ** 2 * np.eye(len(design))
 
 
@@ -34,10 +34,11 @@ def test_evidence_is_the_density_of_a_multivariate_normal(path: str) -> None:
     data = quadratic.of_means(means, errors, TIMES)
     theta = draws.draw_prior(path, 1, 1, priors=Priors(), rng=rng)
     factor, centre = draws.factors(path, TIMES, theta), rng.normal(size=(1, 8))
-    found, _, _ = law.given_path(law.condense(data, PERSONS), centre, factor)
+    ends = law.variants(path, len(TIMES))
+    found, _, _ = law.given_path(law.condense(law.reduce(data, PERSONS)), centre, factor, ends)
     level = -PERSONS.cuts[0, 0]
-    for v in range(factor.shape[1]):
-        shared = factor[0, v] @ factor[0, v].T
+    for v, end in enumerate(ends):
+        shared = factor[0, :, :end] @ factor[0, :, :end].T
         total = np.kron(np.ones((3, 3)), shared)
         total += np.kron(np.eye(3), covariance(PERSONS)) + np.diag(errors.ravel() ** 2)
         expected = stats.multivariate_normal.logpdf(means.ravel(), np.tile(level + centre[0], 3), total)
@@ -53,7 +54,7 @@ def test_cells_without_answers_say_nothing() -> None:
     other = quadratic.of_means(*numeric_log(rng, personas=5), TIMES)
     both = quadratic.stacked([one, other])
     persons = law.Persons(*(np.repeat(getattr(PERSONS, name), 2, axis=0) for name in law.Persons.__slots__))
-    alone, joined = law.condense(one, PERSONS), law.condense(both, persons)
+    alone, joined = law.condense(law.reduce(one, PERSONS)), law.condense(law.reduce(both, persons))
     for name in ("const", "h", "precision"):
         np.testing.assert_allclose(getattr(joined, name)[0], getattr(alone, name)[0], atol=1e-12)
     seen = ~np.isnan(means[0].ravel())
@@ -64,23 +65,22 @@ def test_cells_without_answers_say_nothing() -> None:
 
 def test_shrinking_steps_sum_to_the_geometric_series() -> None:
     """Variances of steps that shrink add up to that of all steps, whatever iterations were recorded."""
-    sds = law.shrinking(TIMES, np.array([0.7]), np.array([0.6]), np)
+    sds = law.shrinking(TIMES, np.array([0.7]), np.array([0.6]))
     assert (sds**2).sum() == pytest.approx(0.7**2 / (1 - 0.6**2))
-    assert sds[0, 0, 0] == pytest.approx(0.7)
-    assert sds[0, 0, 2] == pytest.approx(0.7 * np.sqrt(0.6**4 + 0.6**6))
+    assert sds[0, 0] == pytest.approx(0.7)
+    assert sds[0, 2] == pytest.approx(0.7 * np.sqrt(0.6**4 + 0.6**6))
 
 
 def test_paths_start_where_their_names_say() -> None:
     """An exponential path starts half its bias away and ends without; after a change point nothing moves."""
-    factor = law.exponential(TIMES, np.array([2.0]), np.array([1.0]), np.array([1.0]), np)[0, 0]
+    factor = law.exponential(TIMES, np.array([2.0]), np.array([1.0]), np.array([1.0]))[0]
     m = factor @ np.array([0.6, 0.4, 0.3])
     np.testing.assert_allclose(m[:4], 0.3 + 0.4 * np.exp(-TIMES / 2))
     np.testing.assert_allclose(m[4:], -0.3 - 0.3 * np.exp(-TIMES / 2))
     theta = draws.draw_prior("changepoint", 1, 1, priors=Priors(), rng=np.random.default_rng(0))
-    variants = draws.factors("changepoint", TIMES, theta)[0]
-    covariances = variants @ variants.swapaxes(-1, -2)
+    until = draws.factors("changepoint", TIMES, theta)[0][:, : law.variants("changepoint", 4)[2]]
     step = theta.path["step"][0] ** 2
-    np.testing.assert_allclose(np.diagonal(covariances[2])[:4] - 1.5**2 / 4, step * np.array([2, 1, 0, 0]), atol=1e-12)
+    np.testing.assert_allclose(np.diag(until @ until.T)[:4] - 1.5**2 / 4, step * np.array([2, 1, 0, 0]), atol=1e-12)
 
 
 def counts_log(rng: np.random.Generator) -> np.ndarray:
@@ -107,7 +107,7 @@ def test_expansion_touches_the_cumulative_logit_likelihood() -> None:
     def error(step: float) -> np.ndarray:
         cuts, eta = pilot.cuts + step * way, pilot.eta + step * direction
         given = (data.slope[0] * cuts).sum(axis=-1) - data.offset[0]
-        value = law.direct(data, cuts[None], np)[0] + (given * eta - data.weight[0] * eta**2 / 2).sum(axis=1)
+        value = law.direct(data, cuts[None])[0] + (given * eta - data.weight[0] * eta**2 / 2).sum(axis=1)
         return value - cumulative_logit(counts, cuts, eta)
 
     np.testing.assert_allclose(error(0.0), 0, atol=1e-9)
@@ -133,20 +133,19 @@ def test_paths_are_drawn_from_their_conditional_law() -> None:
     one = draws.draw_prior("random_walk", 1, 1, priors=Priors(), rng=rng)
     theta = one.rows(np.zeros(n, dtype=np.int64))
     found = draws.draw_paths("random_walk", data, theta, rng)
-    _, root, told = law.given_path(
-        law.condense(data, one.persons), np.zeros((1, 8)), draws.factors("random_walk", TIMES, one)
-    )
-    factor = draws.factors("random_walk", TIMES, one)[0, 0]
-    inner = np.linalg.inv(root[0, 0] @ root[0, 0].T)
-    centre = factor @ np.linalg.solve(root[0, 0].T, told[0, 0])
+    said, factors = law.condense(law.reduce(data, one.persons)), draws.factors("random_walk", TIMES, one)
+    _, root, told = law.given_path(said, np.zeros((1, 8)), factors, law.variants("random_walk", 4))
+    factor = factors[0]
+    inner = np.linalg.inv(root[0] @ root[0].T)
+    centre = factor @ np.linalg.solve(root[0].T, told[0])
     drawn = found.means[:, :, :-1].reshape(n, 8)
     sds = np.sqrt(np.diagonal(factor @ inner @ factor.T))
     np.testing.assert_allclose(drawn.mean(axis=0), centre, atol=4 * sds.max() / np.sqrt(n))
     np.testing.assert_allclose(drawn.std(axis=0), sds, rtol=0.06)
 
 
-def test_persona_likelihoods_are_normal_densities() -> None:
-    """A persona's log likelihood given the means is the density of its cell means."""
+def test_likelihood_given_the_path_is_a_normal_density() -> None:
+    """Personas' log likelihood given the means is the density of their cell means."""
     rng = np.random.default_rng(6)
     means, errors = numeric_log(rng)
     data = quadratic.of_means(means, errors, TIMES)
@@ -155,10 +154,29 @@ def test_persona_likelihoods_are_normal_densities() -> None:
     for s in range(2):
         one = theta.rows(slice(s, s + 1)).persons
         at = found.means[s, :, :-1].ravel() - one.cuts[0, 0]
-        for p in range(3):
-            total = covariance(one) + np.diag(errors[p].ravel() ** 2)
-            expected = stats.multivariate_normal.logpdf(means[p].ravel(), at, total)
-            assert found.log_likelihood[s, p] == pytest.approx(expected, abs=1e-8)
+        expected = sum(
+            stats.multivariate_normal.logpdf(means[p].ravel(), at, covariance(one) + np.diag(errors[p].ravel() ** 2))
+            for p in range(3)
+        )
+        assert found.log_likelihood[s] == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_left_out_is_the_evidence_that_a_persona_adds(path: str) -> None:
+    """A persona's density given the others is the evidence of all over that of the others."""
+    rng = np.random.default_rng(9)
+    means, errors = numeric_log(rng, personas=4)
+    theta = draws.draw_prior(path, 1, 2, priors=Priors(), rng=rng)
+    ends, factor = law.variants(path, len(TIMES)), draws.factors(path, TIMES, theta)
+
+    def evidence(kept: list[int]) -> np.ndarray:
+        data = quadratic.of_means(means[kept], errors[kept], TIMES)
+        said = law.condense(law.reduce(data, theta.persons))
+        return law.averaged(law.given_path(said, draws.middle(path, TIMES, theta), factor, ends)[0])
+
+    found = draws.left_out(path, quadratic.of_means(means, errors, TIMES), theta)
+    for p in range(4):
+        np.testing.assert_allclose(found[:, p], evidence([0, 1, 2, 3]) - evidence([q for q in range(4) if q != p]))
 
 
 def test_outcome_is_averaged_over_personas() -> None:
