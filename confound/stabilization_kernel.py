@@ -10,8 +10,9 @@ from confound.stabilization_settings import PATHS
 
 EXPONENTIAL, RANDOM_WALK, CHANGEPOINT = range(len(PATHS))
 EFFECT_SIDES = np.array([0.5, -0.5])
+SMALL = 1e-100
 
-_compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
+_compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
 
 
 @_compiled
@@ -40,55 +41,69 @@ def _inverse(root, inverse):  # type: ignore[no-untyped-def] # pragma: no cover
 
 
 @_compiled
+def _log_of_product(factors):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Return the log of a product of numbers in (0, 1]; a logarithm takes as long as ten products."""
+    found, product = 0.0, 1.0
+    for factor in factors:
+        product *= factor
+        if product < SMALL:
+            found += np.log(product)
+            product = 1.0
+    return found + np.log(product)
+
+
+@_compiled
 def _condense(cuts, design, variance, weight, slope, offset, kept_of, loaded, w):  # type: ignore[no-untyped-def] # pragma: no cover
     """Add up what one group's personas say of the arms' means, as `stabilization_law.condense` without linear terms.
 
-    `design` is (4, 2 T). What the gradient needs again is left in `loaded` and `w` (P, 4, 2 T), and in `kept_of`: given
-    (P, 2 T), told (P, 4) and inverses (P, 4, 4).
+    `design` is (4, 2 T), `slope` (P, C, 2 T). What the gradient needs again is left in `loaded` (P, 4, 2 T) and in
+    `kept_of`: given and kept (P, 2 T), told (P, 4) and inverses (P, 4, 4). Cells are the innermost loops, several of
+    which a processor does at a time.
     """
     n_personas, n_cells = weight.shape
     n_effects = len(design)
-    given, told, inverses = kept_of
+    given_of, kept_all, told_of, inverses = kept_of
     const, h, v_all = 0.0, np.zeros(n_cells), np.zeros(n_cells)
-    gram, half = np.empty((n_effects, n_effects)), np.empty(n_effects)
+    gram, z = np.empty((n_effects, n_effects)), np.empty(n_cells)
     for p in range(n_personas):
+        given, kept, told, inverse = given_of[p], kept_all[p], told_of[p], inverses[p]
         for i in range(n_cells):
-            g = -offset[p, i]
-            for c in range(len(cuts)):
-                g += slope[p, i, c] * cuts[c]
-            kept = 1 / (1 + variance * weight[p, i])
-            z = g * kept
-            given[p, i] = g
-            w[p, 0, i] = weight[p, i] * kept
-            const += 0.5 * (variance * g * z + np.log(kept))
-            h[i] += z
-            v_all[i] += w[p, 0, i]
+            given[i] = -offset[p, i]
+        for c in range(len(cuts)):
+            for i in range(n_cells):
+                given[i] += slope[p, c, i] * cuts[c]
+        lost = 0.0
+        for i in range(n_cells):
+            kept[i] = 1 / (1 + variance * weight[p, i])
+            z[i] = given[i] * kept[i]
+            lost += given[i] * z[i]
+            h[i] += z[i]
+            v_all[i] += weight[p, i] * kept[i]
+        const += 0.5 * (variance * lost + _log_of_product(kept))
         for k in range(n_effects):
             total = 0.0
             for i in range(n_cells):
-                loaded[p, k, i] = w[p, 0, i] * design[k, i]
-                total += given[p, i] / (1 + variance * weight[p, i]) * design[k, i]
-            told[p, k] = total
+                loaded[p, k, i] = weight[p, i] * kept[i] * design[k, i]
+                total += z[i] * design[k, i]
+            told[k] = total
             for m in range(k + 1):
                 total = 1.0 if m == k else 0.0
                 for i in range(n_cells):
                     total += loaded[p, k, i] * design[m, i]
                 gram[k, m] = total
         _root(gram)
-        inverse = inverses[p]
         _inverse(gram, inverse)
         for k in range(n_effects):
-            half[k] = 0.0
+            half = 0.0
             for m in range(k + 1):
-                half[k] += inverse[k, m] * told[p, m]
-            const += 0.5 * half[k] * half[k] - np.log(gram[k, k])
-        for k in range(n_effects):
+                half += inverse[k, m] * told[m]
+            const += 0.5 * half * half - np.log(gram[k, k])
+            w[p, k] = 0.0
+            for m in range(k + 1):
+                for i in range(n_cells):
+                    w[p, k, i] += inverse[k, m] * loaded[p, m, i]
             for i in range(n_cells):
-                total = 0.0
-                for m in range(k + 1):
-                    total += inverse[k, m] * loaded[p, m, i]
-                w[p, k, i] = total
-                h[i] -= total * half[k]
+                h[i] -= w[p, k, i] * half
     flat = w.reshape(n_personas * n_effects, n_cells)
     precision = -(flat.T @ flat)
     for i in range(n_cells):
@@ -100,56 +115,63 @@ def _condense(cuts, design, variance, weight, slope, offset, kept_of, loaded, w)
 def _condense_back(design, variance, weight, slope, kept_of, loaded, gh, gp):  # type: ignore[no-untyped-def] # pragma: no cover
     """Return the gradients of ``const + gh'h + tr(gp precision)`` in cuts, design and variance; `gp` is symmetric."""
     n_personas, n_cells = weight.shape
-    n_effects, n_cuts = len(design), slope.shape[2]
-    given, told, inverses = kept_of
+    n_effects, n_cuts = len(design), slope.shape[1]
+    given_of, kept_all, told_of, inverses = kept_of
     d_cuts, d_design, d_variance = np.zeros(n_cuts), np.zeros((n_effects, n_cells)), 0.0
     across_all = (loaded.reshape(n_personas * n_effects, n_cells) @ gp).reshape(n_personas, n_effects, n_cells)
-    inner, both = np.empty((n_effects, n_effects)), np.empty((n_effects, n_effects))
-    middle, a, b = np.empty((n_effects, n_effects)), np.empty(n_effects), np.empty(n_effects)
-    d_told = np.empty(n_effects)
+    inner, within = np.empty((n_effects, n_effects)), np.empty((n_effects, n_effects))
+    a, b, drawn = np.empty(n_effects), np.empty(n_effects), np.empty(n_effects)
+    d_loaded, spread = np.empty(n_cells), np.empty(n_cells)
+    d_v, d_z, d_given = np.empty(n_cells), np.empty(n_cells), np.empty(n_cells)
     for p in range(n_personas):
-        inverse, across, load = inverses[p], across_all[p], loaded[p]
+        given, kept, told, inverse = given_of[p], kept_all[p], told_of[p], inverses[p]
+        across, load = across_all[p], loaded[p]
         for k in range(n_effects):
-            d_told[k] = 0.0
+            drawn[k] = 0.0
             for i in range(n_cells):
-                d_told[k] += load[k, i] * gh[i]
+                drawn[k] += load[k, i] * gh[i]
             for m in range(n_effects):
                 inner[k, m] = 0.0
                 for j in range(max(k, m), n_effects):
                     inner[k, m] += inverse[j, k] * inverse[j, m]
-                middle[k, m] = 0.0
+                total = 0.0
                 for i in range(n_cells):
-                    middle[k, m] += load[k, i] * across[m, i]
+                    total += load[k, i] * across[m, i]
+                within[k, m] = total
         for k in range(n_effects):
             a[k], b[k] = 0.0, 0.0
             for m in range(n_effects):
-                a[k] += inner[k, m] * told[p, m]
-                b[k] += inner[k, m] * d_told[m]
-        both[:] = inner @ middle @ inner
+                a[k] += inner[k, m] * told[m]
+                b[k] += inner[k, m] * drawn[m]
+        both = inner @ within @ inner
         for k in range(n_effects):
             for m in range(n_effects):
                 both[k, m] += 0.5 * (b[k] * a[m] + a[k] * b[m] - a[k] * a[m] - inner[k, m])
-        for k in range(n_effects):
-            d_told[k] = a[k] - b[k]
         for i in range(n_cells):
-            kept = 1 / (1 + variance * weight[p, i])
-            v, g = weight[p, i] * kept, given[p, i]
-            z = g * kept
-            d_v, d_z = gp[i, i], gh[i]
-            for k in range(n_effects):
-                pulled, spread = 0.0, 0.0
-                for m in range(n_effects):
-                    pulled += inner[k, m] * across[m, i]
-                    spread += both[k, m] * design[m, i]
-                d_loaded = -gh[i] * a[k] - 2 * pulled
-                d_v += design[k, i] * (d_loaded + spread)
-                d_z += design[k, i] * d_told[k]
-                d_design[k, i] += v * (d_loaded + 2 * spread) + z * d_told[k]
-            d_kept = weight[p, i] * d_v + g * d_z + 0.5 * (variance * g * g + 1 / kept)
-            d_given = kept * (d_z + variance * g)
-            d_variance += 0.5 * g * z - weight[p, i] * kept**2 * d_kept
-            for c in range(n_cuts):
-                d_cuts[c] += slope[p, i, c] * d_given
+            d_v[i], d_z[i] = gp[i, i], gh[i]
+        for k in range(n_effects):
+            for i in range(n_cells):
+                d_loaded[i], spread[i] = -gh[i] * a[k], 0.0
+            for m in range(n_effects):
+                for i in range(n_cells):
+                    d_loaded[i] -= 2 * inner[k, m] * across[m, i]
+                    spread[i] += both[k, m] * design[m, i]
+            d_told = a[k] - b[k]
+            for i in range(n_cells):
+                d_v[i] += design[k, i] * (d_loaded[i] + spread[i])
+                d_z[i] += design[k, i] * d_told
+                v = weight[p, i] * kept[i]
+                d_design[k, i] += v * (d_loaded[i] + 2 * spread[i]) + given[i] * kept[i] * d_told
+        for i in range(n_cells):
+            g, share = given[i], kept[i]
+            d_given[i] = share * (d_z[i] + variance * g)
+            d_kept = weight[p, i] * d_v[i] + g * d_z[i] + 0.5 * variance * g * g
+            d_variance += 0.5 * (g * g - weight[p, i]) * share - weight[p, i] * share * share * d_kept
+        for c in range(n_cuts):
+            total = 0.0
+            for i in range(n_cells):
+                total += slope[p, c, i] * d_given[i]
+            d_cuts[c] += total
     return d_cuts, d_design, d_variance
 
 
@@ -360,8 +382,12 @@ def evidence(kind, times, cuts, sds, noise, growth, centre, effect_sd, bias_sd, 
         np.empty(n_groups),
         np.empty((n_groups, 2)),
     )
-    kept_of = np.empty((n_personas, n_cells)), np.empty((n_personas, 4)), np.zeros((n_personas, 4, 4))
-    loaded, w = np.empty((n_personas, 4, n_cells)), np.empty((n_personas, 4, n_cells))
+    loaded, w, cells = (
+        np.empty((n_personas, 4, n_cells)),
+        np.empty((n_personas, 4, n_cells)),
+        np.empty((2, n_personas, n_cells)),
+    )
+    kept_of = cells[0], cells[1], np.empty((n_personas, 4)), np.zeros((n_personas, 4, 4))
     ends = _ends(kind, len(times))
     for g in range(n_groups):
         design = _design(times, sds[g], growth[g])

@@ -179,10 +179,18 @@ def given_path(said: Condensed, centre: FloatArray, factor: FloatArray, ends: In
     across = factor.swapaxes(-1, -2)
     root = np.linalg.cholesky(across @ (said.precision @ factor) + np.eye(factor.shape[-1]))
     toward = (across @ (said.h - pulled)[..., None])[..., 0]
-    told = np.linalg.solve(root, toward[..., None])[..., 0]
+    told = _lower(root, toward)
     gained = told**2 / 2 - np.log(np.diagonal(root, axis1=-2, axis2=-1))
     upto = np.cumsum(np.concatenate([base[..., None], gained], axis=-1), axis=-1)
     return upto[..., ends], root, told
+
+
+def _lower(root: FloatArray, b: FloatArray) -> FloatArray:
+    """Solve ``root x = b`` for many small lower roots at a time, a row at a time."""
+    x = np.empty_like(b)
+    for k in range(b.shape[-1]):
+        x[..., k] = (b[..., k] - (root[..., k, :k] * x[..., :k]).sum(axis=-1)) / root[..., k, k]
+    return x
 
 
 def averaged(evidence: FloatArray) -> FloatArray:

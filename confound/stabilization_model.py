@@ -19,6 +19,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.traversal import ancestors
 
 from confound.stabilization_kernel import evidence
@@ -49,7 +50,7 @@ class Evidence(Op):  # type: ignore[misc] # PyTensor is not followed
     def put(self, data: Quadratic) -> None:
         """Take new data, of as many groups and cutpoints."""
         summed = (each.sum(axis=1) for each in (data.const, data.linear, data.square, data.between))
-        arrays = (data.times, data.weight, data.slope, data.offset, *summed)
+        arrays = (data.times, data.weight, data.slope.swapaxes(-1, -2), data.offset, *summed)
         self.times, *kept = (np.ascontiguousarray(each, dtype=float) for each in arrays)
         self.data = tuple(kept)
 
@@ -273,8 +274,10 @@ def _compiled(path: str, n_cuts: int, study: tuple[int, ...], model: tuple[int, 
     kept = [*built.free_RVs, *built.deterministics]
     prior = sum(term.sum() for term in built.logp(built.free_RVs, jacobian=False, sum=False))
     outputs = pytensor.clone_replace([*built.replace_rvs_by_values(kept), prior], pieces)
-    unpack = _unpacking(pytensor.function([flat], outputs, mode=AS_IT_IS), [*(each.name for each in kept), "log_prior"])
+    rows = pt.dmatrix("rows")
+    expand = pytensor.function([rows], vectorize_graph(outputs, {flat: rows}), mode=AS_IT_IS)
     used = next(v.owner.op for v in ancestors([logp]) if v.owner is not None and isinstance(v.owner.op, Evidence))
+    unpack = _unpacking(expand, [*(each.name for each in kept), "log_prior"])
     return Compiled(used, np.concatenate([np.ravel(each) for each in start.values()]), density, unpack)
 
 
@@ -292,8 +295,7 @@ def _flat(built: pm.Model, start: dict[str, FloatArray]) -> tuple[Any, dict[Any,
 
 def _unpacking(expand: Any, names: list[str]) -> Callable[[FloatArray], dict[str, FloatArray]]:
     def unpack(raw: FloatArray) -> dict[str, FloatArray]:
-        rows = [expand(x) for x in raw.reshape(-1, raw.shape[-1])]
-        columns = [np.asarray(column) for column in zip(*rows, strict=True)]
+        columns = expand(raw.reshape(-1, raw.shape[-1]))
         shaped = [column.reshape(*raw.shape[:2], *column.shape[1:]) for column in columns]
         return {name: column for name, column in zip(names, shaped, strict=True) if not name.endswith(SIGNED)}
 

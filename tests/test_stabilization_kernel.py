@@ -28,7 +28,7 @@ def test_kernel_agrees_with_the_law_and_its_finite_differences(path: str) -> Non
     given = [persons.cuts, persons.sds, persons.noise, persons.growth]
     given += [theta.centre, theta.effect_sd, theta.bias_sd, own]
     summed = (each.sum(axis=1) for each in (data.const, data.linear, data.square, data.between))
-    fixed = (data.weight, data.slope, data.offset, *summed)
+    fixed = (data.weight, np.ascontiguousarray(data.slope.swapaxes(-1, -2)), data.offset, *summed)
     found, *slopes = evidence(PATHS.index(path), TIMES, *given, fixed)
     centre, factor = draws.middle(path, TIMES, theta), draws.factors(path, TIMES, theta)
     said = law.condense(law.reduce(data, persons))
