@@ -365,10 +365,10 @@ def _rows(
     shape = found.sample.energy.shape
     drawn = found.paths[i]
     log_prior = found.sample.posterior["log_prior"].ravel() + drawn.log_prior
-    log_likelihood = sum(other.log_likelihood for other in found.paths)
+    log_likelihood = np.sum([other.log_likelihood for other in found.paths], axis=0)
     named = {**drawing.quantities(found.outcomes[i]), **found.thetas[i].path}
     if found.path == "changepoint":
-        named["change"] = np.append(each.times, np.nan)[drawn.change]
+        named["change"] = np.append(each.times[:-1], np.nan)[drawn.change]
     for name, draws in named.items():
         there = draws[~np.isnan(draws)]
         row = {**place, "quantity": name, "mean": there.mean() if len(there) else np.nan}

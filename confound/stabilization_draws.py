@@ -15,6 +15,7 @@ from confound.stabilization_law import (
     condense,
     exponential,
     given_path,
+    lasting,
     loadings,
     others,
     reduce,
@@ -68,8 +69,7 @@ class Paths:
     means : ndarray of float64, shape (S, 2, T + 1)
         Treated arm first; the last column is the settled level.
     change : ndarray of int64, shape (S,)
-        From which of the T iterations on the path is constant; T: from none. -1 if the path has no such
-        point.
+        From which of the T iterations on the path is constant; T - 1: from none. -1 if the path has no such point.
     log_likelihood : ndarray of float64, shape (S,)
         Of all personas given the path, their effects integrated out.
     log_prior : ndarray of float64, shape (S,)
@@ -88,7 +88,7 @@ def factors(path: str, times: FloatArray, theta: Theta) -> FloatArray:
         return exponential(times, theta.path["scale"], theta.effect_sd, theta.bias_sd)
     if path == "random_walk":
         return walk(shrinking(times, theta.path["step"], theta.path["kept"]), theta.effect_sd)
-    return walk(np.repeat(theta.path["step"][:, None], len(times), axis=1), theta.effect_sd)
+    return walk(lasting(len(times), theta.path["step"]), theta.effect_sd)
 
 
 def middle(path: str, times: FloatArray, theta: Theta) -> FloatArray:

@@ -209,8 +209,8 @@ def _steps(kind, times, own):  # type: ignore[no-untyped-def] # pragma: no cover
     n = len(times)
     if kind == CHANGEPOINT:
         slopes = np.zeros((2, n))
-        slopes[0] = 1.0
-        return np.full(n, own[0]), slopes
+        slopes[0], slopes[0, n - 1] = 1.0, np.sqrt(n)
+        return own[0] * slopes[0], slopes
     sds, slopes = np.zeros(n), np.zeros((2, n))
     size, kept = own
     rest = 1 - kept**2
@@ -331,7 +331,9 @@ def _path_evidence(const, h, precision, middle, factor, ends):  # type: ignore[n
 def _ends(kind, n_times):  # type: ignore[no-untyped-def] # pragma: no cover
     """Return how many columns each variant uses, as `stabilization_law.variants`."""
     if kind == CHANGEPOINT:
-        return 1 + 2 * np.arange(n_times + 1)
+        ends = 1 + 2 * np.arange(n_times)
+        ends[n_times - 1] += 2
+        return ends
     return np.array([3 if kind == EXPONENTIAL else 1 + 2 * n_times])
 
 

@@ -208,10 +208,11 @@ def others(each: Reduced, said: Condensed) -> Condensed:
 def variants(path: str, n_times: int) -> IntArray:
     """Return how many columns of its factor each variant of a path uses, shape (V,).
 
-    The change point's variants are constant from each of the T iterations on, and from none.
+    The change point's variants are constant from each of the T iterations but the last on, and from none: that nothing
+    moves after the last iteration is not to be seen.
     """
     if path == "changepoint":
-        return 1 + 2 * np.arange(n_times + 1)
+        return 1 + 2 * np.append(np.arange(n_times - 1), n_times)
     return np.array([3 if path == "exponential" else 1 + 2 * n_times])
 
 
@@ -247,6 +248,15 @@ def walk(sds: FloatArray, effect_sd: FloatArray) -> FloatArray:
         factor[:, rows, 0] = side * effect_sd[:, None]
         factor[:, rows, 1 + a :: 2] = steps
     return factor
+
+
+def lasting(n_times: int, size: FloatArray) -> FloatArray:
+    """Return the standard deviations of steps that stay alike until they end, shape (G, T).
+
+    The last one is that of the sum over the iterations to come, as many as were seen: a change point that did not come
+    while one looked may be as far off again. `size` has shape (G,).
+    """
+    return np.asarray(size[:, None] * np.append(np.ones(n_times - 1), np.sqrt(n_times)))
 
 
 def shrinking(times: FloatArray, size: FloatArray, kept: FloatArray) -> FloatArray:

@@ -19,7 +19,8 @@ class Priors:
         Median and standard deviation of the log of the exponential's scale. Lin et al. (2026) see effects move over
         the first few iterations; three standard deviations up there is no settling in sight.
     step : (float, float)
-        Median and standard deviation of the log of a step's size, of the random walk or before the change point.
+        Median and standard deviation of the log of a step's size, of the random walk or before the change point; biases
+        come out about as wide as the exponential's.
     kept : (float, float)
         Beta law of the factor by which the random walk's steps shrink.
     level, difference : float
@@ -35,7 +36,7 @@ class Priors:
     effect: float = 1.5
     bias: float = 0.75
     scale: tuple[float, float] = (3.0, 1.0)
-    step: tuple[float, float] = (0.2, 1.0)
+    step: tuple[float, float] = (0.4, 1.0)
     kept: tuple[float, float] = (2.0, 2.0)
     level: float = 1.0
     difference: float = 0.5
