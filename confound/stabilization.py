@@ -70,31 +70,47 @@ NOTHING = Stabilization(
 
 
 @dataclass(frozen=True, slots=True)
+class Fitted:
+    """What one path says of one series.
+
+    Attributes
+    ----------
+    theta : Theta
+    paths : Paths
+    outcome : ndarray, shape (draws, 2, T + 1)
+        Expected outcome, treated arm first; the last column is the settled one.
+    left_out : ndarray, shape (chains, some of the draws, personas)
+        Log density of each persona's answers given all others'.
+    elpd, pareto_k : ndarray, shape (personas,)
+        Expected log density of each persona, left out, and the Pareto k of its estimate.
+    """
+
+    theta: drawing.Theta
+    paths: drawing.Paths
+    outcome: FloatArray
+    left_out: FloatArray
+    elpd: FloatArray
+    pareto_k: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Fit:
-    """One path of one pool of series: what was sampled, and for each series what follows from it.
+    """One path of one pool of series.
 
     Attributes
     ----------
     path : str
     sample : Sample
-    thetas, paths : list of Theta, list of Paths
-    outcomes : list of ndarray, each of shape (draws, 2, T + 1)
-        Expected outcome, treated arm first; the last column is the settled one.
+        As many draws as are summarised.
     gates : list of Check
-    left_out : list of ndarray, each of shape (chains, some of the draws, personas)
-        Log density of each persona's answers given all others'.
-    elpd : list of ndarray, each of shape (personas,)
-        Expected log density of each persona, left out.
+        Of all draws.
+    series : list of Fitted
     """
 
     path: str
     sample: "Sample"
-    thetas: list[drawing.Theta]
-    paths: list[drawing.Paths]
-    outcomes: list[FloatArray]
     gates: list[checks.Check]
-    left_out: list[FloatArray]
-    elpd: list[FloatArray]
+    series: list[Fitted]
 
 
 def fit(
@@ -237,40 +253,43 @@ def _unit(each: Series) -> tuple[float, float]:
 def _fit(
     path: str, pool: Sequence[Series], law: Quadratic, priors: Priors, sampler: Sampler, *, seed: int, progress: bool
 ) -> Fit:
-    from confound.arviz_adapter import loo
     from confound.stabilization_model import sample
 
     study, model = (_codes([getattr(each, key) for each in pool]) for key in ("study", "model"))
-    own_seed = crc32(f"{seed}\0{path}\0{_key(pool)}".encode())
     sampled = sample(
         *(path, law),
         study=study,
         model=model,
         priors=priors,
         sampler=sampler,
-        seed=own_seed,
+        seed=crc32(f"{seed}\0{path}\0{_key(pool)}".encode()),
         progress=progress,
     )
-    sampled = _thinned(sampled, len(pool))
-    thetas = [_theta(sampled.posterior, i, each, priors, len(pool)) for i, each in enumerate(pool)]
-    drawn, outcomes, left_out, elpd, ks = [], [], [], [], []
-    for i, (each, theta) in enumerate(zip(pool, thetas, strict=True)):
-        one = _one(law, i, each)
-        drawn.append(drawing.draw_paths(path, one, theta, _rng(seed, path, each.name, "paths")))
-        outcomes.append(drawing.expected(drawn[-1].means, theta.persons, each.times, each.numbers, _unit(each)))
-        left_out.append(_left_out(path, one, theta, sampled.energy.shape))
-        own, k = loo(left_out[-1])
-        elpd.append(own)
-        ks.append(k)
+    kept = _thinned(sampled, len(pool))
+    series = [_fit_one(path, i, pool, law, kept, priors, seed) for i in range(len(pool))]
     diagnosed = [checks.diagnose(draws) for draws in _scalars(sampled.posterior)]
     diagnosed += [
-        checks.diagnose(draws.reshape(sampled.energy.shape))
-        for outcome in outcomes
-        for draws in drawing.quantities(outcome).values()
+        checks.diagnose(draws.reshape(kept.energy.shape))
+        for each in series
+        for draws in drawing.quantities(each.outcome).values()
     ]
-    n_draws = sampled.energy.size
-    gates = checks.gates(diagnosed, int(sampled.diverging.sum()), sampled.energy, np.concatenate(ks), n_draws)
-    return Fit(path, sampled, thetas, drawn, outcomes, gates, left_out, elpd)
+    pareto_k, n_left_out = np.concatenate([each.pareto_k for each in series]), series[0].left_out[..., 0].size
+    gates = checks.gates(diagnosed, int(sampled.diverging.sum()), sampled.energy, pareto_k, n_left_out)
+    return Fit(path, kept, gates, series)
+
+
+def _fit_one(
+    path: str, i: int, pool: Sequence[Series], law: Quadratic, kept: "Sample", priors: Priors, seed: int
+) -> Fitted:
+    """Draw what follows for one series from the parameters that were sampled."""
+    from confound.arviz_adapter import loo
+
+    each, one = pool[i], _one(law, i, pool[i])
+    theta = _theta(kept.posterior, i, each, priors, len(pool))
+    paths = drawing.draw_paths(path, one, theta, _rng(seed, path, each.name, "paths"))
+    outcome = drawing.expected(paths.means, theta.persons, each.times, each.numbers, _unit(each))
+    left_out = _left_out(path, one, theta, kept.energy.shape)
+    return Fitted(theta, paths, outcome, left_out, *loo(left_out))
 
 
 def _codes(labels: Sequence[str]) -> tuple[int, ...]:
@@ -342,7 +361,7 @@ def _left_out(path: str, data: Quadratic, theta: drawing.Theta, shape: tuple[int
 def _weights(made: Sequence[Fit], i: int) -> FloatArray:
     if len(made) == 1:
         return np.ones(1)
-    return checks.stacking_weights(np.stack([found.elpd[i] for found in made], axis=1))
+    return checks.stacking_weights(np.stack([found.series[i].elpd for found in made], axis=1))
 
 
 def _prior(path: str, each: Series, priors: Priors, rng: np.random.Generator) -> Mapping[str, FloatArray]:
@@ -363,12 +382,12 @@ def _rows(
     """Summarise the quantities of one series, then the path's own."""
     place, ends = _place(found, each), ((1 - confidence) / 2, (1 + confidence) / 2)
     shape = found.sample.energy.shape
-    drawn = found.paths[i]
-    log_prior = found.sample.posterior["log_prior"].ravel() + drawn.log_prior
-    log_likelihood = np.sum([other.log_likelihood for other in found.paths], axis=0)
-    named = {**drawing.quantities(found.outcomes[i]), **found.thetas[i].path}
+    fitted = found.series[i]
+    log_prior = found.sample.posterior["log_prior"].ravel() + fitted.paths.log_prior
+    log_likelihood = np.sum([other.paths.log_likelihood for other in found.series], axis=0)
+    named = {**drawing.quantities(fitted.outcome), **fitted.theta.path}
     if found.path == "changepoint":
-        named["change"] = np.append(each.times[:-1], np.nan)[drawn.change]
+        named["change"] = np.append(each.times[:-1], np.nan)[fitted.paths.change]
     for name, draws in named.items():
         there = draws[~np.isnan(draws)]
         row = {**place, "quantity": name, "mean": there.mean() if len(there) else np.nan}
@@ -385,7 +404,7 @@ def _rows(
 
 
 def _settled_rows(found: Fit, i: int, each: Series, tolerance: float) -> Iterator[dict[str, Any]]:
-    probabilities = drawing.settled_by(found.outcomes[i], tolerance)
+    probabilities = drawing.settled_by(found.series[i].outcome, tolerance)
     for iteration, probability in zip(each.times, probabilities, strict=True):
         yield {
             **_place(found, each),
@@ -396,7 +415,7 @@ def _settled_rows(found: Fit, i: int, each: Series, tolerance: float) -> Iterato
 
 
 def _check_rows(found: Fit, i: int, each: Series, weight: float, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
-    own = found.elpd[i]
+    own = found.series[i].elpd
     compared = {"elpd": own.sum(), "elpd_se": own.std(ddof=1) * np.sqrt(len(own)), "weight": weight}
     comparison = [checks.Check(name, float(value), np.nan, passed=True) for name, value in compared.items()]
     for check in [*found.gates, *_predictive(found, i, each, rng), *comparison]:
@@ -411,7 +430,8 @@ def _check_rows(found: Fit, i: int, each: Series, weight: float, rng: np.random.
 
 def _predictive(found: Fit, i: int, each: Series, rng: np.random.Generator) -> Iterator[checks.Check]:
     """Compare the log with logs of new personas that the model makes (Gelman, Meng and Stern 1996)."""
-    theta, paths, outcome = found.thetas[i], found.paths[i], found.outcomes[i][..., :-1]
+    fitted = found.series[i]
+    theta, paths, outcome = fitted.theta, fitted.paths, fitted.outcome[..., :-1]
     seen: dict[str, list[bool]] = {}
     for s in rng.choice(len(outcome), N_REPLICATES, replace=len(outcome) < N_REPLICATES):
         made = _replicate(each, theta.rows(slice(s, s + 1)).persons, paths.means[s, :, :-1], rng)
@@ -444,8 +464,8 @@ def _tree(found: Fit, pool: Sequence[Series]) -> Any:
     def laid(values: FloatArray) -> FloatArray:
         return values.reshape(chains, draws, *values.shape[1:])
 
-    outcome = np.stack([laid(outcome) for outcome in found.outcomes], axis=2)
-    named = [drawing.quantities(outcome) for outcome in found.outcomes]
+    outcome = np.stack([laid(each.outcome) for each in found.series], axis=2)
+    named = [drawing.quantities(each.outcome) for each in found.series]
     reported = {
         f"{name}_effect" if name in ("observed", "settled") else name: np.stack(
             [laid(each[name]) for each in named], axis=2
@@ -455,7 +475,7 @@ def _tree(found: Fit, pool: Sequence[Series]) -> Any:
     groups = {
         "posterior": {**found.sample.posterior, "outcome": outcome, **reported},
         "sample_stats": {"diverging": found.sample.diverging, "energy": found.sample.energy},
-        "log_likelihood": {f"personas_{i}": each for i, each in enumerate(found.left_out)},
+        "log_likelihood": {f"personas_{i}": each.left_out for i, each in enumerate(found.series)},
     }
     dims = {"outcome": ["series", "arm", "when"], **{name: ["series"] for name in reported}}
     coords = {

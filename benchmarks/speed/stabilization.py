@@ -10,13 +10,16 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PAGE = Path(__file__).with_name("STABILIZATION.md")
 FloatArray = npt.NDArray[np.float64]
@@ -154,25 +157,33 @@ def page(found: dict[str, dict[str, Any]], load: float) -> str:
     rate, slow = ours["ess"] / ours["exponential"], theirs["ess"] / theirs["seconds"]
     failed = ", ".join(f"{each['path']} {each['check']} {each['value']:.3g}" for each in many["failed"]) or "none"
     by_path = ", ".join(f"{path} {seconds:.0f}" for path, seconds in many["by_path"].items())
+    cores, load_then = os.cpu_count(), f"load {load:.1f} at the start"
     return f"""# Speed: does the effect settle?
 
-`python -m benchmarks.speed.stabilization --draws {theirs["draws"]} --write`, {os.cpu_count()} cores, load {load:.1f} at the start.
+`python -m benchmarks.speed.stabilization --draws {theirs["draws"]} --write`, {cores} cores, {load_then};
+{versions("numpy", "numba", "nutpie", "pymc", "arviz")}.
 
-One model, {PERSONAS} personas x {len(TIMES)} iterations x 2 arms x {TRIALS} trials, four answers: {theirs["rows"]:,} answers.
-All three paths, 4 chains of 1,000 draws, from the import to the tables: {ours["seconds"]:.0f} s, {ours["peak_mib"]:.0f} MiB;
-all gates passed: {"yes" if ours["passed"] else "no"}.
+One model, {PERSONAS} personas x {len(TIMES)} iterations x 2 arms x {TRIALS} trials, four answers: {theirs["rows"]:,}
+answers. All three paths, 4 chains of 1,000 draws, from the import to the tables: {ours["seconds"]:.0f} s,
+{ours["peak_mib"]:.0f} MiB; all gates passed: {"yes" if ours["passed"] else "no"}.
 
 | exponential path | seconds | effective draws of the settled effect | a second |
 |---|--:|--:|--:|
-| confound (compiling and summary included) | {ours["exponential"]:.1f} | {ours["ess"]:.0f} | {rate:.2f} |
-| single rows, PyMC's sampler, 2 chains of {theirs["draws"]} + {theirs["draws"]} | {theirs["seconds"]:.0f} | {theirs["ess"]:.1f} | {slow:.4f} |
+| confound, compiling and summary included | {ours["exponential"]:.1f} | {ours["ess"]:.0f} | {rate:.2f} |
+| single rows, PyMC's sampler, 2 x ({theirs["draws"]} + {theirs["draws"]}) draws | {theirs["seconds"]:.0f} \
+| {theirs["ess"]:.1f} | {slow:.4f} |
 
-Ratio: {rate / slow:,.0f}. The row-level model has no noise of its own for each persona, arm and iteration, which is one parameter
-less, and ran shorter than it would have to; its effective draws are as measured.
+Ratio: {rate / slow:,.0f}. The row-level model has no noise of its own for each persona, arm and iteration, which is one
+parameter less, and ran shorter than it would have to; its effective draws are as measured.
 
-{STUDIES * MODELS} groups pooled ({STUDIES} studies x {MODELS} models, {STUDIES * MODELS * theirs["rows"]:,} answers), all three paths:
-{many["seconds"]:.0f} s ({by_path}), {many["peak_mib"]:.0f} MiB; gates failed: {failed}.
+{STUDIES * MODELS} groups pooled ({STUDIES} studies x {MODELS} models, {STUDIES * MODELS * theirs["rows"]:,} answers),
+all three paths: {many["seconds"]:.0f} s ({by_path}), {many["peak_mib"]:.0f} MiB; gates failed: {failed}.
 """
+
+
+def versions(*packages: str) -> str:
+    """Name the versions that were measured."""
+    return ", ".join(f"{name} {version(name)}" for name in packages)
 
 
 if __name__ == "__main__":

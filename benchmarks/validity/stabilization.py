@@ -84,7 +84,7 @@ def recovery(truth: str, fitted: str, seed: int) -> list[dict[str, object]]:
     (found,) = fit_paths([made.series], [fitted], Priors(), SAMPLER, seed=seed, again=False)
     rows: list[dict[str, object]] = []
     for name in ("settled", "asb", "sbt", "sbc"):
-        drawn = draws.quantities(found.outcomes[0])[name]
+        drawn = draws.quantities(found.series[0].outcome)[name]
         low, high = np.quantile(drawn, (0.025, 0.975))
         rows.append(
             {
@@ -111,8 +111,9 @@ def rank(seed: int) -> dict[str, float]:
         if (counts.sum(axis=(0, 1, 2)) > 0).all():  # a choice by the data alone leaves ranks uniform
             break
     (found,) = fit_paths([made.series], ["exponential"], Priors(), SAMPLER, seed=seed, again=False)
-    persons, own = found.thetas[0].persons, found.thetas[0].path
-    drawn = {**draws.quantities(found.outcomes[0]), "own_scale": own["scale"], "noise": persons.noise}
+    theta = found.series[0].theta
+    persons, own = theta.persons, theta.path
+    drawn = {**draws.quantities(found.series[0].outcome), "own_scale": own["scale"], "noise": persons.noise}
     for k, name in enumerate(("level", "level_growth", "effect", "effect_growth")):
         drawn[name] = persons.sds[:, k]
     thin = 10  # draws further apart are nearly independent
