@@ -1,9 +1,10 @@
 """The figures of effects: outcomes, what the effect is made of, whether it settles and stands; and retention."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from confound import canvas, captions, panels, sheets
@@ -158,7 +159,10 @@ def settling(result: Result) -> Iterator[Drawn]:
             given=where_targeted(result, sheet, paths=paths),
             title="probability that the effect has settled",
             xlabel="iteration of adjustment",
-            key=[*[mark(path, **series(i)) for i, path in enumerate(paths)], *dashed_key(result, sheet)],
+            key=[
+                *_path_key(paths),
+                *dashed_key(result, sheet),
+            ],
             y=(0, 1.03),
         )
         caption = f"Probability that the effect has settled by each iteration in {sheet.studies}, by model of its path."
@@ -172,7 +176,7 @@ def settling(result: Result) -> Iterator[Drawn]:
             given={row: {"paths": paths} for row in sheet.rows},
             title="where the effect settles",
             xlabel="effect, in the outcome's units",
-            key=[mark(path, **series(i)) for i, path in enumerate(paths)],
+            key=_path_key(paths),
             left=label_room(sheet.part["quantity"]),
             x="row",
         )
@@ -181,6 +185,10 @@ def settling(result: Result) -> Iterator[Drawn]:
             "intervals, in the outcome's units."
         )
         yield Drawn(sheet.name, "stabilization", caption, captions.of_settled_parts(sheet.part), figure)
+
+
+def _path_key(paths: Sequence[str]) -> list[Line2D]:
+    return [mark(path.replace("_", " "), **series(i)) for i, path in enumerate(paths)]
 
 
 def sensitivity(result: Result) -> Iterator[Drawn]:

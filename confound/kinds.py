@@ -29,6 +29,11 @@ QUANTITIES = {
     "sbt": "Selection bias, treated outcome (SBT)",
     "sbc": "Selection bias, control outcome (SBC)",
     "asb": "Average selection bias (ASB)",
+    "settled": "Settled effect",
+    "scale": "Scale of the approach, iterations",
+    "step": "First step of the walk",
+    "kept": "Part of a step kept in the next",
+    "change": "Constant from iteration",
 }
 ROLES = {
     "outcome": "Outcomes",

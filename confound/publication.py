@@ -11,6 +11,7 @@ from confound.errors import ConfoundError, InputError
 from confound.kinds import KINDS, QUANTITIES, ROLES, Kind, Shown, Statistic
 from confound.layout import MARK, MINUS, MISSING, Column, Panel, Row, Table
 from confound.pooled import ALL_ARMS, ALL_CONTROLS
+from confound.stabilization_settings import IN_WORDS
 from confound.tables import named
 
 Columns = Literal["model", "statistic"]
@@ -298,8 +299,8 @@ def _word(plan: _Plan, key: str, value: Any) -> str:
 
 
 SPECIAL = {ALL_CONTROLS: "All controls", ALL_ARMS: "all arms together"}
-NAMES = {"quantity": QUANTITIES, "role": ROLES}
-AROUND = {"method": ("by ", ""), "against": ("less that of ", ""), "path": ("", " path")}
+NAMES = {"quantity": QUANTITIES, "role": ROLES, "path": IN_WORDS}
+AROUND = {"method": ("by ", ""), "against": ("less that of ", "")}
 
 
 def _notes(

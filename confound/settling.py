@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from confound.stabilization_settings import IN_WORDS
 from confound.tables import named
 
 SURE = 0.95
 DOUBTFUL = 0.5
 GATES = ("rhat", "ess_bulk", "ess_tail", "divergences", "ebfmi", "pareto_k")
 _SERIES = ["study", "contrast", "question"]
-_PATHS = {"exponential": "exponential approach", "random_walk": "random walk", "changepoint": "change point"}
 
 
 def points(
@@ -70,7 +70,7 @@ def _sentence(
     observed, bias = (_interval(quantities[name], confidence) for name in ("observed", "asb"))
     return (
         f"{said}. Of the effect before adjustment, {observed}, selection bias is {bias}. (Model of the path: "
-        f"{_PATHS[path]}, stacking weight {weight:.2f}.)"
+        f"{IN_WORDS[path]}, stacking weight {weight:.2f}.)"
     )
 
 

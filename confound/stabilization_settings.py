@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 
-PATHS = ("exponential", "random_walk", "changepoint")
+IN_WORDS = {
+    "exponential": "exponential approach",
+    "random_walk": "random walk with shrinking steps",
+    "changepoint": "random walk up to a change point",
+}
+PATHS = tuple(IN_WORDS)
 
 
 @dataclass(frozen=True, slots=True)
