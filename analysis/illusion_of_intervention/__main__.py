@@ -86,7 +86,7 @@ def main() -> None:
                 given.log,
                 correction=given.correction,
                 targeted_from=given.targeted_from,
-                skip=("figures", "report"),
+                skip=("stabilization", "figures", "report"),
                 workers=given.workers,
             )
             result.save(given.out / "analysis")

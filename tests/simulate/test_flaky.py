@@ -159,7 +159,8 @@ def test_draws_outside_the_choices_are_asked_for_again_alone(tmp_path: Path) -> 
 
     def handler(call: Call) -> Answer:
         answer = good(call)
-        for choice in answer.body["choices"] if call.method == "POST" else ():  # type: ignore[index]
+        # First requests only: a draw that fails time and again would be given up, and be missing from the table.
+        for choice in answer.body["choices"] if call.method == "POST" and call.body.get("n") == 10 else ():  # type: ignore[index]
             if rng.random() < 0.3:
                 choice["message"] = {"content": "Zebra"}
         return answer
