@@ -6,6 +6,7 @@ This module is imported by functions only: ArviZ takes seconds to load.
 
 import warnings
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ with warnings.catch_warnings():
     import arviz as az
     import xarray as xr
 
-OLD = hasattr(az, "InferenceData")  # before 1.0
+TAILS = (0.05, 0.95)  # the default of 0.23, which 1.x wants told
+OLD = int(version("arviz").split(".")[0]) < 1
 
 
 def rank_rhat(draws: FloatArray) -> float:
@@ -29,7 +31,7 @@ def rank_rhat(draws: FloatArray) -> float:
 
 def effective(draws: FloatArray, method: str) -> float:
     """Return the effective sample size, `method` bulk or tail, of draws of shape (chains, draws)."""
-    return _number(az.ess, draws, method=method)
+    return _number(az.ess, draws, method=method, **({"prob": TAILS} if method == "tail" else {}))
 
 
 def _number(statistic: Any, draws: FloatArray, **options: Any) -> float:

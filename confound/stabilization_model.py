@@ -19,7 +19,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
-from pytensor.graph.replace import vectorize_graph
+from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 
 from confound.stabilization_kernel import evidence
@@ -268,12 +268,12 @@ def _compiled(path: str, n_cuts: int, study: tuple[int, ...], model: tuple[int, 
     built = build(path, empty, study, model, priors)
     start = built.initial_point(random_seed=0)
     flat, pieces = _flat(built, start)
-    logp = pytensor.clone_replace(built.logp(), pieces)
+    logp = clone_replace(built.logp(), pieces)
     # The compiled function itself, which chains can share; PyTensor's wrapper keeps what it is given last.
     density = pytensor.function([flat], [logp, pytensor.grad(logp, flat)], mode="NUMBA").vm.jit_fn
     kept = [*built.free_RVs, *built.deterministics]
     prior = sum(term.sum() for term in built.logp(built.free_RVs, jacobian=False, sum=False))
-    outputs = pytensor.clone_replace([*built.replace_rvs_by_values(kept), prior], pieces)
+    outputs = clone_replace([*built.replace_rvs_by_values(kept), prior], pieces)
     rows = pt.dmatrix("rows")
     expand = pytensor.function([rows], vectorize_graph(outputs, {flat: rows}), mode=AS_IT_IS)
     used = next(v.owner.op for v in ancestors([logp]) if v.owner is not None and isinstance(v.owner.op, Evidence))
