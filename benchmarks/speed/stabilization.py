@@ -1,6 +1,6 @@
 """``python -m benchmarks.speed.stabilization``: models of the effect over iterations against the same on single rows.
 
-Each side runs in a process of its own. ``--write`` keeps the tables in STABILIZATION.md beside this file.
+Each side runs in a process of its own. ``--write`` keeps the tables in stabilization.md beside this file.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PAGE = Path(__file__).with_name("STABILIZATION.md")
+PAGE = Path(__file__).with_name("stabilization.md")
 FloatArray = npt.NDArray[np.float64]
 PERSONAS, TRIALS, TIMES = 100, 30, np.arange(14.0)
 NUMBERS = np.array([1.0, 2.0, 3.0, 4.0])

@@ -26,7 +26,7 @@ from confound.stabilization_settings import PATHS, Priors, Sampler
 
 FloatArray = npt.NDArray[np.float64]
 
-PAGE = Path(__file__).with_name("STABILIZATION.md")
+PAGE = Path(__file__).with_name("stabilization.md")
 TIMES = np.arange(8.0)
 PERSONAS, TRIALS, ANSWERS = 30, 10, 4
 NUMBERS = np.arange(1.0, ANSWERS + 1)
