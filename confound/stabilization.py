@@ -209,7 +209,8 @@ def fit_paths(
         tell(f"Fitting the {path.replace('_', ' ')} path of {_what(pool)} ...")
         found = _fit(path, pool, law, priors, sampler, seed=seed, progress=progress)
         if again and not all(gate.passed for gate in found.gates if gate.name != "pareto_k"):
-            tell("  once more with shorter steps and more draws, for it failed its checks ...")
+            failed = ", ".join(f"{gate.name} {gate.value:.3g}" for gate in found.gates if not gate.passed)
+            tell(f"  once more with shorter steps and more draws, for it failed its checks: {failed} ...")
             found = _fit(path, pool, law, priors, sampler.tighter(), seed=seed + 1, progress=progress)
         made.append(found)
     return made
