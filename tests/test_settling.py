@@ -24,7 +24,7 @@ def frames(
         for iteration, probability in enumerate(probabilities):
             p = probability if path == "exponential" else 0.01
             settled.append({**place, "iteration": iteration, "probability": p, "tolerance": 0.05})
-        names = ("rhat", "ppc_jumps")
+        names = ("rhat", "pareto_k", "ppc_jumps")
         checks += [{**place, "check": c, "value": 1.05, "limit": 1.01, "passed": c != failed} for c in names]
     return (
         pd.DataFrame(rows, columns=list(STABILIZATION)),
@@ -70,5 +70,7 @@ def test_failed_gate_is_a_plain_warning() -> None:
     assert point.endswith(
         "WARNING: the computation failed its checks twice, so do not rely on these numbers: rhat 1.05 (limit 1.01)."
     )
+    (point,) = settling.points(*frames([0.99], failed="pareto_k"), 0.95)
+    assert point.endswith("predicts best hangs on a few personas: pareto_k 1.05 (limit 1.01).")
     (point,) = settling.points(*frames([0.99], failed="ppc_jumps"), 0.95)
     assert point.endswith("Caution: logs made by the model differ from this one in: jumps.")
