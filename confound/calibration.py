@@ -50,6 +50,9 @@ PROFILE_STEPS = 80
 # strongly, where the likelihood leaves too little room below.
 TOWARDS_LOWER_BOUND = 0.3
 TINY = float(np.finfo(np.float64).tiny)
+# Personas whose chances are multiplied before the logarithm is taken.
+BLOCK = 64
+PROPORTIONS = np.column_stack([1 - DRIFTING, DRIFTING])
 # Draws of all personas' shares, and the numbers held at once by them.
 DRAWS_LIMIT = 6_000_000
 
@@ -94,9 +97,8 @@ def calibrated(treated: IntArray, control: IntArray, *, confidence: float, rng: 
     """
     mixture = fit(treated, control, rng)
     labels = draw_labels(mixture.likelihoods, rng)
-    n_draws = int(np.clip(DRAWS_LIMIT // treated.size, 50, len(labels)))
-    shares = draw_shares(mixture, labels[-n_draws:], rng)
-    drawn, slope, observed, simulated = _compared(treated, control, shares, rng)
+    labels = labels[-int(np.clip(DRAWS_LIMIT // treated.size, 50, len(labels))) :]
+    drawn, slope, observed, simulated = _compared(treated, control, draw_shares(mixture, labels, rng), rng)
     # No drift at all stays no drift, however far T is off.
     moved = np.where(drawn > 0, np.clip(drawn + slope * (observed - simulated), 0.0, 1.0), 0.0)
     quantile, spread = float(ndtri((1 + confidence) / 2)), float(simulated.std())
@@ -211,26 +213,46 @@ def draw_labels(likelihoods: FloatArray, rng: np.random.Generator) -> IntArray:
     kinds, and how common each is among those that drift.
     """
     n_personas, n_kinds = likelihoods.shape
-    none, drifting = likelihoods[:, 0], np.ascontiguousarray(likelihoods[:, 1:].T)
     prior = np.full(n_kinds - 1, SHAPE_PRIOR / (n_kinds - 1))
     log_prior = np.log(_drifting_prior(n_personas))[:, None]
     weights = np.tile(mixing_weights(likelihoods[:, 1:] + TINY, prior + 0.3), (CHAINS, 1))
     chain = np.arange(CHAINS)[:, None]
     kept = []
     for sweep in range(BURN_IN + KEPT * THIN):
-        mixed = (1 - DRIFTING)[:, None, None] * none + DRIFTING[:, None, None] * (weights @ drifting)
-        log_posterior = np.log(np.maximum(mixed, TINY)).sum(axis=2) + log_prior
+        log_posterior = _log_chances(likelihoods[:, :1], likelihoods[:, 1:] @ weights.T) + log_prior
         share = DRIFTING[(log_posterior + rng.gumbel(size=log_posterior.shape)).argmax(axis=0)]
-        every = np.column_stack([1 - share, share[:, None] * weights])
-        cumulative = np.cumsum(every[:, None, :] * likelihoods, axis=2)
-        at = rng.random((CHAINS, n_personas, 1)) * cumulative[..., -1:]
-        labels = np.minimum((cumulative <= at).sum(axis=2), n_kinds - 1)
+        labels = _drawn_kinds(np.column_stack([1 - share, share[:, None] * weights]), likelihoods, rng)
         if sweep >= BURN_IN and (sweep - BURN_IN) % THIN == THIN - 1:
             kept.append(labels)
         counts = np.bincount((chain * n_kinds + labels).ravel(), minlength=CHAINS * n_kinds)
         gammas = rng.standard_gamma(counts.reshape(CHAINS, n_kinds)[:, 1:] + prior) + TINY
         weights = gammas / gammas.sum(axis=1, keepdims=True)
     return np.concatenate(kept)
+
+
+def _log_chances(none: FloatArray, drifting: FloatArray) -> FloatArray:
+    """Return the log likelihood of each proportion of drifting personas up to a constant, shape (DRIFTING, CHAINS).
+
+    `none` (P, 1) and `drifting` (P, CHAINS) are the personas' likelihoods. Each is divided by the larger one, so that
+    the product over a block of personas can be taken before its logarithm: only proportions that are out of the
+    question come below what a float holds.
+    """
+    both = np.stack(np.broadcast_arrays(none, drifting))
+    both /= np.maximum(both.max(axis=0), TINY)
+    terms = (PROPORTIONS @ both.reshape(2, -1)).reshape(len(PROPORTIONS), *drifting.shape)
+    blocks = [terms[:, start : start + BLOCK].prod(axis=1) for start in range(0, len(drifting), BLOCK)]
+    return np.asarray(np.log(np.maximum(blocks, TINY)).sum(axis=0))
+
+
+def _drawn_kinds(chances: FloatArray, likelihoods: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Draw a kind for each chain and persona, given each chain's frequencies of the kinds (CHAINS, J)."""
+    at = rng.random((len(chances), len(likelihoods))) * (chances @ likelihoods.T)
+    below, labels = np.zeros(at.shape), np.zeros(at.shape, dtype=np.int64)
+    # Kind by kind: what is held at once stays in the cache.
+    for chance, likelihood in zip(chances.T[:-1], likelihoods.T[:-1], strict=True):
+        below += chance[:, None] * likelihood
+        labels += below <= at
+    return labels
 
 
 def _drifting_prior(n_personas: int) -> FloatArray:
@@ -254,29 +276,30 @@ def draw_shares(mixture: PersonaMixture, labels: IntArray, rng: np.random.Genera
     -------
     treated, control : ndarray, shape (D, P, K)
     """
-    n_kinds, n_personas, n_draws = mixture.weights.shape
-    cumulative = np.cumsum(mixture.weights, axis=2)
-    cumulative /= cumulative[..., -1:]
-    # One search over all rows at once: the cumulative weights of row r lie in (r, r + 1].
-    rising = (cumulative + np.arange(n_kinds * n_personas).reshape(n_kinds, n_personas, 1)).ravel()
-    row = labels * n_personas + np.arange(n_personas)
-    drawn = np.clip(np.searchsorted(rising, row + rng.random(labels.shape)) - row * n_draws, 0, n_draws - 1)
-    persona = np.broadcast_to(np.arange(n_personas), labels.shape)
-    control = mixture.shares[persona, drawn]
-    treated = control.copy()
-    for j, kind in enumerate(KINDS[1:], start=1):
-        here = labels == j
-        shares = mixture.centres[kind.centre][persona[here], drawn[here]]
+    n_kinds, n_personas, n_draws = mixture.cumulative.shape
+    shares, other = (array.reshape(n_personas * n_draws, -1) for array in (mixture.shares, mixture.other))
+    treated, control = np.empty((2, labels.size, shares.shape[1]))
+    uniform = rng.random(labels.size)
+    order = np.argsort(labels.ravel().astype(np.int8), kind="stable")
+    ends = np.cumsum(np.bincount(labels.ravel(), minlength=n_kinds))[:-1]
+    for kind, cumulative, here in zip(KINDS, mixture.cumulative, np.split(order, ends), strict=True):
+        persona = here % n_personas
+        # One search over all rows at once: the cumulative weights of row i lie in (i, i + 1].
+        rising = (cumulative + np.arange(n_personas)[:, None]).ravel()
+        drawn = np.searchsorted(rising, persona + uniform[here]) - persona * n_draws
+        place = persona * n_draws + np.clip(drawn, 0, n_draws - 1)
+        control[here] = own = shares.take(place, axis=0)
+        centre = kind.centre(own.T, other.take(place, axis=0).T, mixture.shift).T
         if np.isfinite(kind.precision):
-            gammas = rng.standard_gamma(kind.precision * shares + mixture.treated[persona[here]])
-            shares = gammas / gammas.sum(axis=-1, keepdims=True)
-        treated[here] = shares
-    return treated, control
+            gammas = rng.standard_gamma(kind.precision * centre + mixture.treated[persona])
+            centre = gammas / gammas.sum(axis=1, keepdims=True)
+        treated[here] = centre
+    return treated.reshape(*labels.shape, -1), control.reshape(*labels.shape, -1)
 
 
 def mean_distances(mixture: PersonaMixture, rng: np.random.Generator, *, n_draws: int = 12) -> FloatArray:
     """Return each persona's expected distance under each kind, shape (P, J), in [0, 1], from `n_draws` draws."""
-    n_kinds, n_personas, _ = mixture.weights.shape
+    n_kinds, n_personas, _ = mixture.cumulative.shape
     labels = np.repeat(np.arange(n_kinds), n_draws)[:, None] + np.zeros(n_personas, dtype=np.int64)
     treated, control = draw_shares(mixture, labels, rng)
     distances = 0.5 * np.abs(treated - control).sum(axis=2)

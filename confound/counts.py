@@ -8,6 +8,7 @@ outcomes and confounders were asked in one conversation: counts lose which answe
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +88,10 @@ _MEASURES: dict[str, type[np.generic]] = {
 
 
 def expression(responses: Responses) -> "ir.Table":
-    """Return the one query that counts a log, in Ibis, for whatever engine holds it."""
+    """Return the one query that counts a log, in Ibis, for whatever engine holds it.
+
+    It is grouped by those of `KEYS` that the log has: one that holds the same throughout would cost as much as any.
+    """
     table = responses.table
     measures = {"n": table.count()}
     if "value" in responses.columns:
@@ -99,7 +103,7 @@ def expression(responses: Responses) -> "ir.Table":
         if not whole.type().is_integer():  # pandas writes whole numbers beside missing ones as floats
             whole = whole.try_cast("float64").try_cast("int64")
         measures |= {f"{name}_n": whole.count(), f"{name}_low": whole.min(), f"{name}_high": whole.max()}
-    return table.group_by(list(KEYS)).aggregate(**measures)
+    return table.group_by([key for key in KEYS if key in responses.columns]).aggregate(**measures)
 
 
 def group(responses: Responses) -> Grouped:
@@ -117,9 +121,9 @@ def group(responses: Responses) -> Grouped:
         raise InputError(f"{responses.name}: the log holds a header but no answers")
     _check_values(table, responses)
     with ThreadPoolExecutor() as pool:  # Arrow and numpy let go of Python's lock
-        encoded = dict(zip(KEYS, pool.map(lambda key: _encoded(table.column(key)), KEYS), strict=True))
+        encoded = dict(zip(KEYS, pool.map(partial(_encoded_key, table), KEYS), strict=True))
         known = {key: _canonical(encoded[key][0], key, responses) for key in KEYS}
-        codes = pool.map(lambda key: known[key][1][encoded[key][1]], KEYS)
+        codes = pool.map(lambda key: known[key][1].take(encoded.pop(key)[1]), KEYS)
         measures = pool.map(lambda name: _numbers(table, name, _MEASURES[name]), _MEASURES)
         return Grouped(
             labels={key: labels for key, (labels, _) in known.items()},
@@ -128,13 +132,20 @@ def group(responses: Responses) -> Grouped:
         )
 
 
+def _encoded_key(table: "pa.Table", key: str) -> tuple[list[str | None], CodeArray]:
+    """Return the distinct labels of a key and the place of each row's; a key that the log does not have is missing."""
+    if key not in table.column_names:
+        return [None], np.broadcast_to(np.int32(0), (table.num_rows,))
+    return _encoded(table.column(key))
+
+
 def _numbers(table: "pa.Table", name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
     """Return a measure; of a column that the log does not have, counts are 0 and the rest NaN, and take no memory."""
     counts = issubclass(dtype, np.integer)
     if name not in table.column_names:
         return np.broadcast_to(np.asarray(0 if counts else np.nan, dtype=dtype), (table.num_rows,))
     column = table.column(name)
-    return np.asarray((column.fill_null(0) if counts else column).to_numpy(), dtype=dtype)
+    return np.asarray((column.fill_null(0) if counts and column.null_count else column).to_numpy(), dtype=dtype)
 
 
 def _encoded(column: "pa.ChunkedArray") -> tuple[list[str | None], CodeArray]:

@@ -8,15 +8,15 @@ total variation distance is, averaged over personas, as asked.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
+from functools import lru_cache, partial
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.optimize import brentq
-from scipy.special import gammaln, xlog1py, xlogy
-from scipy.stats import chi2, ncx2, norm
+from scipy.special import gammaln, ndtr, ndtri, xlog1py, xlogy
+from scipy.stats import chi2, ncx2
 
 from confound import tvd
 
@@ -25,8 +25,9 @@ __all__ = ["Direction", "detectable_tvd", "needed_personas", "needed_trials", "p
 FloatArray = NDArray[np.float64]
 Direction = Literal["common", "varied"]
 Design = Literal["within", "between"]
-# Power as a function of the number of personas, all else being settled.
+# Power as a function of the number of personas, all else being settled; and that as a function of the distance.
 PowerOf = Callable[[float], float]
+PowerAt = Callable[[float], PowerOf]
 
 # Personas simulated, and personas of a given pool: enough for 1 % and 3 % of the distance found.
 PERSONAS_DRAWN = 2000
@@ -58,10 +59,10 @@ class _Question:
         away = 1 - self.pool
         return float(away.mean() if self.direction == "varied" and self.design == "within" else away.mean(axis=0).max())
 
-    def power_of(self, distance: float, trials: int) -> PowerOf:
+    def power_at(self, trials: int) -> PowerAt:
         if self.design == "between":
-            return _between(self, distance, trials)
-        return (_summed if self.direction == "varied" else _common)(self, distance, trials)
+            return partial(_between, self, trials)
+        return _summed(self, trials) if self.direction == "varied" else partial(_common, self, trials)
 
 
 def power_to_detect(
@@ -121,7 +122,7 @@ def power_to_detect(
     question = _question(answers, level, direction, design, rng)
     _check(personas=personas, trials=trials)
     _check_distance(distance, question)
-    return question.power_of(distance, trials)(personas)
+    return question.power_at(trials)(distance)(personas)
 
 
 def detectable_tvd(
@@ -159,9 +160,11 @@ def detectable_tvd(
     _check(personas=personas, trials=trials)
     _check_power(power, level)
 
+    power_at = question.power_at(trials)
+
     def missing(log_distance: float) -> float:
-        found = question.power_of(math.exp(log_distance), trials)(personas)
-        return float(norm.ppf(min(max(found, 1e-9), 1 - 1e-9)) - norm.ppf(power))
+        found = power_at(math.exp(log_distance))(personas)
+        return float(ndtri(min(max(found, 1e-9), 1 - 1e-9)) - ndtri(power))
 
     largest = question.largest()
     if largest < SMALLEST_DISTANCE or missing(math.log(largest)) < 0:
@@ -209,7 +212,7 @@ def needed_personas(
     _check(trials=trials)
     _check_power(power, level)
     _check_distance(distance, question)
-    power_of = question.power_of(distance, trials)
+    power_of = question.power_at(trials)(distance)
     return _smallest(lambda personas: power_of(personas) >= power, MOST_PERSONAS)
 
 
@@ -248,7 +251,7 @@ def needed_trials(
     _check(personas=personas)
     _check_power(power, level)
     _check_distance(distance, question)
-    return _smallest(lambda trials: question.power_of(distance, trials)(personas) >= power, MOST_TRIALS)
+    return _smallest(lambda trials: question.power_at(trials)(distance)(personas) >= power, MOST_TRIALS)
 
 
 def _smallest(enough: Callable[[int], bool], most: int) -> int | None:
@@ -303,29 +306,36 @@ def _check_distance(distance: float, question: _Question) -> None:
         raise ValueError(f"distance must be above 0 and at most {question.largest():.3g} here but got {distance}")
 
 
-def _summed(question: _Question, distance: float, trials: int) -> PowerOf:
+def _summed(question: _Question, trials: int) -> PowerAt:
     """Power of the summed distance: each persona drifts towards an answer of its own."""
-    rng = np.random.default_rng(question.seed)
     before = np.tile(question.pool, (math.ceil(POOL_DRAWN / len(question.pool)), 1))
-    target = np.eye(before.shape[1])[rng.integers(before.shape[1], size=len(before))]
-    moved = distance / float((1 - (before * target).sum(axis=1)).mean())
-    after = before + min(1.0, moved) * (target - before)
-    mean = float(_mean_excess(after, before, trials).mean())
-    drifting = _drawn_excess(after, before, trials, rng)
-    pooled = (after + before) / 2
-    none = _drawn_excess(pooled, pooled, trials, rng)
-    sd = math.sqrt(float((none**2).mean()))
-    skewness = float((none**3).mean()) / sd**3 if sd > 0 else 0.0
-    z = float(norm.isf(question.level))
+    # Of fewer personas than are drawn: their means differ far less than their draws.
+    few = max(50, NUMBERS_AT_ONCE // (before.shape[1] * trials))
+    counts_before = _counts(trials, before[:few])
+    z = -float(ndtri(question.level))
 
-    def power_of(personas: float) -> float:
-        if sd == 0:
-            return 0.0
-        # Cornish and Fisher's first term.
-        critical = sd * (z + skewness * (z * z - 1) / (6 * math.sqrt(personas)))
-        return float(norm.cdf((math.sqrt(personas) * mean - critical) / drifting.std()))
+    def power_at(distance: float) -> PowerOf:
+        rng = np.random.default_rng(question.seed)
+        target = np.eye(before.shape[1])[rng.integers(before.shape[1], size=len(before))]
+        moved = distance / float((1 - (before * target).sum(axis=1)).mean())
+        after = before + min(1.0, moved) * (target - before)
+        mean = float(_mean_excess(_counts(trials, after[:few]), counts_before, trials).mean())
+        drifting = _drawn_excess(after, before, trials, rng)
+        pooled = (after + before) / 2
+        none = _drawn_excess(pooled, pooled, trials, rng)
+        sd = math.sqrt(float((none**2).mean()))
+        skewness = float((none**3).mean()) / sd**3 if sd > 0 else 0.0
 
-    return power_of
+        def power_of(personas: float) -> float:
+            if sd == 0:
+                return 0.0
+            # Cornish and Fisher's first term.
+            critical = sd * (z + skewness * (z * z - 1) / (6 * math.sqrt(personas)))
+            return float(ndtr((math.sqrt(personas) * mean - critical) / drifting.std()))
+
+        return power_of
+
+    return power_at
 
 
 def _drawn_excess(after: FloatArray, before: FloatArray, trials: int, rng: np.random.Generator) -> FloatArray:
@@ -335,24 +345,36 @@ def _drawn_excess(after: FloatArray, before: FloatArray, trials: int, rng: np.ra
     return np.asarray(distances - _mean_gaps(trials)[treated + control].sum(axis=1) / 2)
 
 
-def _mean_excess(after: FloatArray, before: FloatArray, trials: int) -> FloatArray:
+class _Counts(NamedTuple):
+    """The law of the count of each persona's each answer."""
+
+    below: FloatArray  # (personas, answers, trials): chance of a count of at most 0, 1, ...
+    transform: NDArray[np.complex128]  # Fourier's, of the law
+
+
+def _counts(trials: int, shares: FloatArray) -> _Counts:
+    law = _binomial(trials, shares)
+    return _Counts(np.cumsum(law, axis=-1)[..., :-1], rfft(law, next_fast_len(2 * trials + 1, real=True)))
+
+
+def _mean_excess(after: _Counts, before: _Counts, trials: int) -> FloatArray:
     """Return the expectation of `_drawn_excess`, exactly: for small drift it is far below what is drawn."""
-    # Of fewer personas than are drawn: their means differ far less than their draws.
-    few = max(50, NUMBERS_AT_ONCE // (after.shape[1] * trials))
-    laws = [_binomial(trials, shares[:few]) for shares in (after, before)]
-    below = [np.cumsum(law, axis=-1)[..., :-1] for law in laws]
-    gaps = (below[0] * (1 - below[1]) + below[1] * (1 - below[0])).sum(axis=-1) / trials
+    gaps = (after.below * (1 - before.below) + before.below * (1 - after.below)).sum(axis=-1) / trials
     size = 2 * trials + 1
-    padded = next_fast_len(size, real=True)
-    given = irfft(rfft(laws[0], padded) * rfft(laws[1], padded), padded)[..., :size]
+    given = irfft(after.transform * before.transform, next_fast_len(size, real=True))[..., :size]
     return np.asarray((gaps - given @ _mean_gaps(trials)).sum(axis=-1) / 2)
 
 
 def _binomial(trials: int, shares: FloatArray) -> FloatArray:
+    """Return the chances of each count, shape (..., trials + 1)."""
     count = np.arange(trials + 1)
     ways = gammaln(trials + 1) - gammaln(count + 1) - gammaln(trials - count + 1)
     p = shares[..., None]
-    return np.asarray(np.exp(ways + xlogy(count, p) + xlog1py(trials - count, -p)))
+    # One logarithm a share; where it is infinite, none of nothing is 0.
+    with np.errstate(invalid="ignore"):
+        given, not_given = count * xlogy(1.0, p), (trials - count) * xlog1py(1.0, -p)
+    given[..., 0] = not_given[..., -1] = 0.0
+    return np.asarray(np.exp(ways + given + not_given))
 
 
 @lru_cache(maxsize=64)
@@ -377,7 +399,7 @@ def _targets(question: _Question, distance: float) -> list[FloatArray]:
     ]
 
 
-def _common(question: _Question, distance: float, trials: int) -> PowerOf:
+def _common(question: _Question, trials: int, distance: float) -> PowerOf:
     """Power of the common-direction test, averaged over the answer that all personas drift towards."""
     per_persona, df = [], []
     for after in _targets(question, distance):
@@ -401,7 +423,7 @@ def _mean_spread(shares: FloatArray) -> FloatArray:
     return np.asarray(np.diag(shares.mean(axis=0)) - shares.T @ shares / len(shares))
 
 
-def _between(question: _Question, distance: float, trials: int) -> PowerOf:
+def _between(question: _Question, trials: int, distance: float) -> PowerOf:
     """Power of the distance of two samples of personas, averaged over the answer that they drift towards."""
     noise = np.random.default_rng(question.seed).standard_normal((GAPS_DRAWN, question.pool.shape[1]))
     before = _covariance_of_shares(question.pool, trials)

@@ -50,7 +50,7 @@ FORMATS = {
     ".feather": "arrow",
     ".ipc": "arrow",
 }
-MEMORY_LIMIT = "1GB"  # DuckDB spills to disk beyond it; counting 20 million answers stays below
+MEMORY_LIMIT = "2GB"  # DuckDB spills to disk beyond it; counting the paper's grid stays below
 DELIMITERS = ",;\t|"
 SHOWN_ROWS = 3
 SHOWN_TEXT = 40

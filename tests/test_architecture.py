@@ -81,7 +81,7 @@ def test_imports_follow_the_flow(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(ARRAY_MODULES))
 def test_array_modules_know_no_frames(name: str) -> None:
-    """The numerical modules import numpy, scipy and, in `effects`, statsmodels, but never pandas or a log."""
+    """The numerical modules import numpy, scipy and, in `standardization`, statsmodels, but never pandas or a log."""
     tops = {imported.split(".")[0] for imported in imports(ROOT / "confound" / f"{name}.py")}
     assert not tops & {"pandas", "ibis", "duckdb", "pyarrow", "click"}
 

@@ -232,7 +232,7 @@ def test_tabled_dirichlet_multinomial_is_the_exact_one():
     """Interpolating the log rising factorial costs less than 0.002 of log likelihood."""
     treated, shares = np.array([[7, 3]]), np.array([[[0.83, 0.17], [0.01, 0.99]]])
     kinds = [j for j, kind in enumerate(mixture.KINDS) if np.isfinite(kind.precision)]
-    found = mixture._log_dirichlet_multinomial(treated, np.log(shares), kinds)  # noqa: SLF001
+    found = mixture._log_dirichlet_multinomial(treated, np.log(shares).transpose(2, 0, 1), kinds)  # noqa: SLF001
     for j, value in zip(kinds, found, strict=True):
         a, b = mixture.KINDS[j].precision * shares[0].T
         assert value[0] == pytest.approx(betaln(a + 7, b + 3) - betaln(a, b), abs=2e-3)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from statsmodels.miscmodels.ordinal_model import OrderedModel
 from statsmodels.regression.linear_model import OLS
 
 from confound import effects
@@ -54,6 +55,42 @@ def test_cumulative_logit_equals_polr() -> None:
     result = effects.cumulative_logit(one_answer_each[1], one_answer_each[0], paired=False)
     assert result.estimate == pytest.approx(R["polr"]["estimate"], abs=1e-4)
     assert 0 < result.pvalue < 0.01
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_cumulative_logit_is_that_of_statsmodels(paired: bool) -> None:
+    """Estimate, clustered error and p are OrderedModel's, up to where its search stops."""
+    rng = np.random.default_rng(7)
+    shares = rng.dirichlet(np.full(4, 1.5), size=(2, 20))
+    treated, control = (np.stack([rng.multinomial(9, p) for p in side]) for side in shares)
+    answer = np.concatenate([np.repeat(np.tile(np.arange(4), 20), side.ravel()) for side in (control, treated)])
+    persona = np.repeat(np.arange(40) % (20 if paired else 40), 9)
+    arm = np.repeat([0.0, 1.0], 20 * 9)
+    model = OrderedModel(answer, arm[:, None], distr="logit")
+    fit = model.fit(method="bfgs", gtol=1e-8, disp=0, cov_type="cluster", cov_kwds={"groups": persona})
+    found = effects.cumulative_logit(treated, control, paired=paired)
+    expected = [fit.params[0], fit.bse[0], fit.pvalues[0]]
+    np.testing.assert_allclose([found.estimate, found.se, found.pvalue], expected, rtol=1e-4)
+
+
+def test_cumulative_logit_steps_back_from_where_it_overshoots() -> None:
+    """Where Newton's first steps go too far, the maximum is still found (by Nelder-Mead: 3.81485)."""
+    rows = np.asarray([[183, 739, 4], [1, 925, 0]])
+    found = effects.cumulative_logit(np.tile(rows[1], (2, 1)), np.tile(rows[0], (2, 1)), paired=False)
+    assert found.estimate == pytest.approx(3.81485, abs=1e-5)
+
+
+def test_cumulative_logit_of_arms_alike_in_each_persona() -> None:
+    """Where no persona answers differently, the odds ratio is 1 without error; one persona has none."""
+    answers = np.asarray([[3, 1], [1, 4]])
+    assert effects.cumulative_logit(answers, answers, paired=True) == effects.OddsRatio(0.0, 0.0, 1.0)
+    assert np.isnan(effects.cumulative_logit(answers[:1], answers[:1], paired=True).estimate)
+
+
+def test_cumulative_logit_refuses_arms_separated_but_for_a_tie() -> None:
+    """An arm that only ever gives the lowest answer has no finite odds ratio either."""
+    result = effects.cumulative_logit(np.asarray([[2, 0], [2, 0]]), np.asarray([[1, 1], [2, 0]]), paired=True)
+    assert np.isnan(result.estimate)
 
 
 def test_cumulative_logit_refuses_separated_arms() -> None:

@@ -75,9 +75,10 @@ def test_mean_excess_is_that_of_enumerating_both_arms():
             x, y = np.array([a, 3 - a]), np.array([b, 3 - b])
             none = sum(float(d) * float(chance) for d, chance in relabelled_distances(x, y).items())
             expected += law[0][a] * law[1][b] * (abs(a - b) / trials - none)
-    found = power._mean_excess(after[None], before[None], trials)  # noqa: SLF001
+    counts = [power._counts(trials, shares[None]) for shares in (after, before)]  # noqa: SLF001
+    found = power._mean_excess(*counts, trials)  # noqa: SLF001
     assert found[0] == pytest.approx(expected, abs=1e-12)
-    assert power._mean_excess(before[None], before[None], trials)[0] == pytest.approx(0, abs=1e-12)  # noqa: SLF001
+    assert power._mean_excess(counts[1], counts[1], trials)[0] == pytest.approx(0, abs=1e-12)  # noqa: SLF001
 
 
 def test_two_answers_in_a_common_direction_follow_the_textbook_formula():
