@@ -346,7 +346,7 @@ def _theta(posterior: Mapping[str, FloatArray], i: int, each: Series, priors: Pr
 def _scalars(posterior: Mapping[str, FloatArray]) -> Iterator[FloatArray]:
     """Return the draws of every parameter, one number at a time."""
     for name, values in posterior.items():
-        if name not in ("log_prior", "centre"):
+        if name != "log_prior":
             flat = values.reshape(*values.shape[:2], -1)
             yield from np.moveaxis(flat, -1, 0)
 

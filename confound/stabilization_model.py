@@ -114,7 +114,17 @@ def _half_normal(name: str, scale: Any, shape: tuple[int, ...]) -> Any:
     The likelihood knows only its square, so the density is smooth where the sign changes; on the scale of its logarithm
     a standard deviation that may be 0 has a tail without end, in which samplers linger.
     """
-    return pm.Deterministic(name, pt.abs(pm.Normal(name + SIGNED, 0, scale, shape=shape)))
+    return pt.abs(_signed(name, scale, shape))
+
+
+def _signed(name: str, scale: Any, shape: tuple[int, ...]) -> Any:
+    """Return a normal variable whose size is a standard deviation, and is what is kept.
+
+    Times standard normal variables it can change its sign without anything to be seen; these are not kept either.
+    """
+    signed = pm.Normal(name + SIGNED, 0, scale, shape=shape)
+    pm.Deterministic(name, pt.abs(signed))
+    return signed
 
 
 def _pooled(study: tuple[int, ...], model: tuple[int, ...], priors: Priors, *, with_bias: bool) -> tuple[Any, Any, Any]:
@@ -126,14 +136,14 @@ def _pooled(study: tuple[int, ...], model: tuple[int, ...], priors: Priors, *, w
     centre = pm.Normal("mean", 0, widths, shape=len(widths))[None, :] + np.zeros((n, 1))
     for name, member in (("study", study), ("model", model)):
         if len(set(member)) > 1:
-            spread = pm.HalfNormal(f"{name}_sd", priors.between, shape=len(widths))
-            unit = pm.Normal(f"{name}_unit", shape=(max(member) + 1, len(widths)))
+            spread = _signed(f"{name}_sd", priors.between, (len(widths),))
+            unit = pm.Normal(f"{name}_unit{SIGNED}", shape=(max(member) + 1, len(widths)))
             centre = centre + (unit * spread)[np.asarray(member)]
     centre = pm.Deterministic("centre", centre)
-    effect_sd = pm.HalfNormal("effect_sd", priors.between) * np.ones(n)
+    effect_sd = _half_normal("effect_sd", priors.between, ()) * np.ones(n)
     if not with_bias:
         return pt.concatenate([centre, np.zeros((n, 2))], axis=1), effect_sd, np.ones(n)
-    return centre, effect_sd, pm.HalfNormal("bias_sd", priors.between) * np.ones(n)
+    return centre, effect_sd, _half_normal("bias_sd", priors.between, ()) * np.ones(n)
 
 
 def _own(path: str, n_groups: int, priors: Priors) -> Any:
@@ -151,8 +161,8 @@ def _scale(n_groups: int, priors: Priors) -> Any:
     if n_groups == 1:
         return pm.LogNormal("scale", median, width, shape=1)
     mean = pm.Normal("scale_mean", median, width)
-    spread = pm.HalfNormal("scale_sd", priors.between)
-    unit = pm.Normal("scale_unit", shape=n_groups)
+    spread = _signed("scale_sd", priors.between, ())
+    unit = pm.Normal(f"scale_unit{SIGNED}", shape=n_groups)
     return pm.Deterministic("scale", pt.exp(mean + spread * unit))
 
 
