@@ -55,11 +55,12 @@ def compare(size: str, *, rounds: int, seed: int) -> str:
             rows[drift].append(estimates)
     about = f"""\
 A cell of {personas} personas x {trials} trials x 2 arms, {answers} answers, from counts in memory to the estimate:
-the mean over personas of the index of dissimilarity of two groups (arms) over {answers} places (answers). segregation {found}:
-`{COMMAND}`,
-`Dissim` and `DensityCorrectedDissim` likewise; confound: `corrected_tvd(treated, control, pvalue=..., method=..., rng=rng)`.
-PySAL gives a number for one persona at a time. confound's own way looks at all personas together, tells no drift from a
-little, and comes with an interval; its time here holds the exact test which that needs. Milliseconds."""
+the mean over personas of the index of dissimilarity of two groups (the arms) over {answers} places (the answers).
+segregation {found}: `{COMMAND}`,
+`Dissim` and `DensityCorrectedDissim` likewise;
+confound: `corrected_tvd(treated, control, pvalue=..., method=..., rng=rng)`.
+PySAL gives a number for one persona at a time. confound's own way fits all personas together and comes with an interval
+and the exact test that the interval needs; its time has all of that. Milliseconds."""
     times = [
         row(f"the same: {words} (`{name}`, `{THE_SAME[name][0]}`)", ours[name], theirs[name])
         for name, (*_, words) in THE_SAME.items()
