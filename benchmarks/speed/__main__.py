@@ -5,6 +5,7 @@ import os
 
 from benchmarks.page import circumstances, keep
 from benchmarks.speed import exact, peers, pysal, whole
+from benchmarks.speed.table import of_rounds
 
 TABLES = {
     "A whole log": whole.compare,
@@ -30,7 +31,7 @@ def main() -> None:
         sections += [f"### {title}", compare(given.size, rounds=given.rounds, seed=given.seed)]
         print("\n\n".join(sections[-2:]), end="\n\n", flush=True)
     sections.append(f"""\
-Median (lowest to highest) of {given.rounds} rounds, the sides taking turns; ratio: the other side over confound,
+{of_rounds(given.rounds)}, the sides taking turns; ratio: the other side over confound,
 within a round; seed {given.seed}. {made}""")
     print(sections[-1])
     if given.write:

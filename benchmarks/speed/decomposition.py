@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.page import circumstances, keep
-from benchmarks.speed.table import range_of
+from benchmarks.speed.table import of_rounds, range_of
 from confound import bootstrap, decomposition
 from confound.shift import shifts
 from confound.standardization import Conversations, standardize
@@ -76,8 +76,8 @@ def measure(rounds: int, seed: int) -> str:
     rows = [f"| {name} | {range_of(values)} |" for name, values in seconds.items()]
     return f"""\
 {GROUPS} groups (3 studies x 6 models) of {PERSONAS} personas, {ITERATIONS} iterations, {bootstrap.N_DRAWS:,} draws,
-from persona means; of standardization {PERSONAS * TRIALS * 2:,} conversations a group. Seconds, one process;
-median (lowest to highest) of {rounds} rounds; seed {seed}. {made}
+from persona means; of standardization {PERSONAS * TRIALS * 2:,} conversations a group. Seconds, one process.
+{of_rounds(rounds)}; seed {seed}. {made}
 
 | route | seconds |
 | --- | --: |

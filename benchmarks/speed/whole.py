@@ -86,8 +86,9 @@ Unknown, so {log.cells} tests. Seconds.
   `scipy.stats.permutation_test((treated, control), distance, permutation_type="samples", vectorized=True,
   n_resamples=9999, batch=500, alternative="greater", rng=rng)`; to shuffle labels within a persona, a call a persona"""
     memory = f"""\
-Peak memory in MiB: confound {peaks[0]}, pandas + scipy {peaks[1]}. `confound.analyze` with effects, notes and verdict,
-for which the other side has nothing: {whole} s, {peaks[2]} MiB."""
+Peak memory in MiB: confound {peaks[0]}, pandas + scipy {peaks[1]}.
+`confound.analyze`, for most of which the other side has nothing (corrected distances with intervals, further tests,
+effects, decomposition, verdict): {whole} s, {peaks[2]} MiB in the first of its processes."""
     return "\n\n".join([about, markdown(("step", "confound", "pandas + scipy", "ratio"), rows), memory])
 
 
