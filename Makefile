@@ -54,16 +54,16 @@ bench: $(STAMP) ## Measure speed and validity at a small size, some ten minutes,
 	$(BIN)/python -m benchmarks.speed.scale --trials 1 3 --analyze 1 --rounds 1
 	$(BIN)/python -m benchmarks.validity --replicates 2
 
-bench-full: bench-speed bench-validity ## Remake all of benchmarks/, most of a day: both of the next
+bench-full: bench-speed bench-validity ## Remake all of benchmarks/, some hours: both of the next
 
 # R and its package coin are measured where they are installed.
-bench-speed: $(STAMP) ## Remake the speed tables of benchmarks/README.md, an hour or two on an idle machine
+bench-speed: $(STAMP) ## Remake the speed tables of benchmarks/README.md, about an hour on an idle machine
 	$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'
 	$(BIN)/python -m benchmarks.speed --write
 	$(BIN)/python -m benchmarks.speed.scale --write
 	$(BIN)/python -m benchmarks.speed.decomposition --write
 
-bench-validity: $(STAMP) ## Remake the pages of benchmarks/validity and their summary, some hours
+bench-validity: $(STAMP) ## Remake the pages of benchmarks/validity and their summary, an hour or two
 	$(BIN)/python -m benchmarks.validity --jobs 2 --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.rejections --jobs 2 --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.decomposition --date $(TODAY) --write
