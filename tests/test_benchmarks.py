@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks import page
-from benchmarks.speed import process, pysal
+from benchmarks.speed import process, pysal, scale
+from benchmarks.speed.table import range_of
+from benchmarks.validity import summary
 
 FORKS = """
 import os, time
@@ -64,3 +66,36 @@ def test_pysal_and_confound_agree_on_the_same_indices() -> None:
     said = pysal.compare("small", rounds=1, seed=1)  # raises where the two disagree
     assert said.count("`BiasCorrectedDissim`") == 3
     assert "0.000 |" in said
+
+
+def test_one_round_has_no_range() -> None:
+    """A single value stands by itself; of several the middle one stands before the lowest and the highest."""
+    assert range_of([2.0]) == "2.00"
+    assert range_of([3.0, 1.0, 200.0]) == "3.00 (1.00 to 200)"
+
+
+def test_the_tables_and_the_figure_of_scale_have_what_was_measured(tmp_path: Path) -> None:
+    """Each size and side has its row, the ratio is confound's time over the other's, whole analyses stand below."""
+    run = {"groups": 10, "seconds": 1.0, "cpu": 2.0, "peak_mib": 300.0}
+    runs = {"confound": [run], "arrow": [run | {"seconds": 4.0}], "pandas": [run]}
+    measured = [
+        {"answers": 10**6, "mib": 1.2, "runs": runs, "whole": [process.Cost(60.0, 100.0, 1500.0)]},
+        {"answers": 10**8, "mib": 120.0, "runs": runs, "whole": []},
+    ]
+    rows = scale.counting(measured).splitlines()
+    assert len(rows) == 2 + 6
+    assert "| 1,000,000 | 1 | 10 | DuckDB to Arrow | 4.00 | 0.250 | 2.00 | 1.00 | 300 |" in rows
+    assert scale.whole(measured).splitlines()[2:] == ["| 1,000,000 | 60.0 | 100 | 1,500 |"]
+    scale.draw(measured, tmp_path / "scale.png")
+    assert (tmp_path / "scale.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_summary_of_validity_quotes_the_pages() -> None:
+    """Every aim of the page on the corrected distance is there with its cells, and what the other pages found."""
+    said = summary.summary()
+    page_of_distance = (Path(summary.__file__).parent / "README.md").read_text(encoding="utf-8")
+    for aim in ("coverage >= .93, 100 personas", "RMSE no worse than npmle"):
+        row = next(line for line in page_of_distance.splitlines() if line.startswith(f"| {aim} |"))
+        assert "|".join(row.split("|")[:3]) + "|\n" in said + "\n"
+    assert "Largest bias:" in said
+    assert "Above .05 by more than three errors" in said
