@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.page import README, ROOT, circumstances, keep
 from benchmarks.speed import process
 from benchmarks.speed.grid import Grid, write_log
-from benchmarks.speed.table import range_of
+from benchmarks.speed.table import of_rounds, range_of
 
 FIGURE = README.with_name("scale.png")
 SIDES = {"confound": "confound", "arrow": "DuckDB to Arrow", "pandas": "DuckDB to pandas"}
@@ -122,10 +122,9 @@ def draw(measured: list[dict[str, Any]], path: Path) -> None:
     for ax, key, label in zip(axes, ("seconds", "peak_mib"), ("Time, s", "Peak memory, MiB"), strict=True):
         lines = {words: [(made["answers"], made["runs"][name]) for made in measured] for name, words in SIDES.items()}
         lines = {f"count: {words}": places for words, places in lines.items()}
-        lines["confound analyze, whole"] = [
-            (made["answers"], [run._asdict() for run in made["whole"]]) for made in measured if made["whole"]
-        ]
-        for (words, places), style in zip(lines.items(), ("o-", "s--", "^:", "D-."), strict=True):
+        analysed = [(made["answers"], [run._asdict() for run in made["whole"]]) for made in measured if made["whole"]]
+        lines |= {"confound analyze, whole": analysed} if analysed else {}
+        for (words, places), style in zip(lines.items(), ("o-", "s--", "^:", "D-."), strict=False):
             middle = [sorted(run[key] for run in runs)[len(runs) // 2] for _, runs in places]
             ax.plot([answers / 1e6 for answers, _ in places], middle, style, label=words)
         ax.set(xlabel="Answers, millions", ylabel=label, xscale="log", yscale="log")
@@ -169,14 +168,16 @@ def main() -> None:
     text = f"""\
 {counting(measured)}
 
-Median (lowest to highest) of {given.rounds} rounds, the sides taking turns; ratio: confound over the other side,
-within a round. Peak: resident set size of the one process.
+{of_rounds(given.rounds)}, the sides taking turns; ratio: confound over the other side, within a round. Peak: resident set
+size of the one process. Seed {given.seed}. {made}"""
+    if any(each["whole"] for each in measured):
+        text += f"""
 
 `confound analyze LOG --out DIR --skip stabilization`, from the start of the program to the page, once each:
 
 {whole(measured)}
 
-Peak: proportional set size, summed over all processes every {process.PAUSE} s. Seed {given.seed}. {made}"""
+Peak: proportional set size, summed over all processes every {process.PAUSE} s."""
     print(text)
     if given.write:
         draw(measured, FIGURE)
