@@ -168,8 +168,8 @@ def main() -> None:
     text = f"""\
 {counting(measured)}
 
-{of_rounds(given.rounds)}, the sides taking turns; ratio: confound over the other side, within a round. Peak: resident set
-size of the one process. Seed {given.seed}. {made}"""
+{of_rounds(given.rounds)}, the sides taking turns; ratio: confound over the other side, within a round.
+Peak: resident set size of the one process. Seed {given.seed}. {made}"""
     if any(each["whole"] for each in measured):
         text += f"""
 
