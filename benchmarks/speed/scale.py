@@ -127,11 +127,14 @@ def draw(measured: list[dict[str, Any]], path: Path) -> None:
         for (words, places), style in zip(lines.items(), ("o-", "s--", "^:", "D-."), strict=False):
             middle = [sorted(run[key] for run in runs)[len(runs) // 2] for _, runs in places]
             ax.plot([answers / 1e6 for answers, _ in places], middle, style, label=words)
-        ax.set(xlabel="Answers, millions", ylabel=label, xscale="log", yscale="log")
+        ax.set(xlabel="Answers, millions", ylabel=label, xscale="log")
         millions = [made["answers"] / 1e6 for made in measured]
         ax.set_xticks(millions, [f"{number:.3g}" for number in millions])
-        ax.minorticks_off()
         ax.grid(alpha=0.3)
+        ax.minorticks_off()
+    axes[0].set_yscale("log")
+    axes[0].yaxis.set_major_formatter("{x:,g}")
+    axes[1].set_ylim(0, None)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
     figure.suptitle(f"What the paper's grid costs as it gets more answers; {os.cpu_count()} cores")
     figure.savefig(path, dpi=120)
