@@ -7,11 +7,13 @@ STAMP := $(VENV)/.installed
 VLLM_VENV := .venv-vllm
 VLLM_STAMP := $(VLLM_VENV)/.installed
 
+TODAY = $(shell date +%F)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vllm lint bench clean
+.PHONY: help demo test test-vllm lint bench bench-full bench-speed bench-validity clean
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -48,8 +50,24 @@ lint: $(STAMP) ## Check style and types
 
 bench: $(STAMP) ## Measure speed and validity at a small size, some ten minutes, and print the tables
 	$(BIN)/python -m benchmarks.speed --rounds 1
-	$(BIN)/python -m benchmarks.speed.scale --trials 1 3 --rounds 1
+	$(BIN)/python -m benchmarks.speed.decomposition --rounds 1
+	$(BIN)/python -m benchmarks.speed.scale --trials 1 3 --analyze 1 --rounds 1
 	$(BIN)/python -m benchmarks.validity --replicates 2
+
+bench-full: bench-speed bench-validity ## Remake all of benchmarks/, some hours: both of the next
+
+# R and its package coin are measured where they are installed.
+bench-speed: $(STAMP) ## Remake the speed tables of benchmarks/README.md, about an hour on an idle machine
+	$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'
+	$(BIN)/python -m benchmarks.speed --write
+	$(BIN)/python -m benchmarks.speed.scale --write
+	$(BIN)/python -m benchmarks.speed.decomposition --write
+
+bench-validity: $(STAMP) ## Remake the pages of benchmarks/validity and their summary, an hour or two
+	$(BIN)/python -m benchmarks.validity --jobs 2 --date $(TODAY) --write
+	$(BIN)/python -m benchmarks.validity.rejections --jobs 2 --date $(TODAY) --write
+	$(BIN)/python -m benchmarks.validity.decomposition --date $(TODAY) --write
+	$(BIN)/python -m benchmarks.validity.summary --write
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(VLLM_VENV) build .mypy_cache .pytest_cache .ruff_cache

@@ -164,5 +164,6 @@ def test_the_page_on_the_stories(
     assert said.splitlines()[0].split(";")[0] in page
     for text in ("The genre just read", "books_read_10y_thriller", "Of 24 effects of a story on the twins, 16", "<img"):
         assert text in page
+    assert ">Bounds<" in page
     assert "familiar_bollywood" not in page
     assert (tmp_path / "out" / "analysis" / "report.html").exists()

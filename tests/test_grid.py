@@ -63,6 +63,23 @@ def test_the_log_holds_the_truth(tmp_path: Path) -> None:
     np.testing.assert_allclose(tvd, expected.loc[tvd.index, "tvd"], atol=0.02)
 
 
+def test_retention_is_asked_beside_from_the_second_iteration_on(tmp_path: Path) -> None:
+    """Asking it adds rows with what was specified, and answers are as specified as often as the truth says."""
+    sizes = Grid(studies=1, models=1, iterations=2, personas=20, trials=1000, questions=4, retention=2)
+    write_log(tmp_path / "log.parquet", sizes, seed=3)
+    frame = pd.read_parquet(tmp_path / "log.parquet")
+    asked = frame[frame["role"] == "retention"]
+    assert len(frame) == sizes.answers == 20 * 1000 * 2 * (4 + 6)
+    assert frame["specified"].notna().equals(frame["role"] == "retention")
+    assert set(asked["iteration"]) == {1}
+    assert asked.groupby(["persona", "question"])["specified"].nunique().eq(1).all()
+    kept = (asked["response"] == asked["specified"]).groupby([asked["question"], asked["arm"]]).mean()
+    expected = truth(sizes, seed=3).query("kept_control.notna()").set_index("question")
+    for arm in ("control", "treated"):
+        np.testing.assert_allclose(kept.xs(arm, level="arm"), expected[f"kept_{arm}"], atol=5 * np.sqrt(0.2 / 20000))
+    assert (expected["kept_control"] > expected["kept_treated"]).all()
+
+
 def test_drift_falls_and_the_effect_settles() -> None:
     """Distances fall over the iterations, the last model has none, and the effect comes to its settled value."""
     told = truth(Grid(studies=1, personas=10), seed=1)

@@ -59,9 +59,8 @@ def remake(result: confound.Analysis, out: Path, *, workers: int | None) -> None
         files = ", ".join(f"`{page.name}.pdf`" for page in pages) or f"none: the log holds no {figure.needs}"
         lines.append(f"| {figure.number} | {figure.shows} | {figure.study or 'all'} | {files} |")
         captions += [f"**{page.name}.** {page.caption}" for page in pages]
-        print(
-            f"figure {figure.number}: {figure.shows}, {figure.study or 'all studies'}: {len(pages)} pages", flush=True
-        )
+        where, many = figure.study or "all studies", "page" if len(pages) == 1 else "pages"
+        print(f"figure {figure.number}: {figure.shows}, {where}: {len(pages)} {many}", flush=True)
     for name in TABLES:
         if len(result.frames[name]):
             for form in ("csv", "tex", "md", "html"):

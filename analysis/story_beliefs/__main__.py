@@ -37,6 +37,11 @@ def matched(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[[question in MATCHED.get(study, ()) for study, question in pairs]]
 
 
+def of_twins(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of the twins."""
+    return frame[frame["model"] != PEOPLE]
+
+
 def headline(comparisons: pd.DataFrame) -> str:
     """Say how much more the twins drift than the people, in each pair of stories."""
     rows = comparisons[comparisons["question"] == ALL_CONTROLS].sort_values("estimate", ascending=False)
@@ -55,8 +60,8 @@ def headline(comparisons: pd.DataFrame) -> str:
 
 def meaning(result: confound.Analysis) -> str:
     """Say what the twins' drift does to the effects of the story."""
-    rows = result.sensitivity[result.sensitivity["model"] != PEOPLE]
-    means = result.effects[(result.effects["level"] == "") & (result.effects["model"] != PEOPLE)]
+    rows = of_twins(result.sensitivity)
+    means = of_twins(result.effects).query("level == ''")
     seen = int(((means["ci_low"] > 0) | (means["ci_high"] < 0)).sum())
     left = int(((rows["bound_low"] > 0) | (rows["bound_high"] < 0)).sum())
     return (
@@ -88,7 +93,7 @@ def pages(result: confound.Analysis, recalled: confound.Analysis) -> dict[str, S
         "What it means for the effect of the story": [
             meaning(result),
             result.table("effects", columns="model"),
-            result.table("sensitivity", columns="model"),
+            replace(result, sensitivity=of_twins(result.sensitivity)).table("sensitivity"),
         ],
     }
 

@@ -2,21 +2,17 @@
 
 import argparse
 import os
-import platform
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.table import range_of
+from benchmarks.page import circumstances, keep
+from benchmarks.speed.table import of_rounds, range_of
 from confound import bootstrap, decomposition
 from confound.shift import shifts
 from confound.standardization import Conversations, standardize
 
-README = Path(__file__).parents[1] / "README.md"
-START = "<!-- decomposition: written by python -m benchmarks.speed.decomposition --write -->"
-END = "<!-- end of decomposition -->"
 GROUPS, ITERATIONS, PERSONAS, TRIALS = 18, 14, 100, 30
 
 FloatArray = NDArray[np.float64]
@@ -68,7 +64,7 @@ ROUTES = {
 def measure(rounds: int, seed: int) -> str:
     """Return seconds for all groups by route, as Markdown."""
     seconds: dict[str, list[float]] = {name: [] for name in ROUTES}
-    load = os.getloadavg()[0]
+    made = circumstances(os.getloadavg()[0])
     standardization(np.random.default_rng(seed))  # loads statsmodels
     for number in range(rounds):
         for name, route in ROUTES.items():
@@ -80,9 +76,8 @@ def measure(rounds: int, seed: int) -> str:
     rows = [f"| {name} | {range_of(values)} |" for name, values in seconds.items()]
     return f"""\
 {GROUPS} groups (3 studies x 6 models) of {PERSONAS} personas, {ITERATIONS} iterations, {bootstrap.N_DRAWS:,} draws,
-from persona means; of standardization {PERSONAS * TRIALS * 2:,} conversations a group. Seconds, one process;
-median (lowest to highest) of {rounds} rounds; seed {seed};
-{platform.system()}, {os.cpu_count()} cores, load {load:.1f} at the start.
+from persona means; of standardization {PERSONAS * TRIALS * 2:,} conversations a group. Seconds, one process.
+{of_rounds(rounds)}; seed {seed}. {made}
 
 | route | seconds |
 | --- | --: |
@@ -99,11 +94,7 @@ def main() -> None:
     text = measure(given.rounds, given.seed)
     print(text)
     if given.write:
-        before, _, rest = README.read_text(encoding="utf-8").partition(START)
-        _, end, after = rest.partition(END)
-        if not end:
-            raise SystemExit(f"{README}: the marks {START} and {END} are missing; put them where the result belongs")
-        README.write_text(f"{before}{START}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+        keep("decomposition", text)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ def compare(size: str, *, rounds: int, seed: int) -> str:
     rows: list[Row] = [row(name, ours[name], theirs[name]) for name in SHUFFLES]
     about = f"""\
 One test of {personas} personas x {trials} trials x 2 arms, {answers} answers, against {RESAMPLES:,} shuffles.
+confound: `permutation_test(treated, control, rng=rng)`; the shuffles: [speed/shuffling.py](speed/shuffling.py).
 Milliseconds; every pair has a table of its own."""
     return "\n\n".join([about, markdown(("shuffled by", "exact test", "shuffling", "ratio"), rows)])
 

@@ -6,7 +6,8 @@ Every conversation (persona, arm, trial) has a latent class, 0 or 1, which all o
 A the class is 1 with probability 1/2 + u_i + s (a / (A - 1) - 1/2): `u_i` is the persona's, and the drift `s` falls
 over the iterations, from a start of its own for each model (0 for the last). So all distances and effects are known:
 a negative control's distance is `s` times the distance of its two classes' answers, and the effect of an outcome
-settles at its value without drift.
+settles at its value without drift. With ``--retention N`` personas are also asked, from iteration 1 on, about N
+attributes that they were told to have (column ``specified``), and keep to them more or less by their class.
 """
 
 import argparse
@@ -31,6 +32,7 @@ REFUSAL = 0.02  # of every question, in every arm: stored as missing, which is U
 LARGEST_DRIFT = 0.5
 FADING = 3.0  # iterations in which the drift falls to 1/e
 ROWS_AT_ONCE = 2**20
+KEPT = (0.95, 0.75)  # of the answers about a specified attribute, by class
 COLUMNS = ("study", "model", "iteration", "persona", "trial", "arm", "question", "role", "response")
 
 
@@ -43,6 +45,8 @@ class Grid:
     studies, models, iterations, personas, trials, arms, questions : int
         Numbers of each, 1 or more, `arms` 2 or more; `trials` is by persona and arm. Of twelve questions two are
         outcomes, one is a confounder, and the others are negative controls.
+    retention : int
+        Questions about specified attributes, asked beside those from iteration 1 on; 0 or more.
     """
 
     studies: int = 3
@@ -52,11 +56,22 @@ class Grid:
     trials: int = 30
     arms: int = 2
     questions: int = 12
+    retention: int = 0
 
     @property
     def answers(self) -> int:
         """Rows of the log."""
-        return int(np.prod([getattr(self, field.name) for field in fields(self)]))
+        conversations = self.studies * self.models * self.personas * self.trials * self.arms
+        return conversations * sum(self.asked(iteration) for iteration in range(self.iterations))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the log."""
+        return (*COLUMNS, "specified") if self.retention else COLUMNS
+
+    def asked(self, iteration: int) -> int:
+        """Return the number of questions in a conversation; those about specified attributes come last."""
+        return self.questions + (self.retention if iteration else 0)
 
     @property
     def cells(self) -> int:
@@ -69,7 +84,8 @@ class Grid:
         """The questions' roles."""
         outcomes, confounders = max(1, self.questions // 6), self.questions // 12
         controls = self.questions - outcomes - confounders
-        return ("outcome",) * outcomes + ("negative_control",) * controls + ("confounder",) * confounders
+        asked = ("outcome",) * outcomes + ("negative_control",) * controls + ("confounder",) * confounders
+        return asked + ("retention",) * self.retention
 
     @cached_property
     def names(self) -> dict[str, tuple[str, ...]]:
@@ -101,10 +117,17 @@ class Users:
         Probability of class 1 without drift.
     shares : ndarray of float64, shape (P, A, Q, 2, 6)
         Probability of each answer by persona, arm, question and class; the last is Unknown, the fifth of an outcome 0.
+    specified : ndarray of int64, shape (P, R)
+        What the persona was told to answer to each question about retention, 0 to 4.
     """
 
     lean: FloatArray
     shares: FloatArray
+    specified: NDArray[np.int64]
+
+    def some(self, chosen: slice) -> "Users":
+        """Return some of the personas."""
+        return Users(self.lean[chosen], self.shares[chosen], self.specified[chosen])
 
     def class_share(self, drift: float) -> FloatArray:
         """Return the probability of class 1, shape (P, A)."""
@@ -116,17 +139,22 @@ def users(grid: Grid, study: int, model: int, *, seed: int) -> Users:
     """Draw the users of one study and model."""
     rng = np.random.default_rng([seed, study, model])
     width = len(OTHER_ANSWERS)
-    shares = np.zeros((grid.personas, grid.arms, grid.questions, 2, width + 1))
+    shares = np.zeros((grid.personas, grid.arms, len(grid.roles), 2, width + 1))
+    specified = rng.integers(width, size=(grid.personas, grid.retention))
     for number, role in enumerate(grid.roles):
         if role == "outcome":
             shares[:, :, number, :, : len(OUTCOME_ANSWERS)] = _ordinal(grid, rng)
+        elif role == "retention":
+            told = np.eye(width)[specified[:, number - grid.questions]]
+            for k, kept in enumerate(KEPT):
+                shares[:, :, number, k, :width] = (kept * told + (1 - kept) / (width - 1) * (1 - told))[:, None]
         else:
             for k in range(2):
                 centre = rng.dirichlet(np.full(width, 2.0))
                 shares[:, :, number, k, :width] = rng.dirichlet(5 * centre + 0.1, size=(grid.personas, 1))
     shares[..., :width] *= 1 - REFUSAL
     shares[..., width] = REFUSAL
-    return Users(0.5 + rng.uniform(-0.2, 0.2, size=grid.personas), shares)
+    return Users(0.5 + rng.uniform(-0.2, 0.2, size=grid.personas), shares, specified)
 
 
 def _ordinal(grid: Grid, rng: np.random.Generator) -> FloatArray:
@@ -149,7 +177,8 @@ def truth(grid: Grid, *, seed: int) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row a study, model, iteration, contrast and question: `tvd` of the negative controls (Unknown counts as an
-        answer), `effect` and `settled` (the effect without drift) of the outcomes, on the scale 1 to 4.
+        answer), `effect` and `settled` (the effect without drift) of the outcomes, on the scale 1 to 4,
+        `kept_control` and `kept_treated`, the shares of answers about specified attributes that are as specified.
     """
     values = np.arange(1.0, 1 + len(OUTCOME_ANSWERS))
     rows = []
@@ -162,8 +191,9 @@ def truth(grid: Grid, *, seed: int) -> pd.DataFrame:
             tvd = np.abs(answers - answers[:, :1]).sum(axis=3).mean(axis=0) / 2
             still = drawn.lean[:, None, None, None] * np.array([-1, 1]) + [1, 0]
             now, settled = ((s * means).sum(axis=3).mean(axis=0) for s in (share, still))
-            for arm, number in itertools.product(range(1, grid.arms), range(grid.questions)):
-                outcome = grid.roles[number] == "outcome"
+            kept = (1 - REFUSAL) * (share[..., 0, :] @ KEPT).mean(axis=0)
+            for arm, number in itertools.product(range(1, grid.arms), range(grid.asked(iteration))):
+                outcome, retention = (grid.roles[number] == role for role in ("outcome", "retention"))
                 rows.append(
                     {
                         "study": grid.names["study"][study],
@@ -171,9 +201,11 @@ def truth(grid: Grid, *, seed: int) -> pd.DataFrame:
                         "iteration": iteration,
                         "contrast": f"{grid.names['arm'][arm]} - {grid.names['arm'][0]}",
                         "question": grid.names["question"][number],
-                        "tvd": np.nan if outcome else tvd[arm, number],
+                        "tvd": np.nan if outcome or retention else tvd[arm, number],
                         "effect": now[arm, number] - now[0, number] if outcome else np.nan,
                         "settled": settled[arm, number] - settled[0, number] if outcome else np.nan,
+                        "kept_control": kept[0] if retention else np.nan,
+                        "kept_treated": kept[arm] if retention else np.nan,
                     }
                 )
     return pd.DataFrame(rows)
@@ -189,7 +221,7 @@ def write_log(path: Path, grid: Grid, *, seed: int) -> None:
     seed : int
         0 or more.
     """
-    whole = pa.schema([(name, pa.int32() if name in ("iteration", "trial") else pa.string()) for name in COLUMNS])
+    whole = pa.schema([(name, pa.int32() if name in ("iteration", "trial") else pa.string()) for name in grid.columns])
     # Without Arrow's own schema in the file its text is read as text, and not as categories.
     with pq.ParquetWriter(path, whole, compression="zstd", store_schema=False) as writer:
         held: list[pa.Table] = []
@@ -204,23 +236,22 @@ def write_log(path: Path, grid: Grid, *, seed: int) -> None:
 
 def _tables(grid: Grid, *, seed: int) -> Iterator[pa.Table]:
     """Draw the answers of some personas in one study, model and iteration at a time."""
-    at_once = max(1, ROWS_AT_ONCE // (grid.trials * grid.arms * grid.questions))
+    at_once = max(1, ROWS_AT_ONCE // (grid.trials * grid.arms * len(grid.roles)))
     for study, model in itertools.product(range(grid.studies), range(grid.models)):
         drawn = users(grid, study, model, seed=seed)
         for iteration in range(grid.iterations):
             rng = np.random.default_rng([seed, study, model, iteration])
             for first in range(0, grid.personas, at_once):
-                some = slice(first, min(first + at_once, grid.personas))
-                part = Users(drawn.lean[some], drawn.shares[some])
-                codes = _answers(part, grid.drift(model, iteration), grid.trials, rng)
-                yield _table(grid, study, model, iteration, first, codes)
+                part = drawn.some(slice(first, first + at_once))
+                codes = _answers(part, grid.asked(iteration), grid.drift(model, iteration), grid.trials, rng)
+                yield _table(grid, study, model, iteration, first, part, codes)
 
 
-def _answers(drawn: Users, drift: float, trials: int, rng: np.random.Generator) -> NDArray[np.int8]:
+def _answers(drawn: Users, asked: int, drift: float, trials: int, rng: np.random.Generator) -> NDArray[np.int8]:
     """Draw answers, shape (P, A, T, Q)."""
     share = drawn.class_share(drift)
     in_class = rng.random((*share.shape, trials, 1)) < share[..., None, None]
-    limits = drawn.shares.cumsum(axis=-1).astype(np.float32)
+    limits = drawn.shares[:, :, :asked].cumsum(axis=-1).astype(np.float32)
     uniform = rng.random((*share.shape, trials, limits.shape[2]), dtype=np.float32)
     codes = np.zeros(uniform.shape, dtype=np.int8)
     for k in range(limits.shape[-1] - 1):
@@ -228,10 +259,12 @@ def _answers(drawn: Users, drift: float, trials: int, rng: np.random.Generator) 
     return codes
 
 
-def _table(grid: Grid, study: int, model: int, iteration: int, first: int, codes: NDArray[np.int8]) -> pa.Table:
+def _table(
+    grid: Grid, study: int, model: int, iteration: int, first: int, drawn: Users, codes: NDArray[np.int8]
+) -> pa.Table:
     """Lay answers out, a row each, as dictionary-encoded columns."""
     personas, arms, trials, questions = np.ogrid[tuple(slice(n) for n in codes.shape)]
-    is_outcome = np.array([role == "outcome" for role in grid.roles])
+    is_outcome = np.array([role == "outcome" for role in grid.roles[: codes.shape[-1]]])
     response = np.where(is_outcome, codes, codes + len(OUTCOME_ANSWERS)).astype(np.int8)
     unknown = codes == len(OTHER_ANSWERS)
     places: dict[str, int | NDArray[np.int64]] = {
@@ -250,7 +283,12 @@ def _table(grid: Grid, study: int, model: int, iteration: int, first: int, codes
     columns |= {"iteration": pa.array(spread(iteration)), "trial": pa.array(spread(trials))}
     kept = pa.array(np.where(unknown, 0, response).ravel(), mask=unknown.ravel())
     columns["response"] = pa.DictionaryArray.from_arrays(kept, ANSWERS)
-    return pa.table({name: columns[name] for name in COLUMNS})
+    if grid.retention:
+        told = np.zeros((len(codes), codes.shape[-1]), dtype=np.int64)
+        told[:, grid.questions :] = len(OUTCOME_ANSWERS) + drawn.specified[:, : codes.shape[-1] - grid.questions]
+        place = spread(told[:, None, None])
+        columns["specified"] = pa.DictionaryArray.from_arrays(pa.array(place, mask=place == 0), ANSWERS)
+    return pa.table({name: columns[name] for name in grid.columns})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

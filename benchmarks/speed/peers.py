@@ -46,7 +46,8 @@ def compare(size: str, *, rounds: int, seed: int) -> str:
         theirs.append(seconds * 1e3)
     about = f"""\
 The same table, from counts in memory to the p-value; R's start is not counted. coin {found}: `{COMMAND}`,
-whose statistic is that of the common-direction test. Milliseconds."""
+whose statistic is that of the common-direction test ([speed/coin.R](speed/coin.R)); confound:
+`common_direction_test(treated, control, rng=rng)`, and `permutation_test` likewise. Milliseconds."""
     rows = [
         row("the common-direction test, which is coin's", ours["direction"], theirs),
         row("both tests of a cell: exact distance and common direction", ours["both"], theirs),

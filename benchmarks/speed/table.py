@@ -7,8 +7,15 @@ Row = tuple[str, str, str, str]
 
 
 def range_of(values: Sequence[float]) -> str:
-    """Write the median and, in brackets, the range."""
+    """Write the median and, in brackets, the range; a single value by itself."""
+    if len(values) == 1:
+        return _short(values[0])
     return f"{_short(median(values))} ({_short(min(values))} to {_short(max(values))})"
+
+
+def of_rounds(n: int) -> str:
+    """Say what `range_of` shows."""
+    return "One round" if n == 1 else f"Median (lowest to highest) of {n} rounds"
 
 
 def row(name: str, ours: Sequence[float], theirs: Sequence[float]) -> Row:

@@ -77,10 +77,18 @@ def _table(size: str, runs: list[Round]) -> str:
     about = f"""\
 A log of {log.answers:,} answers: {log.models} models x {log.iterations} iterations x {log.personas} personas x
 {log.trials} trials x 2 arms x {log.questions} questions, {controls} of them negative controls of 5 answers and
-Unknown, so {log.cells} tests. Seconds."""
+Unknown, so {log.cells} tests. Seconds.
+
+- confound: `contrasts = analysis.prepare(log, {{}}, Settings()).contrasts`, then for each negative control's
+  `permutation_test(c.treated.answers, c.control.answers, rng=rng)`
+- pandas + scipy ([speed/analyst.py](speed/analyst.py)):
+  `log.groupby([*cell, "persona", "arm", "response"]).size().unstack(fill_value=0)`, then for each cell
+  `scipy.stats.permutation_test((treated, control), distance, permutation_type="samples", vectorized=True,
+  n_resamples=9999, batch=500, alternative="greater", rng=rng)`; to shuffle labels within a persona, a call a persona"""
     memory = f"""\
-Peak memory in MiB: confound {peaks[0]}, pandas + scipy {peaks[1]}. `confound.analyze` with effects, notes and verdict,
-for which the other side has nothing: {whole} s, {peaks[2]} MiB."""
+Peak memory in MiB: confound {peaks[0]}, pandas + scipy {peaks[1]}.
+`confound.analyze`, for most of which the other side has nothing (corrected distances with intervals, further tests,
+effects, decomposition, verdict): {whole} s, {peaks[2]} MiB in the first of its processes."""
     return "\n\n".join([about, markdown(("step", "confound", "pandas + scipy", "ratio"), rows), memory])
 
 

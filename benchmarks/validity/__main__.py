@@ -1,7 +1,6 @@
 """Make the table of bias, error, coverage, type I error and power: `python -m benchmarks.validity --help`."""
 
 import argparse
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.page import commit
 from benchmarks.validity.generator import SIZES, Cell, cells, draw
 from confound.cmh import common_direction_test
 from confound.correction import METHODS, corrected_tvd
@@ -234,13 +234,6 @@ def page(results: dict[Cell, list[Replicate]], *, n_replicates: int, seed: int, 
             intervals_table(summaries, results),
         ]
     )
-
-
-def commit() -> str:
-    """Return the commit of the working tree, marked where it has changes."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)  # noqa: S603
-    return done.stdout.strip() or "unknown"
 
 
 def write(text: str) -> None:

@@ -1,7 +1,6 @@
 """Make the page on the decomposition's bias and coverage: `python -m benchmarks.validity.decomposition --help`."""
 
 import argparse
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from benchmarks.page import commit
 from benchmarks.validity.square import FloatArray, Log, Size, World, draw, truth
 from confound import bootstrap
 from confound.decomposition import QUANTITIES, Decomposition, by_adjustment, by_source, decompose
@@ -224,13 +224,6 @@ def page(n_replicates: int, n_failures: int, n_intervals: int, *, seed: int, dat
             table(["personas' values", "personas", *kinds], interval_rows(n_intervals, seed)),
         ]
     )
-
-
-def commit() -> str:
-    """Return the commit of the working tree, marked where it has changes."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
-    done = subprocess.run(command, cwd=PAGE.parent, capture_output=True, text=True, check=False)  # noqa: S603
-    return done.stdout.strip() or "unknown"
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.validity.__main__ import commit, name, table
+from benchmarks.page import commit
+from benchmarks.validity.__main__ import name, table
 from benchmarks.validity.generator import Cell, FloatArray, IntArray, true_shares
 from confound import change, cmh, ksample, maxt, permutation, tvd
 
