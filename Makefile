@@ -62,11 +62,13 @@ bench-speed: $(STAMP) ## Remake the speed tables of benchmarks/README.md, about 
 	$(BIN)/python -m benchmarks.speed --write
 	$(BIN)/python -m benchmarks.speed.scale --write
 	$(BIN)/python -m benchmarks.speed.decomposition --write
+	$(BIN)/python -m benchmarks.speed.stabilization --write
 
 bench-validity: $(STAMP) ## Remake the pages of benchmarks/validity and their summary, an hour or two
 	$(BIN)/python -m benchmarks.validity --jobs 2 --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.rejections --jobs 2 --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.decomposition --date $(TODAY) --write
+	$(BIN)/python -m benchmarks.validity.stabilization --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.summary --write
 
 clean: ## Remove what the other targets made
