@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.page import circumstances
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -157,11 +159,11 @@ def page(found: dict[str, dict[str, Any]], load: float) -> str:
     rate, slow = ours["ess"] / ours["exponential"], theirs["ess"] / theirs["seconds"]
     failed = ", ".join(f"{each['path']} {each['check']} {each['value']:.3g}" for each in many["failed"]) or "none"
     by_path = ", ".join(f"{path} {seconds:.0f}" for path, seconds in many["by_path"].items())
-    cores, load_then = os.cpu_count(), f"load {load:.1f} at the start"
     return f"""# Speed: does the effect settle?
 
-`python -m benchmarks.speed.stabilization --draws {theirs["draws"]} --write`, {cores} cores, {load_then};
-{versions("numpy", "numba", "nutpie", "pymc", "arviz")}.
+`python -m benchmarks.speed.stabilization --draws {theirs["draws"]} --write`.
+{circumstances(load)}
+{versions("numba", "nutpie", "pymc", "arviz")}.
 
 One model, {PERSONAS} personas x {len(TIMES)} iterations x 2 arms x {TRIALS} trials, four answers: {theirs["rows"]:,}
 answers. All three paths, 4 chains of 1,000 draws, from the import to the tables: {ours["seconds"]:.0f} s,

@@ -180,6 +180,7 @@ def page(recovered: pd.DataFrame, calibrated: pd.DataFrame, given: argparse.Name
     """Write the page."""
     own = recovered[recovered["truth"] == recovered["fitted"]]
     cross = recovered[recovered["truth"] != recovered["fitted"]]
+    rejected = ", ".join(calibrated.loc[calibrated["Holm p"] < 0.05, "quantity"])
     asked = f"--logs {given.logs} --others {given.others} --simulations {given.simulations} --write"
     return f"""# Validity: does the effect settle?
 
@@ -203,6 +204,9 @@ with R-hat below {MIXED}, for the gates ask for more draws than were taken here.
 
 Parameters from the prior, a log from the parameters, the rank of the truth among the draws. Null hypothesis: ranks are
 uniform. Two tests each, chi-square over ten bins and Kolmogorov-Smirnov; Holm's correction over all of them.
+Rejected at .05: {rejected or "none"}. Observed to asb are what is reported, own_scale its scale; the others are standard
+deviations, of personas and of what is a persona's, an arm's and an iteration's own (noise). With few answers a cell the
+second-order expansion of the likelihood takes large noise for less than it is.
 
 {_markdown(calibrated)}
 """
