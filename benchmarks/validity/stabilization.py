@@ -204,9 +204,9 @@ with R-hat below {MIXED}, for the gates ask for more draws than were taken here.
 
 Parameters from the prior, a log from the parameters, the rank of the truth among the draws. Null hypothesis: ranks are
 uniform. Two tests each, chi-square over ten bins and Kolmogorov-Smirnov; Holm's correction over all of them.
-Rejected at .05: {rejected or "none"}. Observed to asb are what is reported, own_scale its scale; the others are standard
-deviations, of personas and of what is a persona's, an arm's and an iteration's own (noise). With few answers a cell the
-second-order expansion of the likelihood takes large noise for less than it is.
+Rejected at .05: {rejected or "none"}. Observed to asb are what is reported, own_scale its scale; the others
+are standard deviations, of personas and of what is a persona's, an arm's and an iteration's own (noise). With few
+answers a cell the second-order expansion of the likelihood takes large noise for less than it is.
 
 {_markdown(calibrated)}
 """
