@@ -193,7 +193,8 @@ Ratio: {rate / slow:,.0f}. The row-level model has no noise of its own for each 
 parameter less, and ran shorter than it would have to; its effective draws are as measured.
 
 {STUDIES * MODELS} groups pooled ({STUDIES} studies x {MODELS} models, {POOLED_PERSONAS} personas each,
-{many["answers"]:,} answers), all three paths: {many["seconds"]:.0f} s ({by_path}), {many["peak_mib"]:.0f} MiB; gates failed: {failed}.
+{many["answers"]:,} answers), all three paths: {many["seconds"]:.0f} s ({by_path}), {many["peak_mib"]:.0f} MiB;
+gates failed: {failed}.
 """
 
 
