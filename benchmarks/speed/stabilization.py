@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).with_name("stabilization.md")
 FloatArray = npt.NDArray[np.float64]
 PERSONAS, TRIALS, TIMES = 100, 30, np.arange(14.0)
+POOLED_PERSONAS = 40  # in each group; with a hundred it takes more than twice as long
 NUMBERS = np.array([1.0, 2.0, 3.0, 4.0])
 STUDIES, MODELS = 3, 6
 
 
-def _log(seed: int) -> npt.NDArray[np.int64]:
+def _log(seed: int, personas: int) -> npt.NDArray[np.int64]:
     """Draw counts, shape (P, 2, T, K), of a log whose effect settles."""
     from confound import stabilization_draws as draws
     from confound.stabilization_law import Persons
@@ -42,14 +43,14 @@ def _log(seed: int) -> npt.NDArray[np.int64]:
     )
     left = np.exp(-TIMES / 3)
     means = np.stack([0.4 + 0.5 * left, -0.4 - 0.4 * left])
-    sizes = np.full((PERSONAS, 2, len(TIMES)), TRIALS)
+    sizes = np.full((personas, 2, len(TIMES)), TRIALS)
     return draws.simulate(means, persons, TIMES, sizes, np.random.default_rng(seed)).astype(np.int64)
 
 
-def _series(seed: int) -> Any:
+def _series(seed: int, personas: int = PERSONAS) -> Any:
     from confound.series import Series
 
-    counts = _log(seed)
+    counts = _log(seed, personas)
     answers = np.repeat(NUMBERS, counts.sum(axis=(0, 1, 2)))
     sizes = counts.sum(axis=-1)
     means = counts @ NUMBERS / TRIALS
@@ -59,19 +60,31 @@ def _series(seed: int) -> Any:
     )
 
 
+class Marks:
+    """When each path was begun; that a fit is sampled once more is no new path."""
+
+    def __init__(self) -> None:
+        self.at: list[float] = []
+
+    def __call__(self, told: str) -> None:
+        """Look at the clock."""
+        if told.startswith("Fitting"):
+            self.at.append(time.perf_counter())
+
+
 def paths() -> dict[str, Any]:
     """Fit and summarise all three paths of one model, from the import to the tables."""
     start = time.perf_counter()
     from confound.stabilization import fit
 
-    marks = []
-    found = fit([_series(1)], tell=lambda _: marks.append(time.perf_counter()))
+    marks = Marks()
+    found = fit([_series(1)], tell=marks)
     end = time.perf_counter()
     rows = found.stabilization.query("quantity == 'settled' and path == 'exponential'").iloc[0]
     gates = found.checks[~found.checks["check"].str.startswith(("ppc", "elpd", "weight"))]
     return {
         "seconds": end - start,
-        "exponential": marks[1] - marks[0],
+        "exponential": marks.at[1] - marks.at[0],
         "ess": min(float(rows["ess_bulk"]), float(rows["ess_tail"])),
         "passed": bool(gates["passed"].all()),
     }
@@ -82,18 +95,19 @@ def pooled() -> dict[str, Any]:
     from confound.stabilization import fit
 
     pool = [
-        replace(_series(2 + 6 * s + m), study=f"study {s}", model=f"model {m}")
+        replace(_series(2 + 6 * s + m, POOLED_PERSONAS), study=f"study {s}", model=f"model {m}")
         for s in range(STUDIES)
         for m in range(MODELS)
     ]
     start = time.perf_counter()
-    marks = []
-    found = fit(pool, tell=lambda _: marks.append(time.perf_counter()))
-    marks.append(time.perf_counter())
+    marks = Marks()
+    found = fit(pool, tell=marks)
+    marks("Fitting has ended")
     gates = found.checks[~found.checks["check"].str.startswith(("ppc", "elpd", "weight"))]
     return {
-        "seconds": marks[-1] - start,
-        "by_path": dict(zip(found.checks["path"].unique(), np.diff(marks).tolist(), strict=True)),
+        "seconds": marks.at[-1] - start,
+        "by_path": dict(zip(found.checks["path"].unique(), np.diff(marks.at).tolist(), strict=True)),
+        "answers": int(sum(each.sizes.sum() for each in pool)),
         "failed": gates[~gates["passed"].astype(bool)][["path", "check", "value"]].drop_duplicates().to_dict("records"),
     }
 
@@ -104,7 +118,7 @@ def rows(draws: int) -> dict[str, Any]:
     import pymc as pm
     import pytensor.tensor as pt
 
-    counts = _log(1)
+    counts = _log(1, PERSONAS)
     persona, arm, when, answer = (np.repeat(each.ravel(), counts.ravel()) for each in np.indices(counts.shape))
     side = np.where(arm == 0, 0.5, -0.5)
     start = time.perf_counter()
@@ -178,8 +192,9 @@ answers. All three paths, 4 chains of 1,000 draws, from the import to the tables
 Ratio: {rate / slow:,.0f}. The row-level model has no noise of its own for each persona, arm and iteration, which is one
 parameter less, and ran shorter than it would have to; its effective draws are as measured.
 
-{STUDIES * MODELS} groups pooled ({STUDIES} studies x {MODELS} models, {STUDIES * MODELS * theirs["rows"]:,} answers),
-all three paths: {many["seconds"]:.0f} s ({by_path}), {many["peak_mib"]:.0f} MiB; gates failed: {failed}.
+{STUDIES * MODELS} groups pooled ({STUDIES} studies x {MODELS} models, {POOLED_PERSONAS} personas each,
+{many["answers"]:,} answers), all three paths: {many["seconds"]:.0f} s ({by_path}), {many["peak_mib"]:.0f} MiB;
+gates failed: {failed}.
 """
 
 
