@@ -90,6 +90,21 @@ REFERENCES = {
         "Vargha and Delaney (2000). A critique and improvement of the CL common language effect size statistics of "
         "McGraw and Wong. Journal of Educational and Behavioral Statistics 25(2), 101-132.",
     ),
+    "loo": Reference(
+        "Vehtari, Gelman and Gabry 2017",
+        "Vehtari, Gelman and Gabry (2017). Practical Bayesian model evaluation using leave-one-out cross-validation "
+        "and WAIC. Statistics and Computing 27, 1413-1432.",
+    ),
+    "stacking": Reference(
+        "Yao et al. 2018",
+        "Yao, Vehtari, Simpson and Gelman (2018). Using stacking to average Bayesian predictive distributions. "
+        "Bayesian Analysis 13(3), 917-1007.",
+    ),
+    "tierney": Reference(
+        "Tierney and Kadane 1986",
+        "Tierney and Kadane (1986). Accurate approximations for posterior moments and marginal densities. Journal of "
+        "the American Statistical Association 81(393), 82-86.",
+    ),
     "vehtari": Reference(
         "Vehtari et al. 2021",
         "Vehtari, Gelman, Simpson, Carpenter and Bürkner (2021). Rank-normalization, folding, and localization: an "
