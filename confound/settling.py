@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
+from confound.stabilization_checks import COMPARED
 from confound.stabilization_settings import IN_WORDS
 from confound.tables import named
 
 SURE = 0.95
 DOUBTFUL = 0.5
-COMPARED = "pareto_k"  # of leaving personas out, which only the comparison of paths rests on
 GATES = ("rhat", "ess_bulk", "ess_tail", "divergences", "ebfmi", COMPARED)
 _SERIES = ["study", "contrast", "question"]
 

@@ -209,7 +209,7 @@ def fit_paths(
     for path in paths:
         tell(f"Fitting the {path.replace('_', ' ')} path of {_what(pool)} ...")
         found = _fit(path, pool, law, priors, sampler, seed=seed, progress=progress)
-        if again and not all(gate.passed for gate in found.gates if gate.name != "pareto_k"):
+        if again and not all(gate.passed for gate in found.gates if gate.name != checks.COMPARED):
             failed = ", ".join(f"{gate.name} {gate.value:.3g}" for gate in found.gates if not gate.passed)
             tell(f"  once more with shorter steps and more draws, for it failed its checks: {failed} ...")
             found = _fit(path, pool, law, priors, sampler.tighter(), seed=seed + 1, progress=progress)
@@ -300,13 +300,13 @@ def _codes(labels: Sequence[str]) -> tuple[int, ...]:
 
 
 def _thinned(sampled: "Sample", n_groups: int) -> "Sample":
-    """Keep as many draws as are summarised; divergences all count."""
+    """Keep as many draws as are summarised."""
     from confound.stabilization_model import Sample
 
     chains, draws = sampled.energy.shape
     step = max(1, chains * draws * n_groups // KEPT)
     posterior = {name: values[:, ::step] for name, values in sampled.posterior.items()}
-    return Sample(posterior, sampled.diverging, sampled.energy[:, ::step]) if step > 1 else sampled
+    return Sample(posterior, sampled.diverging[:, ::step], sampled.energy[:, ::step])
 
 
 def _one(law: Quadratic, i: int, each: Series) -> Quadratic:

@@ -13,6 +13,7 @@ MAX_RHAT = 1.01  # Vehtari, Gelman, Simpson, Carpenter and Buerkner (2021)
 MIN_ESS = 400
 MIN_EBFMI = 0.3  # Betancourt (2016)
 MAX_SENSITIVITY = 0.05  # Kallioinen, Paananen, Buerkner and Vehtari (2024)
+COMPARED = "pareto_k"  # the gate of leaving personas out, which only the comparison of paths rests on
 POWER = 1.01  # by how much prior and likelihood are scaled
 EXTREME = 0.01  # a share of replicates this near to 0 or 1 says that the model lacks something
 
@@ -80,7 +81,7 @@ def gates(
         Check("ess_tail", tail, MIN_ESS, not tail < MIN_ESS),
         Check("divergences", float(diverging), 0.0, diverging == 0),
         Check("ebfmi", ebfmi, MIN_EBFMI, not ebfmi < MIN_EBFMI),
-        Check("pareto_k", float(pareto_k.max()), largest_k, bool(pareto_k.max() <= largest_k)),
+        Check(COMPARED, float(pareto_k.max()), largest_k, bool(pareto_k.max() <= largest_k)),
     ]
 
 

@@ -109,6 +109,19 @@ def test_models_are_pooled() -> None:
 
 
 @pytest.mark.slow
+def test_draws_are_thinned_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where many groups share the draws that are kept, parameters, energies and divergences stay side by side."""
+    from confound import stabilization
+    from confound.stabilization_model import Sample
+
+    monkeypatch.setattr(stabilization, "KEPT", 20)
+    each = np.arange(40.0).reshape(2, 20)
+    kept = stabilization._thinned(Sample({"x": each}, each, each), n_groups=2)  # noqa: SLF001 -- a step of its own
+    for values in (kept.posterior["x"], kept.diverging, kept.energy):
+        np.testing.assert_array_equal(values, each[:, ::4])
+
+
+@pytest.mark.slow
 def test_measurements_and_missing_cells_are_modelled() -> None:
     """A numeric outcome in its own units, with a persona that was left out of an arm."""
     rng = np.random.default_rng(1)
