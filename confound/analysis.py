@@ -204,12 +204,12 @@ def analyze(
     prepared = prepare(data, rename or {}, settings, table=table, joint="drift" not in skip)
     with processes.one_thread():
         found, notes = _estimate(prepared, settings, skip, workers=workers, track=track)
+        settling, why_not = _settling(prepared, settings, skip, tell)
     drift, effects = _corrected(found["drift"]), pd.DataFrame(found["effects"], columns=list(EFFECTS))
     decomposed = pd.DataFrame(found["decomposition"], columns=list(DECOMPOSITION))
     sensitive = pd.DataFrame(found["sensitivity"], columns=list(SENSITIVITY))
     assumed = pd.DataFrame(found["assumptions"], columns=list(ASSUMPTIONS))
     compared = pd.DataFrame(found["comparisons"], columns=list(COMPARISONS))
-    settling, why_not = _settling(prepared, settings, skip, tell)
     return Analysis(
         data=_data(prepared.cells),
         drift=drift,
