@@ -204,7 +204,6 @@ def fit_paths(
     the data and stays as it is however long one samples.
     """
     law = quadratic.stacked([_quadratic(each) for each in pool])
-    sampler = sampler if len(pool) == 1 else sampler.pooled()
     made = []
     for path in paths:
         tell(f"Fitting the {path.replace('_', ' ')} path of {_what(pool)} ...")

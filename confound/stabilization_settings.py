@@ -69,10 +69,6 @@ class Sampler:
     target_accept: float = 0.9
     cores: int | None = None
 
-    def pooled(self) -> "Sampler":
-        """Return the settings for series that are pooled, whose standard deviations between groups are hard to pass."""
-        return Sampler(self.chains, self.draws, 2 * self.tune, max(self.target_accept, 0.95), self.cores)
-
     def tighter(self) -> "Sampler":
         """Return the settings of a second try."""
         return Sampler(self.chains, 2 * self.draws, 2 * self.tune, 0.97, self.cores)

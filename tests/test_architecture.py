@@ -13,8 +13,9 @@ FLOW = [
     {"errors"},
     {"tvd", "stratum_law", "effects", "multiplicity", "mixture", "bootstrap", "shift", "standardization"},
     {"stabilization_law", "stabilization_settings"},
-    {"stabilization_quadratic", "stabilization_draws", "stabilization_kernel", "arviz_adapter"},
-    {"stabilization_model", "stabilization_checks"},
+    {"stabilization_quadratic", "stabilization_draws", "stabilization_personas", "arviz_adapter"},
+    {"stabilization_kernel", "stabilization_checks"},
+    {"stabilization_model"},
     {"law_sum", "relabelling", "power", "decomposition", "calibration"},
     {"permutation", "cmh", "maxt", "change", "correction"},
     {"ksample"},
@@ -44,7 +45,7 @@ FLOW = [
     {"analysis", "summary"},
     {"cli"},
 ]
-ARRAY_MODULES = set().union(*FLOW[1:8])
+ARRAY_MODULES = set().union(*FLOW[1:9])
 
 
 def imports(path: Path) -> set[str]:
