@@ -59,6 +59,11 @@ REFERENCES = {
         "McCullagh (1980). Regression models for ordinal data. Journal of the Royal Statistical Society B 42(2), "
         "109-142.",
     ),
+    "minka": Reference(
+        "Minka 2001",
+        "Minka (2001). Expectation propagation for approximate Bayesian inference. Uncertainty in Artificial "
+        "Intelligence 17, 362-369.",
+    ),
     "pagano": Reference(
         "Pagano and Tritchler 1983",
         "Pagano and Tritchler (1983). On obtaining permutation distributions in polynomial time. Journal of the "
@@ -99,11 +104,6 @@ REFERENCES = {
         "Yao et al. 2018",
         "Yao, Vehtari, Simpson and Gelman (2018). Using stacking to average Bayesian predictive distributions. "
         "Bayesian Analysis 13(3), 917-1007.",
-    ),
-    "tierney": Reference(
-        "Tierney and Kadane 1986",
-        "Tierney and Kadane (1986). Accurate approximations for posterior moments and marginal densities. Journal of "
-        "the American Statistical Association 81(393), 82-86.",
     ),
     "vehtari": Reference(
         "Vehtari et al. 2021",

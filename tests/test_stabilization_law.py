@@ -83,47 +83,6 @@ def test_paths_start_where_their_names_say() -> None:
     np.testing.assert_allclose(np.diag(until @ until.T)[:4] - 1.5**2 / 4, step * np.array([2, 1, 0, 0]), atol=1e-12)
 
 
-def counts_log(rng: np.random.Generator) -> np.ndarray:
-    """Make counts of four answers."""
-    return rng.multinomial(12, [0.2, 0.3, 0.3, 0.2], size=(6, 2, len(TIMES)))
-
-
-def cumulative_logit(counts: np.ndarray, cuts: np.ndarray, eta: np.ndarray) -> np.ndarray:
-    """Return each persona's log likelihood, written out."""
-    ends = np.ones((*eta.shape, 1))
-    below = 1 / (1 + np.exp(eta[..., None] - cuts))
-    shares = np.diff(np.concatenate([0 * ends, below, ends], axis=-1), axis=-1)
-    return (counts.reshape(*eta.shape, -1) * np.log(shares)).sum(axis=(1, 2))
-
-
-def test_expansion_touches_the_cumulative_logit_likelihood() -> None:
-    """At the pilot's fit the quadratic has the likelihood's value, and beside it errs by the third order."""
-    rng = np.random.default_rng(3)
-    counts = counts_log(rng)
-    data = quadratic.of_counts(counts, TIMES)
-    pilot = quadratic._pilot(counts.reshape(6, 8, 4).astype(float), TIMES)  # noqa: SLF001 -- where it is expanded
-    direction, way = rng.normal(size=pilot.eta.shape), np.array([0.4, -0.2, 0.3])
-
-    def error(step: float) -> np.ndarray:
-        cuts, eta = pilot.cuts + step * way, pilot.eta + step * direction
-        given = (data.slope[0] * cuts).sum(axis=-1) - data.offset[0]
-        value = law.direct(data, cuts[None])[0] + (given * eta - data.weight[0] * eta**2 / 2).sum(axis=1)
-        return value - cumulative_logit(counts, cuts, eta)
-
-    np.testing.assert_allclose(error(0.0), 0, atol=1e-9)
-    np.testing.assert_allclose(error(0.02) / error(0.01), 8, rtol=0.1)
-
-
-def test_pilot_finds_cutpoints() -> None:
-    """With many answers the pilot's cutpoints are those that the answers were made with."""
-    rng = np.random.default_rng(4)
-    persons = law.Persons(np.array([[-1.0, 0.2, 1.5]]), PERSONS.sds, PERSONS.noise, PERSONS.growth)
-    sizes = np.full((200, 2, 4), 100)
-    counts = draws.simulate(np.zeros((2, 4)), persons, TIMES, sizes, rng)
-    pilot = quadratic._pilot(counts.reshape(200, 8, 4).astype(float), TIMES)  # noqa: SLF001 -- a step of its own
-    np.testing.assert_allclose(np.diff(pilot.cuts), [1.2, 1.3], atol=0.05)
-
-
 def test_paths_are_drawn_from_their_conditional_law() -> None:
     """Draws of the means given parameters have the mean and covariance of the normal law."""
     rng = np.random.default_rng(5)
