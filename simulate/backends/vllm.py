@@ -32,6 +32,8 @@ CHANNEL = "<|channel|>"
 # How the engine ends an answer that is none.
 FAILED = ("abort", "error")
 LONGEST = 400
+# The level of vLLM's log at which only what went wrong is told.
+QUIET = "ERROR"
 
 # Engines that run: a study's users and its agent can be the same model, whose weights need no second place.
 _RUNNING: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
@@ -225,8 +227,7 @@ def _engine(model: str, options: Mapping[str, Any]) -> Any:
 
 def _started(model: str, options: Mapping[str, Any]) -> Any:
     need("vllm", VllmModel.name)
-    # Its log is dozens of lines a start, some of them a screen long, on the terminal that shows how far the run is.
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    options = _quiet(options)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -240,6 +241,18 @@ def _started(model: str, options: Mapping[str, Any]) -> Any:
             f"--backend vllm --model {model}: the engine does not start: {_told(error)}. "
             "VLLM_LOGGING_LEVEL=INFO in the environment shows its log"
         ) from error
+
+
+def _quiet(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep vLLM's log off the terminal that shows how far the run is, where the environment does not ask for it.
+
+    It is dozens of lines a start, some of them a screen long, and on a GPU bars of how far loading and capturing are.
+    """
+    if os.environ.setdefault("VLLM_LOGGING_LEVEL", QUIET) != QUIET:
+        return dict(options)
+    # For the bars that `use_tqdm_on_load` does not reach; tqdm reads it when it is imported, which vLLM does.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    return {"use_tqdm_on_load": False, **options}
 
 
 def _refuses(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ TABLE_1 = {
     "Qwen/Qwen3-30B-A3B": ((0.7, 0.8, 20), OFF),
     "Qwen/Qwen3-30B-A3B-Instruct-2507": ((0.7, 0.8, 20), None),
 }
+NO_BARS = {"use_tqdm_on_load": False}
 HARMONY = "<|channel|>analysis<|message|>A, or B?<|end|><|start|>assistant<|channel|>final<|message|>B"
 
 
@@ -55,7 +57,10 @@ class Recorder:
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> type[Recorder]:
-    """Put a package of that name in place."""
+    """Put a package of that name in place, and take back what the backend tells it by the environment."""
+    for name in ("VLLM_LOGGING_LEVEL", "TQDM_DISABLE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     package, sampling = ModuleType("vllm"), ModuleType("vllm.sampling_params")
     kind = type("Recorder", (Recorder,), {"made": [], "asked": []})
     package.__spec__ = SimpleNamespace()  # type: ignore[assignment]
@@ -86,7 +91,7 @@ def test_its_absence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.Mo
 def test_presets_are_those_of_table_1(recorder: type[Recorder], tmp_path: Path, model: str) -> None:
     """Each model of Table 1 is sampled as there; thinking is off or low, by the chat template."""
     run(tmp_path / "run", model)
-    assert recorder.made == [{"model": model}]
+    assert recorder.made == [{"model": model, **NO_BARS}]
     [asked] = recorder.asked
     (temperature, top_p, top_k), told = TABLE_1[model]
     for params in asked["sampling_params"]:
@@ -102,9 +107,21 @@ def test_engine_arguments_go_to_the_engine(recorder: type[Recorder], tmp_path: P
     """Whatever is given for the engine reaches `LLM` as it stands, and what the model's authors advise the sampler."""
     given = {"tensor_parallel_size": 2, "data_parallel_size": 3, "max_model_len": 4096}
     run(tmp_path / "run", "some/model", engine=given, choice=True)
-    assert recorder.made == [{"model": "some/model", **given}]
+    assert recorder.made == [{"model": "some/model", **NO_BARS, **given}]
     params = recorder.asked[0]["sampling_params"][0]
     assert (params.min_p, params.structured_outputs.choice) == (0.1, list("ABCDE"))
+
+
+def test_the_log_is_shown_where_the_environment_asks_for_it(
+    recorder: type[Recorder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default each engine's log and bars are kept off the terminal; with a level of the user's own none is."""
+    run(tmp_path / "first", "some/model")
+    assert (os.environ["VLLM_LOGGING_LEVEL"], os.environ["TQDM_DISABLE"]) == ("ERROR", "1")
+    run(tmp_path / "second", "other/model")
+    monkeypatch.setenv("VLLM_LOGGING_LEVEL", "INFO")
+    run(tmp_path / "third", "third/model")
+    assert [made.get("use_tqdm_on_load", True) for made in recorder.made] == [False, False, True]
 
 
 def test_thinking_in_channels_is_stripped(recorder: type[Recorder], tmp_path: Path) -> None:

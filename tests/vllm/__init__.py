@@ -1,1 +1,1 @@
-"""Tests against a real vLLM engine on the CPU: `make test-vllm`, in a virtual environment of their own."""
+"""Tests against a real vLLM engine: `make test-vllm` on the CPU, in an environment of their own, or pytest on a GPU."""

@@ -1,4 +1,4 @@
-"""The engine: a tiny model made anew, and vLLM on one CPU core of this process."""
+"""The engine: a tiny model made anew, and vLLM in this process, on one CPU core or on a GPU."""
 
 from __future__ import annotations
 
@@ -50,4 +50,5 @@ def by_command(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.stdout.startswith("Wrote ")
     assert "INFO" not in done.stdout + done.stderr
+    assert "it/s" not in done.stderr  # bars
     return out

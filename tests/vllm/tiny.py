@@ -31,10 +31,12 @@ ENGINE = {
     "block_size": 32,
     "enable_chunked_prefill": False,
     "disable_log_stats": False,
+    # On a GPU: up to three engines share it, of which each would take nine tenths.
+    "gpu_memory_utilization": 0.1,
 }
 SERVER = (
     *("--dtype", "float32", "--enforce-eager", "--max-model-len", "1024", "--max-num-seqs", "64"),
-    *("--block-size", "32", "--no-enable-chunked-prefill"),
+    *("--block-size", "32", "--no-enable-chunked-prefill", "--gpu-memory-utilization", "0.1"),
 )
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
