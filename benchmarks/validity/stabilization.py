@@ -3,7 +3,8 @@
 Recovery: logs whose truth follows one path, fitted by that path and by the others; how often the 95 % intervals of the
 settled effect and the biases hold the truth, and how far off the means are. Calibration: simulation-based calibration
 (Talts et al. 2018) of the exponential model; parameters from the prior, a log from the parameters, the rank of each
-true quantity among the posterior's draws, which is uniform if the computation is right.
+true quantity among the posterior's draws, which is uniform if the computation is right. The same for groups that are
+pooled, three models in two studies: their standard deviations, and the first group's quantities.
 """
 
 import argparse
@@ -31,6 +32,10 @@ TIMES = np.arange(8.0)
 PERSONAS, TRIALS, ANSWERS = 30, 10, 4
 NUMBERS = np.arange(1.0, ANSWERS + 1)
 SAMPLER = Sampler(chains=2, draws=500, tune=300, cores=1)
+STUDY, MODEL = (0, 0, 0, 1, 1, 1), (0, 1, 2, 0, 1, 2)
+POOLED_TIMES, POOLED_PERSONAS = np.arange(5.0), 12
+REPORTED = ("observed", "settled", "sbt", "sbc", "asb")
+THIN = 10  # draws further apart are nearly independent
 BINS = 10
 MIXED = 1.05
 # What the truth of the recovery logs looks like, on the scale of the log odds.
@@ -51,18 +56,25 @@ class Made:
     truth: Mapping[str, float]
 
 
-def make(theta: draws.Theta, path: str, rng: np.random.Generator) -> Made:
+def make(
+    theta: draws.Theta,
+    path: str,
+    rng: np.random.Generator,
+    times: FloatArray = TIMES,
+    personas: int = PERSONAS,
+    group: tuple[str, str] = ("s", "m"),
+) -> Made:
     """Draw a path and a log of new personas."""
-    means = draws.draw_prior_paths(path, TIMES, theta, rng)
-    outcome = draws.expected(means, theta.persons, TIMES, NUMBERS, (0.0, 1.0))
+    means = draws.draw_prior_paths(path, times, theta, rng)
+    outcome = draws.expected(means, theta.persons, times, NUMBERS, (0.0, 1.0))
     truth = {name: float(value[0]) for name, value in draws.quantities(outcome).items()}
-    sizes = np.full((PERSONAS, 2, len(TIMES)), TRIALS)
-    counts = draws.simulate(means[0, :, :-1], theta.persons, TIMES, sizes, rng)
+    sizes = np.full((personas, 2, len(times)), TRIALS)
+    counts = draws.simulate(means[0, :, :-1], theta.persons, times, sizes, rng)
     total = counts.sum(axis=(0, 1, 2))
     mean = (total @ NUMBERS) / total.sum()
     series = Series(
-        *("s", "m", "b - a", "y"),
-        times=TIMES,
+        *(*group, "b - a", "y"),
+        times=times,
         sizes=sizes,
         counts=counts,
         numbers=NUMBERS,
@@ -106,9 +118,7 @@ def rank(seed: int) -> dict[str, float]:
     while True:
         theta = draws.draw_prior("exponential", ANSWERS - 1, 1, priors=Priors(), rng=rng)
         made = make(theta, "exponential", rng)
-        counts = made.series.counts
-        assert counts is not None
-        if (counts.sum(axis=(0, 1, 2)) > 0).all():  # a choice by the data alone leaves ranks uniform
+        if every_answer_given(made):
             break
     (found,) = fit_paths([made.series], ["exponential"], Priors(), SAMPLER, seed=seed, again=False)
     theta = found.series[0].theta
@@ -116,8 +126,57 @@ def rank(seed: int) -> dict[str, float]:
     drawn = {**draws.quantities(found.series[0].outcome), "own_scale": own["scale"], "noise": persons.noise}
     for k, name in enumerate(("level", "level_growth", "effect", "effect_growth")):
         drawn[name] = persons.sds[:, k]
-    thin = 10  # draws further apart are nearly independent
-    return {name: float((values[::thin] < made.truth[name]).mean()) for name, values in drawn.items()}
+    return {name: float((values[::THIN] < made.truth[name]).mean()) for name, values in drawn.items()}
+
+
+def every_answer_given(made: Made) -> bool:
+    """Tell whether a log has as many answers as its model; to choose by the data alone leaves ranks uniform."""
+    assert made.series.counts is not None
+    return bool((made.series.counts.sum(axis=(0, 1, 2)) > 0).all())
+
+
+def pooled_rank(seed: int) -> dict[str, float]:
+    """Return the ranks of what pooled groups have in common, and of the first group's quantities."""
+    rng = np.random.default_rng([3, seed])
+    while True:
+        theta, truth = draw_pool(rng)
+        pool = [
+            make(
+                *(theta.rows(slice(g, g + 1)), "exponential", rng, POOLED_TIMES, POOLED_PERSONAS),
+                group=(f"s{STUDY[g]}", f"m{MODEL[g]}"),
+            )
+            for g in range(len(STUDY))
+        ]
+        if all(map(every_answer_given, pool)):
+            break
+    truth |= {name: pool[0].truth[name] for name in REPORTED}
+    series = [made.series for made in pool]
+    (found,) = fit_paths(series, ["exponential"], Priors(), SAMPLER, seed=seed, again=False)
+    kept = found.sample.posterior
+    drawn = dict(draws.quantities(found.series[0].outcome))
+    for name in ("study_sd", "model_sd"):
+        flat = kept[name].reshape(-1, 3)
+        drawn |= {f"{name}_{what}": flat[:, k] for k, what in enumerate(("effect", "bias_treated", "bias_control"))}
+    drawn |= {name: kept[name].ravel() for name in ("effect_sd", "bias_sd", "scale_sd")}
+    return {name: float((drawn[name][::THIN] < value).mean()) for name, value in truth.items()}
+
+
+def draw_pool(rng: np.random.Generator) -> tuple[draws.Theta, dict[str, float]]:
+    """Draw the parameters of pooled groups from the prior, and tell the standard deviations between them."""
+    priors, n = Priors(), len(STUDY)
+    theta = draws.draw_prior("exponential", ANSWERS - 1, n, priors=priors, rng=rng)
+    spread = np.abs(rng.normal(0, priors.between, (2, 3)))
+    centre = rng.normal(0, (priors.effect, priors.bias, priors.bias)) * np.ones((n, 1))
+    for labels, sds in zip((STUDY, MODEL), spread, strict=True):
+        centre = centre + rng.normal(0, sds, (max(labels) + 1, 3))[list(labels)]
+    effect_sd, bias_sd, scale_sd = np.abs(rng.normal(0, priors.between, 3))
+    median, width = priors.scale
+    scale = median * np.exp(rng.normal(0, width) + rng.normal(0, scale_sd, n))
+    truth = {"effect_sd": effect_sd, "bias_sd": bias_sd, "scale_sd": scale_sd}
+    for name, sds in zip(("study_sd", "model_sd"), spread, strict=True):
+        truth |= {f"{name}_{what}": sds[k] for k, what in enumerate(("effect", "bias_treated", "bias_control"))}
+    own = draws.Theta(theta.persons, centre, np.full(n, effect_sd), np.full(n, bias_sd), {"scale": scale})
+    return own, {name: float(value) for name, value in truth.items()}
 
 
 def calibration_table(ranks: pd.DataFrame) -> pd.DataFrame:
@@ -161,6 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--logs", type=int, default=100, help="of each path, fitted by itself")
     parser.add_argument("--others", type=int, default=25, help="of each path, fitted by each other path")
     parser.add_argument("--simulations", type=int, default=200, help="of simulation-based calibration")
+    parser.add_argument("--pooled", type=int, default=100, help="simulations of it with groups that are pooled")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--date", default="", help="written on the page")
     parser.add_argument("--write", action="store_true", help=f"keep the result in {PAGE.name}")
@@ -174,18 +234,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run = Parallel(n_jobs=given.jobs, verbose=1)
     rows = pd.DataFrame([row for found in run(delayed(recovery)(*pair) for pair in pairs) for row in found])
     ranks = pd.DataFrame(run(delayed(rank)(seed) for seed in range(given.simulations)))
-    text = page(recovery_table(rows), calibration_table(ranks), given)
+    pooled = pd.DataFrame(run(delayed(pooled_rank)(seed) for seed in range(given.pooled)))
+    text = page(recovery_table(rows), calibration_table(ranks), calibration_table(pooled), given)
     print(text)
     if given.write:
         PAGE.write_text(text, encoding="utf-8")
 
 
-def page(recovered: pd.DataFrame, calibrated: pd.DataFrame, given: argparse.Namespace) -> str:
+def page(recovered: pd.DataFrame, calibrated: pd.DataFrame, pooled: pd.DataFrame, given: argparse.Namespace) -> str:
     """Write the page, without the parts that were not asked for."""
-    asked = f"--logs {given.logs} --others {given.others} --simulations {given.simulations} --write"
+    asked = f"--logs {given.logs} --others {given.others} --simulations {given.simulations} --pooled {given.pooled}"
     head = f"""# Validity: does the effect settle?
 
-`python -m benchmarks.validity.stabilization {asked}`{f", {given.date}" if given.date else ""}.
+`python -m benchmarks.validity.stabilization {asked} --write`{f", {given.date}" if given.date else ""}.
 Logs of {PERSONAS} personas x {len(TIMES)} iterations x 2 arms x {TRIALS} trials, {ANSWERS} answers;
 {SAMPLER.chains} chains of {SAMPLER.draws} draws. Errors and widths in units of the outcome, whose answers count
 1 to {ANSWERS}."""
@@ -204,18 +265,30 @@ with R-hat below {MIXED}, for the gates ask for more draws than were taken here.
 
 {_markdown(cross)}""")
     if len(calibrated):
-        rejected = ", ".join(calibrated.loc[calibrated["Holm p"] < 0.05, "quantity"])
         parts.append(f"""## Simulation-based calibration of the exponential model
 
 Parameters from the prior, a log from the parameters, the rank of the truth among the draws. Null hypothesis: ranks are
 uniform. Two tests each, chi-square over ten bins and Kolmogorov-Smirnov; Holm's correction over all of them.
-Rejected at .05: {rejected or "none"}. Observed to asb are what is reported, own_scale its scale; the others
+Rejected at .05: {_rejected(calibrated)}. Observed to asb are what is reported, own_scale its scale; the others
 are standard deviations, of personas and of what is a persona's, an arm's and an iteration's own (noise). In these it
 shows first how good the quadratic form of the likelihood is: expanded about the mode, instead of matched by expectation
 propagation, it put 52 true noises of the first 200 logs into the top bin.
 
 {_markdown(calibrated)}""")
+    if len(pooled):
+        parts.append(f"""## The same with pooled groups
+
+{max(STUDY) + 1} studies x {max(MODEL) + 1} models, in each {POOLED_PERSONAS} personas x {len(POOLED_TIMES)} iterations
+x 2 arms x {TRIALS} trials. Standard deviations between studies and between models, of the settled effect and of the
+arms' biases; those over both (effect_sd, bias_sd) and of the log of the scale; observed to asb of the first group. Rejected
+at .05: {_rejected(pooled)}.
+
+{_markdown(pooled)}""")
     return "\n\n".join(parts) + "\n"
+
+
+def _rejected(table: pd.DataFrame) -> str:
+    return ", ".join(table.loc[table["Holm p"] < 0.05, "quantity"]) or "none"
 
 
 def _markdown(table: pd.DataFrame) -> str:
