@@ -86,3 +86,14 @@ def loo(log_likelihood: FloatArray) -> tuple[FloatArray, FloatArray]:
         found = az.loo(fit, pointwise=True, var_name="y")
     each = found.loo_i if hasattr(found, "loo_i") else found.elpd_i
     return np.asarray(each, dtype=float), np.asarray(found.pareto_k, dtype=float)
+
+
+def smoothed(log_weights: FloatArray) -> tuple[FloatArray, float]:
+    """Return logs of importance weights, shape (draws,), that sum to 1, the largest smoothed by a Pareto law; its k."""
+    if OLD:
+        weights, k = az.psislw(log_weights)
+    else:
+        from arviz_stats.base import array_stats
+
+        weights, k = array_stats.psislw(log_weights)
+    return np.asarray(weights), float(k)

@@ -52,9 +52,7 @@ def diagnose(draws: FloatArray) -> Diagnostics:
     return Diagnostics(adapter.rank_rhat(draws), adapter.effective(draws, "bulk"), adapter.effective(draws, "tail"))
 
 
-def gates(
-    found: Sequence[Diagnostics], diverging: int, energy: FloatArray, pareto_k: FloatArray, n_draws: int
-) -> list[Check]:
+def gates(found: Sequence[Diagnostics], diverging: int, energy: FloatArray) -> list[Check]:
     """Hold a fit against its gates.
 
     Parameters
@@ -64,25 +62,30 @@ def gates(
     diverging : int
         Divergent transitions.
     energy : ndarray, shape (chains, draws)
-    pareto_k : ndarray, shape (personas,)
-        Of the estimate with each persona left out.
-    n_draws : int
-        In all chains.
     """
     rhat = max((each.rhat for each in found if not np.isnan(each.rhat)), default=np.nan)
     bulk = min((each.ess_bulk for each in found if not np.isnan(each.ess_bulk)), default=np.nan)
     tail = min((each.ess_tail for each in found if not np.isnan(each.ess_tail)), default=np.nan)
     steps, spread = (np.diff(energy, axis=1) ** 2).mean(axis=1), energy.var(axis=1)
     ebfmi = float((steps / spread).min())
-    largest_k = min(1 - 1 / np.log10(max(n_draws, 11)), 0.7)  # Vehtari, Simpson, Gelman, Yao and Gabry (2024)
     return [
         Check("rhat", rhat, MAX_RHAT, not rhat > MAX_RHAT),
         Check("ess_bulk", bulk, MIN_ESS, not bulk < MIN_ESS),
         Check("ess_tail", tail, MIN_ESS, not tail < MIN_ESS),
         Check("divergences", float(diverging), 0.0, diverging == 0),
         Check("ebfmi", ebfmi, MIN_EBFMI, not ebfmi < MIN_EBFMI),
-        Check(COMPARED, float(pareto_k.max()), largest_k, bool(pareto_k.max() <= largest_k)),
     ]
+
+
+def largest_k(n_draws: int) -> float:
+    """Return the Pareto k up to which an estimate of so many draws is good (Vehtari et al. 2024)."""
+    return float(min(1 - 1 / np.log10(max(n_draws, 11)), 0.7))
+
+
+def compared(pareto_k: FloatArray, n_draws: int) -> Check:
+    """Hold the comparison of the paths of one series, which leaves out each of its personas, against its gate."""
+    largest, limit = float(pareto_k.max()), largest_k(n_draws)
+    return Check(COMPARED, largest, limit, largest <= limit)
 
 
 def stacking_weights(elpd: FloatArray) -> FloatArray:

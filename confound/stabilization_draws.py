@@ -152,6 +152,16 @@ def _columns(root: FloatArray, told: FloatArray, ends: IntArray) -> FloatArray:
     return np.asarray(np.linalg.solve(root.swapaxes(-1, -2), np.where(used, told, 0.0)[..., None])[..., 0])
 
 
+def evidence(path: str, data: Quadratic, theta: Theta) -> FloatArray:
+    """Return the log density of all answers of one group given each draw of the parameters, shape (S,)."""
+    parts = []
+    for i in range(0, len(theta.effect_sd), CHUNK):
+        some = theta.rows(slice(i, i + CHUNK))
+        found, _, _ = given_path(condense(reduce(data, some.persons)), *_law(path, data.times, some))
+        parts.append(averaged(found))
+    return np.concatenate(parts)
+
+
 def left_out(path: str, data: Quadratic, theta: Theta) -> FloatArray:
     """Return the log density of each persona's answers given those of all others, shape (S, P).
 

@@ -14,7 +14,7 @@ FLOW = [
     {"tvd", "stratum_law", "effects", "multiplicity", "mixture", "bootstrap", "shift", "standardization"},
     {"stabilization_law", "stabilization_settings"},
     {"stabilization_quadratic", "stabilization_draws", "stabilization_personas", "arviz_adapter"},
-    {"stabilization_kernel", "stabilization_checks"},
+    {"stabilization_kernel", "stabilization_checks", "stabilization_matching"},
     {"stabilization_model"},
     {"law_sum", "relabelling", "power", "decomposition", "calibration"},
     {"permutation", "cmh", "maxt", "change", "correction"},

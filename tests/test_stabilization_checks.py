@@ -15,8 +15,6 @@ def failed(**changes: object) -> list[str]:
         "found": [GOOD],
         "diverging": 0,
         "energy": rng.normal(size=(4, 500)),
-        "pareto_k": np.array([0.1, 0.4]),
-        "n_draws": 4000,
     } | changes
     return [check.name for check in checks.gates(**given) if not check.passed]  # type: ignore[arg-type]
 
@@ -35,12 +33,18 @@ def test_good_fit_passes() -> None:
         ({"found": [GOOD, checks.Diagnostics(1.0, 900, 399)]}, "ess_tail"),
         ({"diverging": 1}, "divergences"),
         ({"energy": np.cumsum(np.random.default_rng(1).normal(size=(4, 500)), axis=1)}, "ebfmi"),
-        ({"pareto_k": np.array([0.1, 0.75])}, "pareto_k"),
     ],
 )
 def test_each_fault_fails_its_own_gate(change: dict[str, object], gate: str) -> None:
-    """The worst of all quantities, chains and personas decides."""
+    """The worst of all quantities and chains decides."""
     assert failed(**change) == [gate]
+
+
+def test_comparison_hangs_on_the_worst_persona() -> None:
+    """The largest Pareto k decides, and fewer draws allow less."""
+    assert checks.compared(np.array([0.1, 0.65]), 4000).passed
+    assert not checks.compared(np.array([0.75, 0.1]), 4000).passed
+    assert not checks.compared(np.array([0.1, 0.65]), 500).passed
 
 
 def test_stacking_prefers_what_predicts() -> None:

@@ -280,8 +280,8 @@ propagation, it put 52 true noises of the first 200 logs into the top bin.
 
 {max(STUDY) + 1} studies x {max(MODEL) + 1} models, in each {POOLED_PERSONAS} personas x {len(POOLED_TIMES)} iterations
 x 2 arms x {TRIALS} trials. Standard deviations between studies and between models, of the settled effect and of the
-arms' biases; those over both (effect_sd, bias_sd) and of the log of the scale; observed to asb of the first group. Rejected
-at .05: {_rejected(pooled)}.
+arms' biases; those over both (effect_sd, bias_sd) and of the log of the scale; observed to asb of the first group.
+Rejected at .05: {_rejected(pooled)}.
 
 {_markdown(pooled)}""")
     return "\n\n".join(parts) + "\n"
