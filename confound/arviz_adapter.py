@@ -95,5 +95,5 @@ def smoothed(log_weights: FloatArray) -> tuple[FloatArray, float]:
     else:
         from arviz_stats.base import array_stats
 
-        weights, k = array_stats.psislw(log_weights)
+        weights, k = array_stats.psislw(-log_weights)  # it takes log likelihoods, whose inverses are the weights
     return np.asarray(weights), float(k)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
+from confound import processes
 from confound import stabilization_checks as checks
 from confound import stabilization_draws as drawing
 from confound import stabilization_quadratic as quadratic
@@ -33,6 +35,7 @@ TOLERANCE = 0.1  # of the outcome's standard deviation: what is smaller is commo
 KEPT = 20_000  # draws, times groups, that are summarised
 N_PRIOR = 1000
 N_REPLICATES = 200
+FEW = 4  # series whose draws are sooner followed up without workers, which load ArviZ first
 N_LEFT_OUT = 1000  # draws, about, in which personas are left out
 N_MOVED = 10  # personas at most, of each series and path, for which draws are moved: it takes a second or more each
 Tell = Callable[[str], None]
@@ -203,15 +206,15 @@ def fit_paths(
 
     With `again` a fit that fails a gate is sampled once more with tighter settings.
     """
-    law = quadratic.stacked([_quadratic(each) for each in pool])
+    laws = [_quadratic(each) for each in pool]
     made = []
     for path in paths:
         tell(f"Fitting the {path.replace('_', ' ')} path of {_what(pool)} ...")
-        found = _fit(path, pool, law, priors, sampler, seed=seed, progress=progress)
+        found = _fit(path, pool, laws, priors, sampler, seed=seed, progress=progress)
         if again and not all(gate.passed for gate in found.gates):
             failed = ", ".join(f"{gate.name} {gate.value:.3g}" for gate in found.gates if not gate.passed)
             tell(f"  once more with shorter steps and more draws, for it failed its checks: {failed} ...")
-            found = _fit(path, pool, law, priors, sampler.tighter(), seed=seed + 1, progress=progress)
+            found = _fit(path, pool, laws, priors, sampler.tighter(), seed=seed + 1, progress=progress)
         made.append(found)
     return made
 
@@ -252,13 +255,20 @@ def _unit(each: Series) -> tuple[float, float]:
 
 
 def _fit(
-    path: str, pool: Sequence[Series], law: Quadratic, priors: Priors, sampler: Sampler, *, seed: int, progress: bool
+    path: str,
+    pool: Sequence[Series],
+    laws: Sequence[Quadratic],
+    priors: Priors,
+    sampler: Sampler,
+    *,
+    seed: int,
+    progress: bool,
 ) -> Fit:
     from confound.stabilization_model import sample
 
     study, model = (_codes([getattr(each, key) for each in pool]) for key in ("study", "model"))
     sampled = sample(
-        *(path, law),
+        *(path, quadratic.stacked(laws)),
         study=study,
         model=model,
         priors=priors,
@@ -267,7 +277,10 @@ def _fit(
         progress=progress,
     )
     kept = _thinned(sampled, len(pool))
-    series = [_fit_one(path, i, pool, law, kept, priors, seed) for i in range(len(pool))]
+    thetas = [_theta(kept.posterior, i, each, priors, len(pool)) for i, each in enumerate(pool)]
+    task = partial(_follow, path=path, shape=kept.energy.shape, priors=priors, seed=seed)
+    with processes.one_thread():
+        series = list(processes.spread(task, zip(pool, laws, thetas, strict=True), few=FEW))
     diagnosed = [checks.diagnose(draws) for draws in _scalars(sampled.posterior)]
     diagnosed += [
         checks.diagnose(draws.reshape(kept.energy.shape))
@@ -277,15 +290,14 @@ def _fit(
     return Fit(path, kept, checks.gates(diagnosed, int(sampled.diverging.sum()), sampled.energy), series)
 
 
-def _fit_one(
-    path: str, i: int, pool: Sequence[Series], law: Quadratic, kept: "Sample", priors: Priors, seed: int
+def _follow(
+    given: tuple[Series, Quadratic, drawing.Theta], *, path: str, shape: tuple[int, ...], priors: Priors, seed: int
 ) -> Fitted:
     """Draw what follows for one series from the parameters that were sampled."""
-    each, one = pool[i], _one(law, i, pool[i])
-    theta = _theta(kept.posterior, i, each, priors, len(pool))
-    paths = drawing.draw_paths(path, one, theta, _rng(seed, path, each.name, "paths"))
+    each, law, theta = given
+    paths = drawing.draw_paths(path, law, theta, _rng(seed, path, each.name, "paths"))
     outcome = drawing.expected(paths.means, theta.persons, each.times, each.numbers, _unit(each))
-    return Fitted(theta, paths, outcome, *_left_out(path, one, theta, kept.energy.shape, priors))
+    return Fitted(theta, paths, outcome, *_left_out(path, law, theta, shape, priors))
 
 
 def _codes(labels: Sequence[str]) -> tuple[int, ...]:
@@ -301,21 +313,6 @@ def _thinned(sampled: "Sample", n_groups: int) -> "Sample":
     step = max(1, chains * draws * n_groups // KEPT)
     posterior = {name: values[:, ::step] for name, values in sampled.posterior.items()}
     return Sample(posterior, sampled.diverging[:, ::step], sampled.energy[:, ::step])
-
-
-def _one(law: Quadratic, i: int, each: Series) -> Quadratic:
-    """Return the likelihood of one series without what it was padded with."""
-    n, c = len(each.sizes), (1 if each.numbers is None else len(each.numbers) - 1)
-    return Quadratic(
-        weight=law.weight[i : i + 1, :n],
-        offset=law.offset[i : i + 1, :n],
-        slope=law.slope[i : i + 1, :n, :, :c],
-        const=law.const[i : i + 1, :n],
-        linear=law.linear[i : i + 1, :n, :c],
-        square=law.square[i : i + 1, :n, :c],
-        between=law.between[i : i + 1, :n, : c - 1],
-        times=law.times,
-    )
 
 
 def _theta(posterior: Mapping[str, FloatArray], i: int, each: Series, priors: Priors, n: int) -> drawing.Theta:

@@ -12,6 +12,7 @@ Kadane 1986), a cell whose answers are all alike holds eta near them, and noise 
 exact. Means with known standard errors are quadratic as they are.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -105,7 +106,7 @@ def of_means(means: FloatArray, errors: FloatArray, times: FloatArray) -> Quadra
     return _quadratic(weight[..., None], (weight * centre)[..., None], centre[..., None], constant, None, times)
 
 
-def stacked(groups: list[Quadratic]) -> Quadratic:
+def stacked(groups: Sequence[Quadratic]) -> Quadratic:
     """Join groups that share their iterations; personas and cutpoints that a group lacks become zeros."""
     n_personas = max(group.weight.shape[1] for group in groups)
     n_cuts = max(group.slope.shape[-1] for group in groups)
