@@ -1,14 +1,13 @@
 """``python -m benchmarks.speed.stabilization``: models of the effect over iterations against the same on single rows.
 
-Each side runs in a process of its own. ``--write`` keeps the tables in stabilization.md beside this file.
+Each side runs in a process of its own; memory is that of all its processes. ``--write`` keeps the tables in stabilization.md beside this file.
 """
 
 import argparse
 import json
 import os
-import resource
-import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from importlib.metadata import version
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.page import circumstances
+from benchmarks.speed import process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,14 +145,18 @@ def main() -> None:
     """Measure each side, print, and keep the tables where asked."""
     sides: dict[str, Callable[[], dict[str, Any]]] = {"paths": paths, "pooled": pooled}
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.stabilization", description=__doc__)
-    parser.add_argument("--draws", type=int, default=100, help="of the row-level model, in each of two chains")
+    parser.add_argument("--draws", type=int, default=25, help="of the row-level model, in each of two chains")
     parser.add_argument("--side", choices=[*sides, "rows"], help="run one side and print its measures as JSON")
+    parser.add_argument("--into", type=Path, help="a file to write them to instead")
     parser.add_argument("--write", action="store_true", help=f"keep the tables in {PAGE.name}")
     given = parser.parse_args()
     if given.side is not None:
         found = rows(given.draws) if given.side == "rows" else sides[given.side]()
-        found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps(found))
+        told = json.dumps(found)
+        if given.into is None:
+            print(told)
+        else:
+            given.into.write_text(told, encoding="utf-8")
         return
     load = os.getloadavg()[0]
     text = page({side: _side(side, given.draws) for side in (*sides, "rows")}, load)
@@ -162,9 +166,11 @@ def main() -> None:
 
 
 def _side(side: str, draws: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.speed.stabilization", "--side", side, "--draws", str(draws)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 -- this very module
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    with tempfile.TemporaryDirectory() as folder:
+        into = Path(folder, "found.json")
+        asked = ("--side", side, "--draws", str(draws), "--into", str(into))
+        cost = process.run([sys.executable, "-m", "benchmarks.speed.stabilization", *asked])
+        return {**json.loads(into.read_text(encoding="utf-8")), "peak_mib": cost.peak_mib, "cpu": cost.cpu}
 
 
 def page(found: dict[str, dict[str, Any]], load: float) -> str:
@@ -190,11 +196,12 @@ answers. All three paths, 4 chains of 1,000 draws, from the import to the tables
 | {theirs["ess"]:.1f} | {slow:.4f} |
 
 Ratio: {rate / slow:,.0f}. The row-level model has no noise of its own for each persona, arm and iteration, which is one
-parameter less, and ran shorter than it would have to; its effective draws are as measured.
+parameter less, and ran far shorter than it would have to: its effective draws are as measured, and no more than a guess.
+Were each of its draws worth an independent one, the ratio would be {rate * theirs["seconds"] / (2 * theirs["draws"]):,.0f}.
 
 {STUDIES * MODELS} groups pooled ({STUDIES} studies x {MODELS} models, {POOLED_PERSONAS} personas each,
-{many["answers"]:,} answers), all three paths: {many["seconds"]:.0f} s ({by_path}), {many["peak_mib"]:.0f} MiB;
-gates failed: {failed}.
+{many["answers"]:,} answers), all three paths: {many["seconds"]:.0f} s ({by_path}), {many["cpu"]:.0f} s of processors,
+{many["peak_mib"]:,.0f} MiB; gates failed: {failed}.
 """
 
 
