@@ -1,6 +1,7 @@
 """``python -m benchmarks.speed.stabilization``: models of the effect over iterations against the same on single rows.
 
-Each side runs in a process of its own; memory is that of all its processes. ``--write`` keeps the tables in stabilization.md beside this file.
+Each side runs in a process of its own; memory is that of all its processes. ``--write`` keeps the tables in
+stabilization.md beside this file.
 """
 
 import argparse
@@ -177,6 +178,7 @@ def page(found: dict[str, dict[str, Any]], load: float) -> str:
     """Write the tables."""
     ours, theirs, many = found["paths"], found["rows"], found["pooled"]
     rate, slow = ours["ess"] / ours["exponential"], theirs["ess"] / theirs["seconds"]
+    most = rate * theirs["seconds"] / (2 * theirs["draws"])
     failed = ", ".join(f"{each['path']} {each['check']} {each['value']:.3g}" for each in many["failed"]) or "none"
     by_path = ", ".join(f"{path} {seconds:.0f}" for path, seconds in many["by_path"].items())
     return f"""# Speed: does the effect settle?
@@ -196,8 +198,8 @@ answers. All three paths, 4 chains of 1,000 draws, from the import to the tables
 | {theirs["ess"]:.1f} | {slow:.4f} |
 
 Ratio: {rate / slow:,.0f}. The row-level model has no noise of its own for each persona, arm and iteration, which is one
-parameter less, and ran far shorter than it would have to: its effective draws are as measured, and no more than a guess.
-Were each of its draws worth an independent one, the ratio would be {rate * theirs["seconds"] / (2 * theirs["draws"]):,.0f}.
+parameter less, and ran far shorter than it would have to: its effective draws are as measured, no more than a guess.
+Were each of its draws worth an independent one, the ratio would be {most:,.0f}.
 
 {STUDIES * MODELS} groups pooled ({STUDIES} studies x {MODELS} models, {POOLED_PERSONAS} personas each,
 {many["answers"]:,} answers), all three paths: {many["seconds"]:.0f} s ({by_path}), {many["cpu"]:.0f} s of processors,

@@ -238,8 +238,9 @@ def _started(model: str, options: Mapping[str, Any]) -> Any:
         raise InputError(f"--backend vllm --model {model}: {_told(error)}") from error
     except Exception as error:
         raise Stopped(
-            f"--backend vllm --model {model}: the engine does not start: {_told(error)}. "
-            "VLLM_LOGGING_LEVEL=INFO in the environment shows its log"
+            f"--backend vllm --model {model}: the engine does not start: {_told(error)}. Its own words above may "
+            "say why; VLLM_LOGGING_LEVEL=INFO in the environment shows all of them. Where memory is short, raise "
+            "--engine gpu_memory_utilization or lower --engine max_model_len"
         ) from error
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from confound.errors import InputError
+from confound.errors import ConfoundError, InputError
 from simulate.backends import Options
 from simulate.run import Means, simulate
 from tests.simulate.fakes import small_study
@@ -122,6 +122,19 @@ def test_the_log_is_shown_where_the_environment_asks_for_it(
     monkeypatch.setenv("VLLM_LOGGING_LEVEL", "INFO")
     run(tmp_path / "third", "third/model")
     assert [made.get("use_tqdm_on_load", True) for made in recorder.made] == [False, False, True]
+
+
+def test_engine_that_does_not_start_says_what_to_try(
+    recorder: type[Recorder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a GPU too full the engine's own process knows the reason; the message leads there, and to the mend."""
+
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError("Engine core initialization failed. See root cause above.")
+
+    monkeypatch.setattr(recorder, "__init__", full)
+    with pytest.raises(ConfoundError, match=r"root cause above\. .* raise --engine gpu_memory_utilization or lower"):
+        run(tmp_path / "run", "some/model")
 
 
 def test_thinking_in_channels_is_stripped(recorder: type[Recorder], tmp_path: Path) -> None:
