@@ -262,6 +262,6 @@ def _refuses(error: Exception) -> bool:
 
 
 def _told(error: Exception) -> str:
-    """Return what an error says, in one line of bearable length."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """Return what an error says, in one line of bearable length, without the point at its end."""
+    text = " ".join(str(error).split()).removesuffix(".") or type(error).__name__
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
