@@ -252,7 +252,7 @@ Logs of {PERSONAS} personas x {len(TIMES)} iterations x 2 arms x {TRIALS} trials
 1 to {ANSWERS}."""
     own = recovered[recovered["truth"] == recovered["fitted"]]
     cross = recovered[recovered["truth"] != recovered["fitted"]]
-    parts = [head]
+    parts = [head, _short(own, cross, calibrated, pooled)]
     if len(own):
         parts.append(f"""## Recovery
 
@@ -285,6 +285,20 @@ Rejected at .05: {_rejected(pooled)}.
 
 {_markdown(pooled)}""")
     return "\n\n".join(parts) + "\n"
+
+
+def _short(own: pd.DataFrame, cross: pd.DataFrame, calibrated: pd.DataFrame, pooled: pd.DataFrame) -> str:
+    """Say in a paragraph what was found."""
+    said = []
+    for rows, where in ((own, "that the log was made with"), (cross, "another than it was made with")):
+        if len(rows):
+            least = rows.loc[rows["covered"].idxmin()]
+            which = f"{least['quantity']} of a {least['truth']} by {least['fitted']}"
+            said.append(f"smallest coverage of a nominal .95 by the path {where} {least['covered']:.2f} ({which})")
+    for table, what in ((calibrated, "calibration"), (pooled, "calibration of pooled groups")):
+        if len(table):
+            said.append(f"{what} rejects uniform ranks of {_rejected(table)}, of {len(table)} quantities")
+    return f"In short: {'; '.join(said)}."
 
 
 def _rejected(table: pd.DataFrame) -> str:

@@ -28,6 +28,7 @@ def summary() -> str:
     made, table = paragraphs("README.md", "Commit ", "| aim |")
     tests = paragraphs("rejections.md", "Commit ", "Above .05")
     parts = paragraphs("decomposition.md", "Commit ", "Largest bias")
+    (settling,) = paragraphs("stabilization.md", "In short: ")
     return "\n\n".join(
         [
             "### [The corrected distance](validity/README.md)",
@@ -37,6 +38,8 @@ def summary() -> str:
             " ".join(tests),
             "### [The decomposition](validity/decomposition.md)",
             " ".join(parts),
+            "### [Does the effect settle?](validity/stabilization.md)",
+            settling,
         ]
     )
 
