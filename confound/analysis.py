@@ -56,6 +56,7 @@ from confound.result import (
 from confound.scales import label
 from confound.settings import Design, Settings, read_labels, read_study_files
 from confound.sources import LogLike
+from confound.stabilization_settings import Sampler
 
 Rows = list[dict[str, Any]]
 Track = Callable[[Iterable[Rows], int], Iterable[Rows]]
@@ -204,7 +205,7 @@ def analyze(
     prepared = prepare(data, rename or {}, settings, table=table, joint="drift" not in skip)
     with processes.one_thread():
         found, notes = _estimate(prepared, settings, skip, workers=workers, track=track)
-        settling, why_not = _settling(prepared, settings, skip, tell)
+        settling, why_not = _settling(prepared, settings, skip, workers, tell)
     drift, effects = _corrected(found["drift"]), pd.DataFrame(found["effects"], columns=list(EFFECTS))
     decomposed = pd.DataFrame(found["decomposition"], columns=list(DECOMPOSITION))
     sensitive = pd.DataFrame(found["sensitivity"], columns=list(SENSITIVITY))
@@ -238,7 +239,7 @@ def analyze(
 
 
 def _settling(
-    prepared: Prepared, settings: Settings, skip: Sequence[str], tell: stable.Tell | None
+    prepared: Prepared, settings: Settings, skip: Sequence[str], workers: int | None, tell: stable.Tell | None
 ) -> tuple[stable.Stabilization, list[Note]]:
     """Model the outcomes over iterations, where there are enough of them; `tell` is None where nobody watches."""
     if "stabilization" in skip:
@@ -248,7 +249,12 @@ def _settling(
         return stable.NOTHING, notes
     quiet = tell is None
     found = stable.fit(
-        made, confidence=settings.confidence, seed=settings.seed, progress=not quiet, tell=tell or (lambda _: None)
+        made,
+        sampler=Sampler(cores=workers),
+        confidence=settings.confidence,
+        seed=settings.seed,
+        progress=not quiet,
+        tell=tell or (lambda _: None),
     )
     return found, notes
 

@@ -280,7 +280,7 @@ def _fit(
     thetas = [_theta(kept.posterior, i, each, priors, len(pool)) for i, each in enumerate(pool)]
     task = partial(_follow, path=path, shape=kept.energy.shape, priors=priors, seed=seed)
     with processes.one_thread():
-        series = list(processes.spread(task, zip(pool, laws, thetas, strict=True), few=FEW))
+        series = list(processes.spread(task, zip(pool, laws, thetas, strict=True), workers=sampler.cores, few=FEW))
     diagnosed = [checks.diagnose(draws) for draws in _scalars(sampled.posterior)]
     diagnosed += [
         checks.diagnose(draws.reshape(kept.energy.shape))

@@ -60,7 +60,7 @@ class Sampler:
     target_accept : float
         In (0, 1): nearer to 1 the steps are shorter.
     cores : int or None
-        Chains at a time; None: as many as there are.
+        Chains, and afterwards series, at a time; None: one a core. Their number does not change the result.
     """
 
     chains: int = 4

@@ -109,6 +109,19 @@ def test_models_are_pooled() -> None:
 
 
 @pytest.mark.slow
+def test_number_of_cores_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chains one after the other and series in this process give what both give side by side, to the last bit."""
+    from confound import stabilization
+
+    monkeypatch.setattr(stabilization, "FEW", 1)
+    pool = [make(SETTLING, personas=8, trials=6, model=f"m{i}", seed=i) for i in range(2)]
+    short = Sampler(chains=2, draws=50, tune=100)
+    one, two = (fit(pool, paths=["changepoint"], sampler=replace(short, cores=cores)) for cores in (1, 2))
+    for name in ("stabilization", "settled", "checks"):
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(two, name), check_exact=True)
+
+
+@pytest.mark.slow
 def test_draws_are_thinned_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where many groups share the draws that are kept, parameters, energies and divergences stay side by side."""
     from confound import stabilization
@@ -151,11 +164,11 @@ def test_failing_fit_is_tried_again_and_then_said() -> None:
 @pytest.mark.slow
 def test_analyze_reports_saves_and_repeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log of three iterations gets tables, a sentence and draws that ArviZ reads back; a seed repeats them."""
-    from confound import arviz_adapter, stabilization
+    from confound import analysis, arviz_adapter
     from simulate.run import simulate
     from simulate.study import load_study
 
-    monkeypatch.setattr(stabilization, "Sampler", lambda: SHORT)
+    monkeypatch.setattr(analysis, "Sampler", lambda **_: SHORT)
     simulate(load_study("book_opinions"), tmp_path / "run", personas=20, trials=6, iterations=3)
     options = {"skip": ["drift", "decomposition"], "seed": 3}
     first, second = (confound.analyze(tmp_path / "run", **options) for _ in range(2))
