@@ -64,6 +64,11 @@ REFERENCES = {
         "Minka (2001). Expectation propagation for approximate Bayesian inference. Uncertainty in Artificial "
         "Intelligence 17, 362-369.",
     ),
+    "paananen": Reference(
+        "Paananen et al. 2021",
+        "Paananen, Piironen, Bürkner and Vehtari (2021). Implicitly adaptive importance sampling. Statistics and "
+        "Computing 31(2), 16.",
+    ),
     "pagano": Reference(
         "Pagano and Tritchler 1983",
         "Pagano and Tritchler (1983). On obtaining permutation distributions in polynomial time. Journal of the "
