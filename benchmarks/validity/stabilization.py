@@ -290,11 +290,11 @@ Rejected at .05: {_rejected(pooled)}.
 def _short(own: pd.DataFrame, cross: pd.DataFrame, calibrated: pd.DataFrame, pooled: pd.DataFrame) -> str:
     """Say in a paragraph what was found."""
     said = []
-    for rows, where in ((own, "that the log was made with"), (cross, "another than it was made with")):
+    for rows, what in ((own, "the path that made the log"), (cross, "another path")):
         if len(rows):
             least = rows.loc[rows["covered"].idxmin()]
             which = f"{least['quantity']} of a {least['truth']} by {least['fitted']}"
-            said.append(f"smallest coverage of a nominal .95 by the path {where} {least['covered']:.2f} ({which})")
+            said.append(f"smallest coverage of a nominal .95 by {what} {least['covered']:.2f} ({which})")
     for table, what in ((calibrated, "calibration"), (pooled, "calibration of pooled groups")):
         if len(table):
             said.append(f"{what} rejects uniform ranks of {_rejected(table)}, of {len(table)} quantities")
