@@ -4,7 +4,7 @@ This module is imported by functions only: PyMC takes seconds to load.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -126,18 +126,20 @@ def _pooled(study: tuple[int, ...], model: tuple[int, ...], priors: Priors, widt
     if n == 1:
         return np.zeros((1, CENTRES)), np.full(1, priors.effect), np.full(1, priors.bias)
     widths = np.array([priors.effect, priors.bias, priors.bias])[:width]
-    spreads = {
-        member: pm.HalfNormal(f"{name}_sd", priors.between, shape=width)
+    spreads = [
+        (member, pm.HalfNormal(f"{name}_sd", priors.between, shape=width))
         for name, member in (("study", study), ("model", model))
         if len(set(member)) > 1
-    }
+    ]
     centre = pm.Deterministic("centre", _alike("centre", widths, spreads, n, CENTRE_INFORMATION))
     effect_sd = pm.HalfNormal("effect_sd", priors.between) * np.ones(n)
     bias_sd = pm.HalfNormal("bias_sd", priors.between) * np.ones(n) if width == CENTRES else np.ones(n)
     return pt.concatenate([centre, np.zeros((n, CENTRES - width))], axis=1), effect_sd, bias_sd
 
 
-def _alike(name: str, widths: FloatArray, spreads: Mapping[tuple[int, ...], Any], n: int, information: float) -> Any:
+def _alike(
+    name: str, widths: FloatArray, spreads: Sequence[tuple[tuple[int, ...], Any]], n: int, information: float
+) -> Any:
     """Return for each of n groups a normal mean plus a deviation for each label that it has, shape (n, width).
 
     The mean of a label's deviations goes to the mean, and what is sampled are deviations about it, which are
@@ -148,14 +150,14 @@ def _alike(name: str, widths: FloatArray, spreads: Mapping[tuple[int, ...], Any]
     name : str
     widths : ndarray, shape (width,)
         Standard deviations of the mean.
-    spreads : mapping
-        The labels of n groups, from 0 on -> the standard deviations of their deviations, shape (width,).
+    spreads : sequence of (tuple of int, variable)
+        The labels of n groups, from 0 on, and the standard deviations of their deviations, shape (width,).
     n : int
     information : float
         About how precisely the data tell a group's value.
     """
     variance, found = widths**2, np.zeros((n, len(widths)))
-    for k, (labels, spread) in enumerate(spreads.items()):
+    for k, (labels, spread) in enumerate(spreads):
         size = max(labels) + 1
         about = np.linalg.svd(np.eye(size) - 1 / size)[0][:, : size - 1]
         near, shape = _Near(information * n / size), (size - 1, len(widths))
@@ -210,7 +212,7 @@ def _scale(n_groups: int, priors: Priors) -> Any:
     median, width = priors.scale
     if n_groups == 1:
         return pm.LogNormal("scale", np.log(median), width, shape=1)
-    spreads = {tuple(range(n_groups)): pm.HalfNormal("scale_sd", priors.between, shape=1)}
+    spreads = [(tuple(range(n_groups)), pm.HalfNormal("scale_sd", priors.between, shape=1))]
     logs = _alike("scale", np.array([width]), spreads, n_groups, SCALE_INFORMATION)[:, 0]
     return pm.Deterministic("scale", median * pt.exp(logs))
 

@@ -9,14 +9,15 @@ pytestmark = pytest.mark.slow  # PyMC takes seconds to load
 STUDY, MODEL = (0, 0, 0, 1, 1, 1, 2), (0, 1, 2, 0, 1, 2, 2)
 
 
-def test_values_of_groups_vary_by_mean_and_labels() -> None:
-    """The sampled coordinates are a square root of the covariance: mean, study and model deviations, unbalanced too."""
+@pytest.mark.parametrize("model_of", [MODEL, STUDY])
+def test_values_of_groups_vary_by_mean_and_labels(model_of: tuple[int, ...]) -> None:
+    """Sampled coordinates are a root of the covariance: mean, study and model deviations, unbalanced, or the same."""
     import pymc as pm
     import pytensor
 
     from confound.stabilization_model import INNER, _alike
 
-    spreads = {STUDY: np.array([0.4]), MODEL: np.array([0.7])}
+    spreads = [(STUDY, np.array([0.4])), (model_of, np.array([0.7]))]
     with pm.Model() as model:
         values = _alike("centre", np.array([1.5]), spreads, len(STUDY), 100.0)[:, 0]
     inner = [rv for rv in model.free_RVs if rv.name.endswith(INNER)]
@@ -28,7 +29,7 @@ def test_values_of_groups_vary_by_mean_and_labels() -> None:
             given = [np.zeros(each.shape) for each in sds]
             given[k][at] = sd[at]
             columns.append(linear(*given))
-    same_study, same_model = (np.equal.outer(labels, labels) for labels in (STUDY, MODEL))
+    same_study, same_model = (np.equal.outer(labels, labels) for labels in (STUDY, model_of))
     expected = 1.5**2 + 0.4**2 * same_study + 0.7**2 * same_model
     np.testing.assert_allclose(np.array(columns).T @ np.array(columns), expected, atol=1e-12)
 
