@@ -1,6 +1,6 @@
 """Posterior draws of the sampled parameters -> draws of the arms' paths, on the outcome's own scale (arrays only)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -111,9 +111,12 @@ def draw_paths(path: str, data: Quadratic, theta: Theta, rng: np.random.Generato
     theta : Theta
     rng : numpy.random.Generator
     """
-    n = len(theta.effect_sd)
-    parts = [_drawn(path, data, theta.rows(slice(i, i + CHUNK)), rng) for i in range(0, n, CHUNK)]
+    parts = [_drawn(path, data, some, rng) for some in _chunks(theta)]
     return Paths(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Paths)))
+
+
+def _chunks(theta: Theta) -> Iterator[Theta]:
+    return (theta.rows(slice(i, i + CHUNK)) for i in range(0, len(theta.effect_sd), CHUNK))
 
 
 def _drawn(path: str, data: Quadratic, theta: Theta, rng: np.random.Generator) -> Paths:
@@ -155,8 +158,7 @@ def _columns(root: FloatArray, told: FloatArray, ends: IntArray) -> FloatArray:
 def evidence(path: str, data: Quadratic, theta: Theta) -> FloatArray:
     """Return the log density of all answers of one group given each draw of the parameters, shape (S,)."""
     parts = []
-    for i in range(0, len(theta.effect_sd), CHUNK):
-        some = theta.rows(slice(i, i + CHUNK))
+    for some in _chunks(theta):
         found, _, _ = given_path(condense(reduce(data, some.persons)), *_law(path, data.times, some))
         parts.append(averaged(found))
     return np.concatenate(parts)
@@ -175,9 +177,7 @@ def left_out(path: str, data: Quadratic, theta: Theta) -> FloatArray:
         Of one group.
     theta : Theta
     """
-    n = len(theta.effect_sd)
-    parts = [_left_out(path, data, theta.rows(slice(i, i + CHUNK))) for i in range(0, n, CHUNK)]
-    return np.concatenate(parts)
+    return np.concatenate([_left_out(path, data, some) for some in _chunks(theta)])
 
 
 def _left_out(path: str, data: Quadratic, theta: Theta) -> FloatArray:

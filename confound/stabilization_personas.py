@@ -85,8 +85,8 @@ def condense(cuts, sds, variance, f, basis, weight, slope, offset, room):  # typ
                     h[a * q + i] -= reach[a, i, k, p] * told[2 * a + k, p]
         for t in range(n_times):
             for i in range(q):
-                for j in range(q):
-                    precision[a * q + i, a * q + j] += total[a * n_times + t] * basis[t, i] * basis[t, j]
+                if basis[t, i] != 0:
+                    precision[a * q + i, a * q : (a + 1) * q] += total[a * n_times + t] * basis[t, i] * basis[t]
     return const, h, precision
 
 
