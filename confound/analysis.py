@@ -12,31 +12,23 @@ from typing import Any
 import pandas as pd
 
 import confound
-from confound import (
-    checks,
-    comparisons,
-    conversations,
-    distributions,
-    estimates,
-    multiplicity,
-    parts,
-    pooled,
-    processes,
-    responses,
-    sensitivity,
-    series,
-    verdict,
-    warehouses,
-)
-from confound import stabilization as stable
-from confound.cells import Cell, cells
-from confound.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
-from confound.conversations import Conversations
-from confound.correction import DEFAULT
-from confound.counts import apart, group
+from confound import parallel
+from confound.counts import conversations, data_warnings, outcome_series
+from confound.counts.cells import Cell, cells
+from confound.counts.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
+from confound.counts.conversations import Conversations
+from confound.counts.counting import apart, group
+from confound.counts.notes import Note
+from confound.counts.options import Design, Settings, read_labels, read_study_files
+from confound.counts.questions import resolve
+from confound.counts.scales import label
 from confound.errors import InputError
-from confound.notes import Note
-from confound.questions import resolve
+from confound.findings import answers as distributions
+from confound.findings import comparisons, decomposition, estimates, pooled, sensitivity
+from confound.findings import stabilization as stable
+from confound.findings.verdict import sentences
+from confound.log import response_table, warehouses
+from confound.log.files import LogLike
 from confound.result import (
     ASSUMPTIONS,
     COMPARISONS,
@@ -53,10 +45,9 @@ from confound.result import (
     Analysis,
     Description,
 )
-from confound.scales import label
-from confound.settings import Design, Settings, read_labels, read_study_files
-from confound.sources import LogLike
-from confound.stabilization_settings import Sampler
+from confound.statistics import multiplicity
+from confound.statistics.drift.corrected_distance import DEFAULT
+from confound.statistics.stabilization.inputs import Sampler
 
 Rows = list[dict[str, Any]]
 Track = Callable[[Iterable[Rows], int], Iterable[Rows]]
@@ -89,7 +80,7 @@ class Prepared:
     notes: tuple[Note, ...]
     arms: Mapping[str, str]
     placebos: Mapping[str, Sequence[Contrast]]
-    beside: parts.Beside
+    beside: decomposition.Beside
     conversations: Conversations | None
 
 
@@ -130,7 +121,7 @@ def analyze(
         The response table, one row an answer; see the README for its columns. Paths may be folders and globs.
         Or the URL of a database or cluster, such as ``"duckdb://file.db"``: the log is counted there.
     table : str, optional
-        The table's name, for a URL; see `confound.warehouses.opened`.
+        The table's name, for a URL; see `confound.log.warehouses.opened`.
     rename : mapping, optional
         The log's name of a column -> the response table's, such as ``{"user_id": "persona"}``.
     outcome, negative_control, confounder : sequence of str
@@ -152,7 +143,7 @@ def analyze(
     design : {"within", "between"}, optional
         By default within where at least half of the personas are in both arms, else between; for each contrast.
     correction : {"mixture", "plugin", "null", "jackknife", "bootstrap", "folded", "npmle"}
-        How the plug-in distance is corrected, see `confound.correction.corrected_tvd`.
+        How the plug-in distance is corrected, see `corrected_distance.corrected_tvd`.
     share : float
         Of the users in the treated arm, in [0, 1]: whose causal effect the decomposition is to tell.
     confidence : float
@@ -203,7 +194,7 @@ def analyze(
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: at least 1 process is needed")
     prepared = prepare(data, rename or {}, settings, table=table, joint="drift" not in skip)
-    with processes.one_thread():
+    with parallel.one_thread():
         found, notes = _estimate(prepared, settings, skip, workers=workers, track=track)
         settling, why_not = _settling(prepared, settings, skip, workers, tell)
     drift, effects = _corrected(found["drift"]), pd.DataFrame(found["effects"], columns=list(EFFECTS))
@@ -225,7 +216,7 @@ def analyze(
         distributions=_shares(prepared.cells, confidence),
         means=pd.DataFrame(distributions.mean_rows(prepared.cells, confidence=confidence), columns=list(MEANS)),
         warnings=_remarks((*prepared.notes, *notes, *why_not)),
-        verdict=verdict.findings(
+        verdict=sentences.findings(
             *(drift, effects, decomposed, compared, confidence),
             assumptions=assumed,
             sensitivity=sensitive,
@@ -244,7 +235,7 @@ def _settling(
     """Model the outcomes over iterations, where there are enough of them; `tell` is None where nobody watches."""
     if "stabilization" in skip:
         return stable.NOTHING, []
-    made, notes = series.series(prepared.contrasts)
+    made, notes = outcome_series.series(prepared.contrasts)
     if not made:
         return stable.NOTHING, notes
     quiet = tell is None
@@ -268,7 +259,7 @@ def _estimate(
     task = partial(
         estimates.contrast_rows, seed=settings.seed, confidence=settings.confidence, method=settings.correction
     )
-    made = processes.spread(task, wanted, workers=workers)
+    made = parallel.spread(task, wanted, workers=workers)
     tables = ("drift", "effects", "decomposition", "sensitivity", "assumptions", "comparisons")
     found: dict[str, Rows] = {name: [] for name in tables}
     for contrast, rows in zip(wanted, track(made, len(wanted)), strict=True):
@@ -276,11 +267,11 @@ def _estimate(
     if "drift" not in skip:
         found["drift"] += _joint_rows(prepared, found["drift"], settings, workers=workers)
         found["comparisons"] += _comparisons(prepared, settings)
-    split = parts.Parts() if "decomposition" in skip else _decomposed(prepared, settings, found["drift"])
+    split = decomposition.Parts() if "decomposition" in skip else _decomposed(prepared, settings, found["drift"])
     found["decomposition"], found["assumptions"] = split.rows, split.assumptions
     if "sensitivity" not in skip:
         made_of = found["drift"], found["effects"], prepared.cells
-        found["sensitivity"] = sensitivity.rows(prepared.contrasts, *made_of, options=parts.options(settings))
+        found["sensitivity"] = sensitivity.rows(prepared.contrasts, *made_of, options=decomposition.options(settings))
     return found, split.notes
 
 
@@ -295,21 +286,23 @@ def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], settings: Se
         (group, None if talks is None or group[0].design == "between" else talks.codes(group))
         for group in groups.values()
     ]
-    tests = processes.spread(partial(pooled.joint_test, seed=settings.seed), made, workers=workers)
+    tests = parallel.spread(partial(pooled.joint_test, seed=settings.seed), made, workers=workers)
     together = [
         pooled.all_controls(test, by_place[key], confidence=settings.confidence)
         for key, test in zip(groups, tests, strict=True)
         if test is not None
     ]
     cells = [c for c in prepared.cells if c.role == "negative_control" and c.study in prepared.arms and len(c.arms) > 2]
-    arms = processes.spread(partial(pooled.all_arms, seed=settings.seed), cells, workers=workers)
+    arms = parallel.spread(partial(pooled.all_arms, seed=settings.seed), cells, workers=workers)
     return together + [row for row in arms if row is not None]
 
 
-def _decomposed(prepared: Prepared, settings: Settings, drift: Rows) -> parts.Parts:
+def _decomposed(prepared: Prepared, settings: Settings, drift: Rows) -> decomposition.Parts:
     """Decompose each outcome's effect by every route that the log allows, and check what the routes assume."""
     n_arms = {study: len({a for c in prepared.cells if c.study == study for a in c.arms}) for study in prepared.arms}
-    return parts.decomposed(prepared.contrasts, prepared.beside, n_arms, drift, options=parts.options(settings))
+    return decomposition.decomposed(
+        prepared.contrasts, prepared.beside, n_arms, drift, options=decomposition.options(settings)
+    )
 
 
 def _comparisons(prepared: Prepared, settings: Settings) -> list[dict[str, Any]]:
@@ -426,14 +419,14 @@ def prepare(
 
     With `joint`, also read what tests of several controls together need.
     """
-    with responses.opened(data, rename=rename, table=table) as log:
+    with response_table.opened(data, rename=rename, table=table) as log:
         whole = group(log)
         settings.check_labels(whole.labels["arm"], whole.labels["model"])
         arms, arm_notes = control_arms(whole, settings.control)
         binned, questions, question_notes = resolve(whole, settings)
         proper, sourced = apart(whole)
         grouped = whole.rows(proper)
-        beside = parts.read_beside(log, grouped, binned.rows(sourced), questions)
+        beside = decomposition.read_beside(log, grouped, binned.rows(sourced), questions)
         alone = log if proper.all() else log.without_source_arms()
         talks, talk_notes = conversations.read(alone, grouped, binned.rows(proper), questions) if joint else (None, [])
     made = tuple(cells(binned.rows(proper), questions))
@@ -450,11 +443,11 @@ def prepare(
         *arm_notes,
         *question_notes,
         *talk_notes,
-        *checks.duplicate_notes(grouped),
-        *checks.seed_notes(grouped),
-        *checks.cache_notes(made),
-        *checks.contrast_notes(found),
-        *checks.constant_notes(found),
+        *data_warnings.duplicate_notes(grouped),
+        *data_warnings.seed_notes(grouped),
+        *data_warnings.cache_notes(made),
+        *data_warnings.contrast_notes(found),
+        *data_warnings.constant_notes(found),
         *(note for cell in compared for note in empty_arm_notes(cell, arms[cell.study], study_arms[cell.study])),
     ]
     controls = [cell for cell in made if cell.role == "negative_control"]

@@ -107,7 +107,7 @@ def _errors_told(command: Command) -> Command:
         try:
             command(**given)
         except ConfoundError as error:
-            from confound.tables import printable
+            from confound.presentation.text import printable
 
             click.echo(f"Error: {printable(str(error))}", err=True)
             sys.exit(EXIT_BAD_INPUT)
@@ -176,7 +176,8 @@ def analyze(out: Path, **given: Any) -> None:
       confound analyze duckdb://logs.db --table responses      # counted there; also postgres://..., spark://...
       confound analyze tax.parquet --control 25pct --order change=down,same,up
     """  # noqa: D301 -- click reads the escape
-    from confound import analysis, summary
+    from confound import analysis
+    from confound.presentation import terminal
     from confound.result import check_target
 
     check_target(out)
@@ -184,7 +185,7 @@ def analyze(out: Path, **given: Any) -> None:
         click.echo("Reading and counting ...", err=True)
     result = analysis.analyze(**_library_options(given), track=_track, tell=_tell())
     result.save(out, workers=given["workers"])
-    click.echo(summary.text(result))
+    click.echo(terminal.text(result))
     page = "" if "report" in given["skip"] else f"{out / 'report.html'}, "
     click.echo(f"\nSaved: {page}{out / 'analysis.json'} and {out / 'tables'} (seed {given['seed']}).")
 
@@ -199,9 +200,10 @@ def check(**given: Any) -> None:
     Example:
       confound check results.parquet --outcome 'likely_*'
     """  # noqa: D301 -- click reads the escape
-    from confound import analysis, summary
+    from confound import analysis
+    from confound.presentation import terminal
 
-    click.echo(summary.description(analysis.describe(**_library_options(given))))
+    click.echo(terminal.description(analysis.describe(**_library_options(given))))
 
 
 @main.command()
@@ -220,9 +222,9 @@ def power(**given: Any) -> None:
     Example:
       confound power --personas 100 --trials 30 --answers 4 --drift 0.05
     """  # noqa: D301 -- click reads the escape
-    from confound import summary
+    from confound.presentation import terminal
 
-    click.echo(summary.power(given.pop("design"), **given))
+    click.echo(terminal.power(given.pop("design"), **given))
 
 
 @main.command()

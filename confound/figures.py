@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from confound import drift_figures, effect_figures
-from confound.drawn import Drawn, Result
 from confound.errors import InputError
-from confound.panels import (
+from confound.presentation.figures import drift, effect
+from confound.presentation.figures.drawn import Drawn, Result
+from confound.presentation.figures.panels import (
     answers_by_arm,
     drift_against_effect,
     drift_path,
@@ -36,19 +36,19 @@ __all__ = [
 ]
 
 KINDS: Mapping[str, Callable[[Result], Iterator[Drawn]]] = {
-    "love_plot": drift_figures.love_plots,
-    "mean_drift_over_iterations": drift_figures.mean_drift_paths,
-    "drift_over_iterations": drift_figures.drift_paths,
-    "negative_controls_by_arm": drift_figures.control_answers,
-    "marginals_over_iterations": drift_figures.marginals,
-    "effect_over_iterations": effect_figures.effect_paths,
-    "outcome_by_arm": effect_figures.outcomes,
-    "outcome_answers_by_arm": effect_figures.outcome_answers,
-    "waterfall": effect_figures.waterfalls,
-    "settled": effect_figures.settling,
-    "sensitivity": effect_figures.sensitivity,
-    "retention": effect_figures.kept,
-    "answers_by_arm": drift_figures.each_step,
+    "love_plot": drift.love_plots,
+    "mean_drift_over_iterations": drift.mean_drift_paths,
+    "drift_over_iterations": drift.drift_paths,
+    "negative_controls_by_arm": drift.control_answers,
+    "marginals_over_iterations": drift.marginals,
+    "effect_over_iterations": effect.effect_paths,
+    "outcome_by_arm": effect.outcomes,
+    "outcome_answers_by_arm": effect.outcome_answers,
+    "waterfall": effect.waterfalls,
+    "settled": effect.settling,
+    "sensitivity": effect.sensitivity,
+    "retention": effect.kept,
+    "answers_by_arm": drift.each_step,
 }
 MANY = frozenset({"answers_by_arm"})  # pages enough to bury the others
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-from confound import publication, rendering, saved, tables
 from confound.errors import InputError
-from confound.kinds import KINDS
-from confound.layout import Table
-from confound.stabilization import CHECKS, SETTLED, STABILIZATION
-from confound.verdict import Finding
+from confound.findings import record
+from confound.findings.stabilization import CHECKS, SETTLED, STABILIZATION
+from confound.findings.verdict.sentences import Finding
+from confound.presentation import text as tables
+from confound.presentation.tables import publication, rendering
+from confound.presentation.tables.kinds import KINDS
+from confound.presentation.tables.layout import Table
 
 DATA = ("study", "model", "iteration", "arm", "question", "role", "n_personas", "n_answers", "n_unknown")
 _PLACE = ("study", "model", "iteration", "contrast", "question")
@@ -102,7 +104,7 @@ class Analysis:
     comparisons : pandas.DataFrame
         Drift less the drift of what column `against` names: an earlier iteration, a reference model, a placebo.
     stabilization, settled, stabilization_checks : pandas.DataFrame
-        Models of the outcomes over iterations: see `confound.stabilization.Stabilization`.
+        Models of the outcomes over iterations: see `confound.findings.stabilization.Stabilization`.
     distributions : pandas.DataFrame
         Share of each answer, averaged over personas, by arm and over `(all arms)`.
     means : pandas.DataFrame
@@ -212,9 +214,9 @@ class Analysis:
             "settings": dict(self.settings),
             "versions": dict(self.versions),
         }
-        (folder / saved.FILE).write_text(saved.to_json(content, self.frames), encoding="utf-8")
+        (folder / record.FILE).write_text(record.to_json(content, self.frames), encoding="utf-8")
         if self.fits:
-            from confound.arviz_adapter import save  # ArviZ takes seconds to import
+            from confound.statistics.stabilization.arviz_versions import save  # ArviZ takes seconds to import
 
             save(self.fits, folder / FITS)
 
@@ -233,12 +235,12 @@ class Analysis:
         columns: publication.Columns | None = None,
         iterations: publication.Iterations = "ends",
     ) -> Table:
-        """Lay a frame out as the table of a publication, for `confound.rendering` to write.
+        """Lay a frame out as the table of a publication, for `confound.presentation.tables.rendering` to write.
 
         Parameters
         ----------
         name, columns, iterations
-            As for `confound.publication.build`.
+            As for `confound.presentation.tables.publication.build`.
 
         Raises
         ------
@@ -249,7 +251,8 @@ class Analysis:
 
     def _show(self, folder: Path, workers: int | None) -> None:
         """Write the figures and the page that holds them."""
-        from confound import pictures, report  # Matplotlib takes a second to import
+        from confound.presentation.figures import pictures  # Matplotlib takes a second to import
+        from confound.presentation.report import page  # Matplotlib takes a second to import
 
         skipped = self.settings.get("skip", ())
         shown = [] if "figures" in skipped else pictures.of_result(self, workers=workers)
@@ -259,7 +262,7 @@ class Analysis:
             for kind, content in (("pdf", picture.pdf), ("png", picture.png)):
                 (folder / "figures" / f"{picture.name}.{kind}").write_bytes(content)
         if "report" not in skipped:
-            (folder / "report.html").write_text(report.page(self, shown), encoding="utf-8")
+            (folder / "report.html").write_text(page.page(self, shown), encoding="utf-8")
 
     def publish(
         self,
@@ -309,7 +312,7 @@ def load(folder: str | Path) -> Analysis:
     InputError
         Where there is no analysis, or it is damaged, not confound's, or written by a later version.
     """
-    content = saved.read(folder)
+    content = record.read(folder)
     frames: dict[str, Any] = {
         field.name: content.get(field.name) for field in fields(Analysis) if field.type is pd.DataFrame
     }

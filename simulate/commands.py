@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from confound.errors import InputError
-from simulate import example, presets
-from simulate import preview as previews
-from simulate import run as runs
-from simulate.backends import Options, Stopped
-from simulate.folder import source_of
-from simulate.manifest import MANIFEST
-from simulate.study import Study, list_studies, load_study, study_text
+from simulate import example
+from simulate.backends import presets
+from simulate.backends.protocol import Options, Stopped
+from simulate.run import loop as runs
+from simulate.run.folder import source_of
+from simulate.run.manifest import MANIFEST
+from simulate.study import preview as previews
+from simulate.study.definition import Study, list_studies, load_study, study_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

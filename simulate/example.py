@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulate.backends.derived import structure_of
-from simulate.run import Finished, simulate
-from simulate.study import Study, load_study
+from simulate.backends.latent_class.derived import structure_of
+from simulate.run.loop import Finished, simulate
+from simulate.study.definition import Study, load_study
 
 if TYPE_CHECKING:
-    from simulate.backends.structural import Structure
+    from simulate.backends.latent_class.structural import Structure
 
 NAME = "example"
 EXAMPLE = Path(__file__).with_name("example.yaml")

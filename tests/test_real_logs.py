@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import confound
-from confound import verdict
+from confound.findings.verdict import sentences
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the published logs are not beside the project")
@@ -38,7 +38,7 @@ def test_twins_drift_and_humans_do_not(story: confound.Analysis) -> None:
     assert (twins.model, twins.drifts, humans.model, humans.drifts) == ("llm_twin", True, "human", False)
     assert twins.points[0].startswith("8 of 64 negative controls have p < .05 by distance")
     assert twins.points[1].startswith("books_read_10y_thriller in story_thriller_vs_diary")
-    assert len(verdict.standing(controls[controls["model"] == "human"])) == 0
+    assert len(sentences.standing(controls[controls["model"] == "human"])) == 0
 
 
 def test_tax_rates_by_order_and_by_share() -> None:

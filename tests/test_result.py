@@ -109,7 +109,7 @@ def test_a_failed_write_leaves_the_earlier_analysis(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("confound.saved.json.dumps", full)
+    monkeypatch.setattr("confound.findings.record.json.dumps", full)
     with pytest.raises(InputError, match="No space left on device"):
         result.save(out)
     assert files(out) == before

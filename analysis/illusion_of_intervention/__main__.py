@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import confound
-from confound import figures, pictures
+from confound import figures
+from confound.presentation.figures import pictures
 
 FIRST = 3
 OVERVIEW = "mean_drift_over_iterations"  # one figure for all studies

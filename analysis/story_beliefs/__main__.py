@@ -10,9 +10,11 @@ import pandas as pd
 import upstream
 
 import confound
-from confound import figures, pictures, rendering
-from confound.multiplicity import holm
-from confound.pooled import ALL_CONTROLS
+from confound import figures
+from confound.findings.pooled import ALL_CONTROLS
+from confound.presentation.figures import pictures
+from confound.presentation.tables import rendering
+from confound.statistics.multiplicity import holm
 
 TITLE = "Does a story change who the reader is?"
 PEOPLE = "human"

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.speed.table import range_of
-from simulate.backends import Options
-from simulate.run import Means, simulate
-from simulate.study import Study, load_study
+from simulate.backends.protocol import Options
+from simulate.run.loop import Means, simulate
+from simulate.study.definition import Study, load_study
 from tests.simulate.servers import Answer, Call, completion, owned_by, serve
 
 ROOT = Path(__file__).parents[2]
@@ -130,8 +130,8 @@ def timed(way: Callable[[], None]) -> Taken:
 
 def prompts_of(study: Study, personas: int) -> list[Any]:
     """Return the chats that the study makes, in its order."""
-    from simulate.personas import make_personas
-    from simulate.prompts import Prompts
+    from simulate.study.personas import make_personas
+    from simulate.study.prompts import Prompts
 
     made = Prompts(study)
     return [

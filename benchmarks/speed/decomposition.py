@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from benchmarks.page import circumstances, keep
 from benchmarks.speed.table import of_rounds, range_of
-from confound import bootstrap, decomposition
-from confound.shift import shifts
-from confound.standardization import Conversations, standardize
+from confound.statistics.effect import bootstrap, decomposition
+from confound.statistics.effect.population_shift import shifts
+from confound.statistics.effect.standardization import Conversations, standardize
 
 GROUPS, ITERATIONS, PERSONAS, TRIALS = 18, 14, 100, 30
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.speed import analyst, shuffling
 from benchmarks.speed.table import Row, markdown, row
-from confound.permutation import permutation_test
+from confound.statistics.drift.permutation import permutation_test
 
 IntArray = NDArray[np.int64]
 Shuffle = Callable[[IntArray, IntArray, np.random.Generator], float]

@@ -11,8 +11,8 @@ import numpy as np
 from benchmarks.speed import shuffling
 from benchmarks.speed.exact import RESAMPLES, SIZES, draw_table
 from benchmarks.speed.table import markdown, row
-from confound.cmh import common_direction_test
-from confound.permutation import permutation_test
+from confound.statistics.drift.common_direction import common_direction_test
+from confound.statistics.drift.permutation import permutation_test
 
 SCRIPT = Path(__file__).with_name("coin.R")
 COMMAND = """\

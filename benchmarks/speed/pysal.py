@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from benchmarks.speed.exact import SIZES
 from benchmarks.speed.table import markdown, row
-from confound.correction import BOOTSTRAP_DRAWS, corrected_tvd
-from confound.permutation import permutation_test
+from confound.statistics.drift.corrected_distance import BOOTSTRAP_DRAWS, corrected_tvd
+from confound.statistics.drift.permutation import permutation_test
 
 IntArray = NDArray[np.int64]
 Log = tuple[IntArray, IntArray]

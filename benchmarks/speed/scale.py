@@ -31,10 +31,11 @@ WHOLE = "import sys; sys.argv[0] = 'confound'; from confound.cli import main; ma
 
 def side(name: str, path: str) -> dict[str, float]:
     """Count one log in this process."""
-    from confound import counts, responses
+    from confound.counts import counting as counts
+    from confound.log import response_table
 
     if name == "confound":
-        with responses.opened(path, rename={}) as log:
+        with response_table.opened(path, rename={}) as log:
             start, used = time.perf_counter(), _cpu()
             groups = len(counts.group(log).n)
     else:

@@ -38,8 +38,9 @@ def confound(path: Path) -> dict[str, Any]:
     with timed(seconds, "import"):
         import numpy as np
 
-        from confound import analysis, permutation
-        from confound.settings import Settings
+        from confound import analysis
+        from confound.counts.options import Settings
+        from confound.statistics.drift import permutation
     with timed(seconds, "count"):
         prepared = analysis.prepare(str(path), {}, Settings())
     controls = [contrast for contrast in prepared.contrasts if contrast.cell.role == "negative_control"]

@@ -34,8 +34,8 @@ STUDIES, MODELS = 3, 6
 
 def _log(seed: int, personas: int) -> npt.NDArray[np.int64]:
     """Draw counts, shape (P, 2, T, K), of a log whose effect settles."""
-    from confound import stabilization_draws as draws
-    from confound.stabilization_law import Persons
+    from confound.statistics.stabilization import draws
+    from confound.statistics.stabilization.law import Persons
 
     persons = Persons(
         *(np.array([[-1.3, 0.1, 1.5]]), np.array([[0.9, 0.6, 0.4, 0.3]])),
@@ -49,7 +49,7 @@ def _log(seed: int, personas: int) -> npt.NDArray[np.int64]:
 
 
 def _series(seed: int, personas: int = PERSONAS) -> Any:
-    from confound.series import Series
+    from confound.counts.outcome_series import Series
 
     counts = _log(seed, personas)
     answers = np.repeat(NUMBERS, counts.sum(axis=(0, 1, 2)))
@@ -76,7 +76,7 @@ class Marks:
 def paths() -> dict[str, Any]:
     """Fit and summarise all three paths of one model, from the import to the tables."""
     start = time.perf_counter()
-    from confound.stabilization import fit
+    from confound.findings.stabilization import fit
 
     marks = Marks()
     found = fit([_series(1)], tell=marks)
@@ -93,7 +93,7 @@ def paths() -> dict[str, Any]:
 
 def pooled() -> dict[str, Any]:
     """Fit the three paths to 18 groups, three studies with six models."""
-    from confound.stabilization import fit
+    from confound.findings.stabilization import fit
 
     pool = [
         replace(_series(2 + 6 * s + m, POOLED_PERSONAS), study=f"study {s}", model=f"model {m}")

@@ -21,16 +21,16 @@ from typing import Any, NamedTuple
 import yaml
 
 from benchmarks.speed.table import range_of
-from simulate.adjust import Profile
-from simulate.backends import Options, Request
 from simulate.backends.limits import Budget
+from simulate.backends.protocol import Options, Request
 from simulate.backends.vllm import VllmModel
-from simulate.blocks import Block
-from simulate.conversation import Asking
-from simulate.personas import make_personas
-from simulate.run import simulate
-from simulate.settings import chosen
-from simulate.study import Study, load_study, study_text
+from simulate.run.adjust import Profile
+from simulate.run.block import Block
+from simulate.run.loop import simulate
+from simulate.run.requests import Asking
+from simulate.run.settings import chosen
+from simulate.study.definition import Study, load_study, study_text
+from simulate.study.personas import make_personas
 
 SIDES = ("`LLM.chat`", "backend", "whole run")
 HEAD = (

@@ -12,10 +12,10 @@ import numpy as np
 
 from benchmarks.page import commit
 from benchmarks.validity.generator import SIZES, Cell, cells, draw
-from confound.cmh import common_direction_test
-from confound.correction import METHODS, corrected_tvd
-from confound.permutation import permutation_test
-from confound.tvd import l2_squared
+from confound.statistics.drift.common_direction import common_direction_test
+from confound.statistics.drift.corrected_distance import METHODS, corrected_tvd
+from confound.statistics.drift.distance import l2_squared
+from confound.statistics.drift.permutation import permutation_test
 
 HERE = Path(__file__).parent
 LEVEL = 0.05

@@ -10,11 +10,11 @@ from scipy import stats
 
 from benchmarks.page import commit
 from benchmarks.validity.square import FloatArray, Log, Size, World, draw, truth
-from confound import bootstrap
-from confound.decomposition import QUANTITIES, Decomposition, by_adjustment, by_source, decompose
-from confound.effects import paired_difference
-from confound.shift import shifts
-from confound.standardization import standardize
+from confound.statistics.effect import bootstrap
+from confound.statistics.effect.decomposition import QUANTITIES, Decomposition, by_adjustment, by_source, decompose
+from confound.statistics.effect.difference import paired_difference
+from confound.statistics.effect.population_shift import shifts
+from confound.statistics.effect.standardization import standardize
 
 PAGE = Path(__file__).with_suffix(".md")
 MARK = "<!-- made by python -m benchmarks.validity.decomposition --write -->"

@@ -16,7 +16,8 @@ import numpy as np
 from benchmarks.page import commit
 from benchmarks.validity.__main__ import name, table
 from benchmarks.validity.generator import Cell, FloatArray, IntArray, true_shares
-from confound import change, cmh, ksample, maxt, permutation, tvd
+from confound.statistics.drift import change, common_direction, permutation, several_arms, several_controls
+from confound.statistics.drift import distance as tvd
 
 PAGE = Path(__file__).with_name("rejections.md")
 LEVEL = 0.05
@@ -92,20 +93,22 @@ def distance_between(cell: Cell, size: float, rng: np.random.Generator) -> float
 
 def common(cell: Cell, size: float, rng: np.random.Generator) -> float:
     """Return the p-value of the common-direction test, within subjects."""
-    return cmh.common_direction_test(*within(cell, size, rng), rng=rng, n_resamples=RESAMPLES).pvalue
+    return common_direction.common_direction_test(*within(cell, size, rng), rng=rng, n_resamples=RESAMPLES).pvalue
 
 
 def common_one_answer(cell: Cell, size: float, rng: np.random.Generator) -> float:
     """Return the p-value of the common-direction test between subjects, of personas with one answer each."""
-    return _pooled(cmh.common_direction_test, between(replace(cell, n_trials=1), size, rng), rng)
+    return _pooled(common_direction.common_direction_test, between(replace(cell, n_trials=1), size, rng), rng)
 
 
 def common_between(cell: Cell, size: float, rng: np.random.Generator) -> float:
     """Return the p-value of the common-direction test between subjects, of personas with several answers."""
-    return cmh.cluster_direction_test(*between(cell, size, rng), rng=rng, n_resamples=RESAMPLES).pvalue
+    return common_direction.cluster_direction_test(*between(cell, size, rng), rng=rng, n_resamples=RESAMPLES).pvalue
 
 
-def _pooled(test: Callable[..., permutation.PermutationTest | cmh.DirectionTest], log: Log, rng: object) -> float:
+def _pooled(
+    test: Callable[..., permutation.PermutationTest | common_direction.DirectionTest], log: Log, rng: object
+) -> float:
     treated, control = (side.sum(axis=0, keepdims=True) for side in log)
     return test(treated, control, rng=rng, n_resamples=RESAMPLES).pvalue
 
@@ -113,19 +116,19 @@ def _pooled(test: Callable[..., permutation.PermutationTest | cmh.DirectionTest]
 def any_control(cell: Cell, size: float, rng: np.random.Generator) -> float:
     """Return the smallest step-down maxT p-value of three controls, within subjects."""
     codes = conversations(cell, size, rng)
-    return maxt.step_down_maxt(codes, design="within", rng=rng, n_resamples=RESAMPLES).pvalue_any
+    return several_controls.step_down_maxt(codes, design="within", rng=rng, n_resamples=RESAMPLES).pvalue_any
 
 
 def any_control_between(cell: Cell, size: float, rng: np.random.Generator) -> float:
     """Return the smallest step-down maxT p-value of three controls, between subjects."""
     codes = apart(conversations(replace(cell, n_personas=2 * cell.n_personas), size, rng))
-    return maxt.step_down_maxt(codes, design="between", rng=rng, n_resamples=RESAMPLES).pvalue_any
+    return several_controls.step_down_maxt(codes, design="between", rng=rng, n_resamples=RESAMPLES).pvalue_any
 
 
 def all_controls(cell: Cell, size: float, rng: np.random.Generator) -> float:
     """Return the p-value of three controls together, conversations relabelled."""
     codes = conversations(cell, size, rng)
-    return maxt.step_down_maxt(codes, design="within", rng=rng, n_resamples=RESAMPLES).pvalue_pooled
+    return several_controls.step_down_maxt(codes, design="within", rng=rng, n_resamples=RESAMPLES).pvalue_pooled
 
 
 def all_controls_t(cell: Cell, size: float, rng: np.random.Generator) -> float:
@@ -138,12 +141,12 @@ def all_controls_t(cell: Cell, size: float, rng: np.random.Generator) -> float:
 
 def three_arms(cell: Cell, size: float, rng: np.random.Generator) -> float:
     """Return the p-value of the summed distance of three arms, within subjects; the second and third are alike."""
-    return ksample.k_sample_test(_three(cell, size, rng), rng=rng, n_resamples=RESAMPLES).pvalue
+    return several_arms.k_sample_test(_three(cell, size, rng), rng=rng, n_resamples=RESAMPLES).pvalue
 
 
 def three_arms_common(cell: Cell, size: float, rng: np.random.Generator) -> float:
     """Return the p-value of the common-direction test of three arms, within subjects."""
-    return cmh.general_association_test(_three(cell, size, rng), rng=rng, n_resamples=RESAMPLES).pvalue
+    return common_direction.general_association_test(_three(cell, size, rng), rng=rng, n_resamples=RESAMPLES).pvalue
 
 
 def _three(cell: Cell, size: float, rng: np.random.Generator) -> IntArray:

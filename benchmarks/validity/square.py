@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from confound.decomposition import square_weights
-from confound.standardization import Conversations
+from confound.statistics.effect.decomposition import square_weights
+from confound.statistics.effect.standardization import Conversations
 
 FloatArray = NDArray[np.float64]
 

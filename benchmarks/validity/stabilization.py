@@ -18,12 +18,12 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 
-from confound import multiplicity
-from confound import stabilization_draws as draws
-from confound.series import Series
-from confound.stabilization import fit_paths
-from confound.stabilization_law import Persons
-from confound.stabilization_settings import PATHS, Priors, Sampler
+from confound.counts.outcome_series import Series
+from confound.findings.stabilization import fit_paths
+from confound.statistics import multiplicity
+from confound.statistics.stabilization import draws
+from confound.statistics.stabilization.inputs import PATHS, Priors, Sampler
+from confound.statistics.stabilization.law import Persons
 
 FloatArray = npt.NDArray[np.float64]
 

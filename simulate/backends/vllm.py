@@ -10,14 +10,14 @@ import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confound.errors import InputError
-from simulate.backends import Reply, Stopped, need
+from simulate.backends.protocol import Reply, Stopped, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from simulate.adjust import Profile
-    from simulate.backends import Options, Request
     from simulate.backends.limits import Budget
+    from simulate.backends.protocol import Options, Request
+    from simulate.run.adjust import Profile
 
 # `chat` returns when its last answer is done, and towards its end the engine runs half empty. It works on 256 answers
 # at once, on 1,024 on a large GPU: eight times that keeps it full most of the time, one turn of the paper's 6,000

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from simulate.backends import Message, Reply, Request
-from simulate.study import Study, load_study
+from simulate.backends.protocol import Message, Reply, Request
+from simulate.study.definition import Study, load_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from simulate.adjust import Profile
+    from simulate.run.adjust import Profile
 
 TABLES = ("responses.parquet", "attributes.parquet", "truth.json")
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 import confound
 from confound.cli import main
-from simulate import presets
+from simulate.backends import presets
 from tests.simulate.servers import Answer, Call, completion, owned_by, serving
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 import confound
-from confound import verdict
 from confound.cli import main
-from simulate.journal import JOURNAL, Journal
-from simulate.run import simulate
-from simulate.study import load_study
+from confound.findings.verdict import sentences
+from simulate.run.journal import JOURNAL, Journal
+from simulate.run.loop import simulate
+from simulate.study.definition import load_study
 from tests.simulate.fakes import contents
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def test_default_run_is_judged_as_its_truth_says(tmp_path: Path) -> None:
     first, last = contrast["iterations"][0]["drift"], contrast["iterations"][-1]["drift"]
     found = confound.analyze(tmp_path, skip=["stabilization"])
     drift = found.drift[found.drift["question"].isin(first)]  # not the row that pools them
-    standing = verdict.standing(drift)
+    standing = sentences.standing(drift)
     at_first = set(standing.loc[standing["iteration"] == 0, "question"])
     assert at_first
     assert all(first[question]["tvd"] > 0.1 for question in at_first)

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from confound.errors import InputError
-from simulate.backends.structural import draw_personas, truth
+from simulate.backends.latent_class.structural import draw_personas, truth
 from simulate.example import example_structure, example_study, write_example
-from simulate.personas import make_personas
+from simulate.study.personas import make_personas
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulate.adjust import Profile
-from simulate.backends import Request
-from simulate.personas import make_personas
-from simulate.prompts import Prompts
+from simulate.backends.protocol import Request
+from simulate.run.adjust import Profile
+from simulate.study.personas import make_personas
+from simulate.study.prompts import Prompts
 from tests.simulate.fakes import small_study
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulate.backends import Reply
+    from simulate.backends.protocol import Reply
     from simulate.backends.vllm import VllmModel
 
 STUDY = small_study()

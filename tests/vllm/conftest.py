@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulate.backends import Options
 from simulate.backends.limits import Budget
+from simulate.backends.protocol import Options
 from simulate.backends.vllm import VllmModel
-from simulate.study import study_text
+from simulate.study.definition import study_text
 from tests.vllm.commands import SIZES, ran, words
 from tests.vllm.tiny import ENGINE, ENVIRONMENT, make_model
 

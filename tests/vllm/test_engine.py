@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from confound.errors import InputError
-from simulate.backends import Options, Stopped
 from simulate.backends.limits import Budget
+from simulate.backends.protocol import Options, Stopped
 from simulate.backends.vllm import CHUNK, VllmModel
 from tests.vllm.asking import ASKED, counted, replies, request, texts
 from tests.vllm.tiny import ENGINE
@@ -61,7 +61,7 @@ def test_a_survey_prompt_is_sent_and_read_once(engine: VllmModel, sent: list[dic
 
 def test_branches_of_a_conversation_share_what_they_have_in_common(engine: VllmModel) -> None:
     """Questions to one persona are sent together, and the engine reads the persona once."""
-    from simulate.prompts import Prompts
+    from simulate.study.prompts import Prompts
     from tests.vllm.asking import STUDY
 
     prompts, arm = Prompts(STUDY), STUDY.arms[0]

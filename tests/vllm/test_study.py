@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import confound
-from simulate.run import merge, simulate
+from simulate.run.loop import merge, simulate
 from tests.simulate.fakes import contents, small_study
 from tests.vllm.commands import KEY, SIZES, calls, check_whole, ran, responses
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from simulate.backends import Reply, Request
+    from simulate.backends.protocol import Reply, Request
     from simulate.backends.vllm import VllmModel
 
 TABLES = ("responses.parquet", "attributes.parquet")

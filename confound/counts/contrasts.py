@@ -1,0 +1,221 @@
+"""Which arm is compared with which, in which design, and the counts of the two sides."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from confound.counts.cells import Cell
+from confound.counts.counting import Grouped, IntArray
+from confound.counts.notes import Note
+from confound.counts.options import Design
+from confound.counts.scales import FloatArray, label
+from confound.errors import InputError
+
+CONTROL_NAMES = ("control", "baseline", "placebo", "untreated", "0")
+WITHIN_SHARE = 0.5  # with fewer personas than this in both arms, personas were assigned to arms
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One arm's part of a contrast.
+
+    Attributes
+    ----------
+    personas : tuple of str
+        P of them.
+    answers : ndarray of int64, shape (P, K + 1)
+        Counts by persona; the last column is Unknown.
+    totals : ndarray of float64, shape (P,)
+        Sum of the numbers behind the known answers.
+    """
+
+    personas: tuple[str, ...]
+    answers: IntArray
+    totals: FloatArray
+
+    def rows(self, keep: npt.NDArray[np.bool_]) -> "Side":
+        """Return the personas chosen by a mask."""
+        personas = tuple(persona for persona, kept in zip(self.personas, keep, strict=True) if kept)
+        return Side(personas, self.answers[keep], self.totals[keep])
+
+    @property
+    def known(self) -> IntArray:
+        """Answers that are not Unknown, shape (P,)."""
+        return np.asarray(self.answers[:, :-1].sum(axis=1))
+
+    @property
+    def n(self) -> int:
+        """Answers, Unknown included."""
+        return int(self.answers.sum())
+
+    @property
+    def n_unknown(self) -> int:
+        """Answers that are Unknown."""
+        return int(self.answers[:, -1].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """The two sides of a comparison in one cell.
+
+    Attributes
+    ----------
+    cell : Cell
+        Where it was made.
+    treated_arm, control_arm : str
+        The arms' labels.
+    design : {"within", "between"}
+        Within: row i of both sides is the same persona. Between: the sides' personas differ.
+    treated, control : Side
+        The answers; every row has one or more, Unknown included.
+    left_out : int
+        Personas left out: within, those in one arm alone; between, those in both.
+    """
+
+    cell: Cell
+    treated_arm: str
+    control_arm: str
+    design: Design
+    treated: Side
+    control: Side
+    left_out: int
+
+    @property
+    def label(self) -> str:
+        """`treated - control`."""
+        return f"{self.treated_arm} - {self.control_arm}"
+
+    @property
+    def n_personas(self) -> int:
+        """Personas used."""
+        rows = len(self.treated.totals)
+        return rows if self.design == "within" else rows + len(self.control.totals)
+
+
+def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> tuple[dict[str, str], list[Note]]:
+    """Choose the control arm of each study.
+
+    Parameters
+    ----------
+    grouped : Grouped
+        The counted log.
+    wanted : sequence of (study or None, arm)
+        Arms asked for; with None, for every study that has the arm, or for one study if written STUDY=ARM.
+
+    Returns
+    -------
+    tuple of (dict, list of Note)
+        Study -> control arm, studies with one arm alone left out; what was assumed.
+
+    Raises
+    ------
+    InputError
+        Where an arm or a study asked for is not there, or no study has two arms.
+    """
+    arms = _arms(grouped)
+    wanted = [_scoped(study, arm, grouped.labels["arm"]) for study, arm in wanted]
+    _check_wanted(arms, wanted)
+    chosen: dict[str, str] = {}
+    notes: list[Note] = []
+    for study, labels in arms.items():
+        if len(labels) < 2:
+            notes.append(Note("warning", f"Only arm '{labels[0]}' is there; nothing to compare it with.", study=study))
+            continue
+        asked = [arm for scope, arm in wanted if scope in (None, study) and arm in labels]
+        chosen[study] = asked[-1] if asked else _default_control(labels)
+        if not asked:
+            message = f"Arm '{chosen[study]}' was taken as the control; --control names another."
+            notes.append(Note("note", message, study=study))
+    if not chosen:
+        only = ", ".join(sorted({arm for labels in arms.values() for arm in labels}))
+        raise InputError(
+            f"column 'arm' holds one arm only ({only}). A comparison needs two; check --rename, or add the other "
+            "arm's log"
+        )
+    return chosen, notes
+
+
+def _arms(grouped: Grouped) -> dict[str, list[str]]:
+    pairs = np.unique(grouped.codes["study"] * np.int64(len(grouped.labels["arm"])) + grouped.codes["arm"])
+    arms: dict[str, list[str]] = {study: [] for study in grouped.labels["study"]}
+    for study, arm in zip(*divmod(pairs, len(grouped.labels["arm"])), strict=True):
+        arms[grouped.labels["study"][study]].append(grouped.labels["arm"][arm])
+    return arms
+
+
+def _scoped(study: str | None, arm: str, labels: Sequence[str]) -> tuple[str | None, str]:
+    """Split STUDY=ARM, unless an arm is called just that."""
+    if study is None and (label(arm) or arm) not in labels and "=" in arm:
+        study, _, arm = arm.partition("=")
+    return study, label(arm) or arm
+
+
+def _check_wanted(arms: Mapping[str, Sequence[str]], wanted: Sequence[tuple[str | None, str]]) -> None:
+    for study, arm in wanted:
+        if study is not None and study not in arms:
+            raise InputError(f"--control {study}={arm}: the log holds no such study. It holds {', '.join(arms)}")
+        held = sorted({name for s, labels in arms.items() if study in (None, s) for name in labels})
+        if arm not in held:
+            raise InputError(f"--control {arm}: the log holds no such arm. It holds {', '.join(held)}")
+
+
+def _default_control(labels: Sequence[str]) -> str:
+    by_name = {arm.casefold(): arm for arm in labels}
+    return next((by_name[name] for name in CONTROL_NAMES if name in by_name), min(labels))
+
+
+def contrasts(cell: Cell, control: str, design: Design | None) -> Iterator[Contrast]:
+    """Compare each other arm of a cell with its control arm; a contrast without personas on both sides is left out."""
+    if control not in cell.arms:
+        return
+    column = cell.arms.index(control)
+    for other, arm in enumerate(cell.arms):
+        contrast = None if other == column else _contrast(cell, other, column, design)
+        if contrast is not None and arm != control:
+            yield contrast
+
+
+def _contrast(cell: Cell, treated: int, control: int, design: Design | None) -> Contrast | None:
+    asked = cell.answers.sum(axis=2) > 0
+    both = asked[:, treated] & asked[:, control]
+    either = asked[:, treated] | asked[:, control]
+    design = design or infer_design(int(both.sum()), int(either.sum()))
+    if design == "within":
+        rows_treated = rows_control = both
+    else:
+        rows_treated, rows_control = asked[:, treated] & ~both, asked[:, control] & ~both
+    if not rows_treated.any() or not rows_control.any():
+        return None
+    return Contrast(
+        cell=cell,
+        treated_arm=cell.arms[treated],
+        control_arm=cell.arms[control],
+        design=design,
+        treated=Side(cell.personas, cell.answers[:, treated], cell.totals[:, treated]).rows(rows_treated),
+        control=Side(cell.personas, cell.answers[:, control], cell.totals[:, control]).rows(rows_control),
+        left_out=int(either.sum() - (rows_treated | rows_control).sum()),
+    )
+
+
+def placebo_contrasts(cells: Sequence[Cell], placebo: str, original: str, design: Design | None) -> list[Contrast]:
+    """Compare an arm with the arm that it rewords, in every cell that has both."""
+    both = [cell for cell in cells if placebo in cell.arms and original in cell.arms]
+    made = [_contrast(cell, cell.arms.index(placebo), cell.arms.index(original), design) for cell in both]
+    return [contrast for contrast in made if contrast is not None]
+
+
+def infer_design(n_both: int, n_either: int) -> Design:
+    """Return "within" if at least half of the personas are in both arms, else "between"."""
+    return "within" if n_both and n_both >= WITHIN_SHARE * n_either else "between"
+
+
+def empty_arm_notes(cell: Cell, control: str, arms: Sequence[str]) -> list[Note]:
+    """Warn of arms in which a question of the study was never asked."""
+    missing = [arm for arm in arms if arm not in cell.arms]
+    if not missing:
+        return []
+    message = f"Not asked in arm {' and '.join(map(repr, missing))}"
+    message += "; no contrast is possible." if control in missing else "; those contrasts are left out."
+    return [Note("warning", message, study=cell.study, model=cell.model, question=cell.question)]

@@ -1,0 +1,324 @@
+"""Response table -> answer counts. The log is read here, once; everything after works on counts.
+
+`group` runs one grouped query where the log lives and brings back a row a (study, model, iteration, persona, arm,
+question, role, answer) with its count, as integer codes. `elicited` runs one more, over the first iteration, where
+outcomes and confounders were asked in one conversation: counts lose which answers go together.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from confound.counts.scales import FloatArray, canonical, label
+from confound.errors import InputError
+from confound.log.files import engine_errors
+from confound.log.response_table import DEFAULTS, ROLES, Responses
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+IntArray = npt.NDArray[np.int64]
+CodeArray = npt.NDArray[np.int32]  # a log has more rows than labels; multiply codes by an np.int64
+
+KEYS = ("study", "model", "iteration", "question", "persona", "arm", "role", "response", "source_arm", "specified")
+MAY_LACK = ("response", "role", "source_arm", "specified")
+UNKNOWN = -1  # the code of a missing label
+NOT_ASKED = -2
+MAX_DIGITS = 9  # of an iteration
+MAX_SOUGHT = 1000  # a column of the wrong thing holds more bad labels than one query should name
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """The grouped log, a row a distinct combination of `KEYS`.
+
+    Attributes
+    ----------
+    labels : dict
+        Key -> its distinct canonical labels, sorted.
+    codes : dict
+        Key -> the label's place in `labels`, shape (rows,); -1 where missing.
+    n : ndarray of int64, shape (rows,)
+        Answers.
+    value_n : ndarray of int64, shape (rows,)
+        Answers with a number in column `value`.
+    value_sum, value_low, value_high : ndarray of float64, shape (rows,)
+        Of column `value`; NaN where it holds none.
+    trial_n, trial_low, trial_high : ndarray of int64, shape (rows,)
+        Answers with a whole number in column `trial`, and the range of these numbers.
+    seed_n, seed_low, seed_high : ndarray of int64, shape (rows,)
+        The same of column `seed`.
+    """
+
+    labels: Mapping[str, tuple[str, ...]]
+    codes: Mapping[str, CodeArray]
+    n: IntArray
+    value_n: IntArray
+    value_sum: FloatArray
+    value_low: FloatArray
+    value_high: FloatArray
+    trial_n: IntArray
+    trial_low: IntArray
+    trial_high: IntArray
+    seed_n: IntArray
+    seed_low: IntArray
+    seed_high: IntArray
+
+    def rows(self, keep: npt.NDArray[np.bool_] | IntArray) -> "Grouped":
+        """Return the rows chosen by a mask or by their places; labels stay."""
+        arrays = {name: getattr(self, name)[keep] for name in _MEASURES}
+        return replace(self, codes={key: codes[keep] for key, codes in self.codes.items()}, **arrays)
+
+    def label(self, key: str, code: int) -> str | None:
+        """Return a label by its code."""
+        return None if code == UNKNOWN else self.labels[key][code]
+
+
+_MEASURES: dict[str, type[np.generic]] = {
+    f.name: np.float64 if f.name in ("value_sum", "value_low", "value_high") else np.int64
+    for f in fields(Grouped)
+    if f.name not in ("labels", "codes")
+}
+
+
+def expression(responses: Responses) -> "ir.Table":
+    """Return the one query that counts a log, in Ibis, for whatever engine holds it.
+
+    It is grouped by those of `KEYS` that the log has: one that holds the same throughout would cost as much as any.
+    """
+    table = responses.table
+    measures = {"n": table.count()}
+    if "value" in responses.columns:
+        value = table["value"]
+        measures |= {"value_n": value.count(), "value_filled": table["_value_filled"].count()}
+        measures |= {"value_sum": value.sum(), "value_low": value.min(), "value_high": value.max()}
+    for name in {"trial", "seed"} & responses.columns:
+        whole = table[name]
+        if not whole.type().is_integer():  # pandas writes whole numbers beside missing ones as floats
+            whole = whole.try_cast("float64").try_cast("int64")
+        measures |= {f"{name}_n": whole.count(), f"{name}_low": whole.min(), f"{name}_high": whole.max()}
+    return table.group_by([key for key in KEYS if key in responses.columns]).aggregate(**measures)
+
+
+def group(responses: Responses) -> Grouped:
+    """Count a log and check every label.
+
+    Raises
+    ------
+    InputError
+        Where the log has no rows, a persona, arm or question is missing, an iteration is no whole number, a role is
+        unknown, or `value` holds text.
+    """
+    with engine_errors(responses.name):
+        table = expression(responses).to_pyarrow()
+    if table.num_rows == 0:
+        raise InputError(f"{responses.name}: the log holds a header but no answers")
+    _check_values(table, responses)
+    with ThreadPoolExecutor() as pool:  # Arrow and numpy let go of Python's lock
+        encoded = dict(zip(KEYS, pool.map(partial(_encoded_key, table), KEYS), strict=True))
+        known = {key: _canonical(encoded[key][0], key, responses) for key in KEYS}
+        codes = pool.map(lambda key: known[key][1].take(encoded.pop(key)[1]), KEYS)
+        measures = pool.map(lambda name: _numbers(table, name, _MEASURES[name]), _MEASURES)
+        return Grouped(
+            labels={key: labels for key, (labels, _) in known.items()},
+            codes=dict(zip(KEYS, codes, strict=True)),
+            **dict(zip(_MEASURES, measures, strict=True)),
+        )
+
+
+def _encoded_key(table: "pa.Table", key: str) -> tuple[list[str | None], CodeArray]:
+    """Return the distinct labels of a key and the place of each row's; a key that the log does not have is missing."""
+    if key not in table.column_names:
+        return [None], np.broadcast_to(np.int32(0), (table.num_rows,))
+    return _encoded(table.column(key))
+
+
+def _numbers(table: "pa.Table", name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """Return a measure; of a column that the log does not have, counts are 0 and the rest NaN, and take no memory."""
+    counts = issubclass(dtype, np.integer)
+    if name not in table.column_names:
+        return np.broadcast_to(np.asarray(0 if counts else np.nan, dtype=dtype), (table.num_rows,))
+    column = table.column(name)
+    return np.asarray((column.fill_null(0) if counts and column.null_count else column).to_numpy(), dtype=dtype)
+
+
+def _encoded(column: "pa.ChunkedArray") -> tuple[list[str | None], CodeArray]:
+    """Return the distinct labels of a column, and for each row the place of its label."""
+    encoded = column.dictionary_encode(null_encoding="encode")
+    if not encoded.num_chunks:
+        return [], np.empty(0, dtype=np.int32)
+    # All chunks have the dictionary of the whole column.
+    labels = [None if value is None else str(value) for value in encoded.chunk(0).dictionary.to_pylist()]
+    return labels, np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
+
+
+def apart(grouped: Grouped) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Split off what was asked of personas whose attributes all come from one arm (column `source_arm`).
+
+    Where a study, model and iteration has answers without a source arm too, as beside a simulated 2 x 2, those with
+    one are no part of the log proper; else they are part of both. Retention is asked of anyone.
+
+    Returns
+    -------
+    tuple of ndarray of bool, shape (rows,)
+        Which rows are the log proper, and which have a source arm.
+    """
+    roles = grouped.labels["role"]
+    retention = np.isin(grouped.codes["role"], [code for code, name in enumerate(roles) if name == "retention"])
+    sourced = (grouped.codes["source_arm"] != UNKNOWN) & ~retention
+    place = np.zeros(len(grouped.n), dtype=np.int64)
+    for key in ("study", "model", "iteration"):
+        place = place * len(grouped.labels[key]) + grouped.codes[key]
+    beside = np.isin(place, place[~sourced & ~retention])
+    return ~(sourced & beside), sourced
+
+
+@dataclass(frozen=True, slots=True)
+class Elicited:
+    """The answers of the first iteration's conversations, those alike in all counted in one row.
+
+    Attributes
+    ----------
+    labels : dict
+        Of study, model, persona, arm and each question -> its distinct labels, sorted.
+    codes : dict
+        The label's place, shape (rows,); of an answer `UNKNOWN` or `NOT_ASKED` where there is none.
+    n : ndarray of int64, shape (rows,)
+        Conversations.
+    """
+
+    labels: Mapping[str, tuple[str, ...]]
+    codes: Mapping[str, IntArray]
+    n: IntArray
+
+
+HELD = ("study", "model", "persona", "arm")
+
+
+def elicited(responses: Responses, questions: Sequence[str], *, iteration: int) -> Elicited | None:
+    """Count which answers to some questions go together, by the log's own numbers of conversations (column `trial`).
+
+    Conversations that answer a question twice are left out: their numbers do not tell conversations apart.
+
+    Returns
+    -------
+    Elicited or None
+        None where the log has no such column, or there are none.
+    """
+    if "trial" not in responses.columns:
+        return None
+    table = responses.table
+    asked = table.filter(
+        table["iteration"].try_cast("float64") == iteration,
+        table["question"].strip().isin([text for q in questions for text in (q, f"{q}.0")]),
+        table["trial"].notnull(),
+        table["source_arm"].isnull(),
+    )
+    answers = {
+        f"answer_{number}": asked["response"].fill_null("").max(where=asked["question"].strip().isin([q, f"{q}.0"]))
+        for number, q in enumerate(questions)
+    }
+    held = asked.group_by([*HELD, "trial"]).aggregate(
+        **answers, _rows=asked.count(), _questions=asked["question"].nunique()
+    )
+    alike = (
+        held.filter(held["_rows"] == held["_questions"]).group_by([*HELD, *answers]).aggregate(n=lambda t: t.count())
+    )
+    with engine_errors(responses.name):
+        found = alike.to_pyarrow()
+    if not found.num_rows:
+        return None
+    coded = {key: _coded(found.column(key), key, responses) for key in HELD}
+    coded |= {q: _answer_codes(found.column(name)) for q, name in zip(questions, answers, strict=True)}
+    # The engine's order changes, and with it the last digits of sums.
+    order = np.lexsort([codes for _, codes in coded.values()])
+    return Elicited(
+        labels={key: labels for key, (labels, _) in coded.items()},
+        codes={key: codes[order] for key, (_, codes) in coded.items()},
+        n=_numbers(found, "n", np.int64)[order],
+    )
+
+
+def _answer_codes(column: "pa.ChunkedArray") -> tuple[tuple[str, ...], IntArray]:
+    """Code answers; the empty text is Unknown, a missing one was not asked for."""
+    given = column.to_pylist()
+    clean = {text: canonical(text) for text in set(given) if text is not None}
+    labels = tuple(sorted({name for name in clean.values() if name is not None}))
+    place: dict[str | None, int] = {name: code for code, name in enumerate(labels)} | {None: UNKNOWN}
+    return labels, np.asarray([NOT_ASKED if text is None else place[clean[text]] for text in given], dtype=np.int64)
+
+
+def _check_values(table: "pa.Table", responses: Responses) -> None:
+    import pyarrow.compute as pc
+
+    if "value_n" not in table.column_names:
+        return
+    if pc.sum(table.column("value_filled")).as_py() > pc.sum(table.column("value_n")).as_py():
+        where = responses.where("value", (), bad_number=True)
+        raise InputError(f"{where}: this is no number. Leave `value` empty where an answer has none")
+
+
+def _canonical(raw: Sequence[str | None], key: str, responses: Responses) -> tuple[tuple[str, ...], CodeArray]:
+    """Return the canonical labels, sorted, and the code of each raw one."""
+    clean = [_clean(key, text or "") for text in raw]
+    bad = [text for text, name in zip(raw, clean, strict=True) if name is None]
+    if bad and key not in MAY_LACK:
+        _refuse(key, bad, responses)
+    if key == "role":
+        _check_roles(raw, responses)
+    labels = sorted({name for name in clean if name is not None}, key=int if key == "iteration" else str)
+    return tuple(labels), _lookup(clean, labels)
+
+
+def _coded(column: "pa.ChunkedArray", key: str, responses: Responses) -> tuple[tuple[str, ...], IntArray]:
+    """Return the canonical labels of a column, sorted, and the code of each row's."""
+    raw, places = _encoded(column)
+    labels, lookup = _canonical(raw, key, responses)
+    return labels, lookup[places].astype(np.int64)
+
+
+def recode(column: "pa.ChunkedArray", key: str, labels: Sequence[str] | None) -> IntArray:
+    """Return the code of each row's label, by labels already known; by the labels found themselves if None."""
+    raw, places = _encoded(column)
+    clean = [_clean(key, text or "") for text in raw]
+    lookup = _lookup(clean, sorted({name for name in clean if name}) if labels is None else labels)
+    return lookup[places].astype(np.int64)
+
+
+def _lookup(clean: Sequence[str | None], labels: Sequence[str]) -> CodeArray:
+    place = {name: code for code, name in enumerate(labels)}
+    return np.asarray([UNKNOWN if name is None else place[name] for name in clean], dtype=np.int32)
+
+
+def _clean(key: str, text: str) -> str | None:
+    if key == "role":
+        return _role(text)
+    if key in ("response", "specified"):
+        return canonical(text)
+    name = label(text) or DEFAULTS.get(key)
+    if key == "iteration" and name is not None:
+        return str(int(name)) if name.isdecimal() and len(name) <= MAX_DIGITS else None
+    return name
+
+
+def _role(text: str) -> str | None:
+    return text.strip().casefold().replace("-", "_").replace(" ", "_") or None
+
+
+def _check_roles(raw: Sequence[str | None], responses: Responses) -> None:
+    strange = [text for text in raw if _role(text or "") not in (None, *ROLES)]
+    if strange:
+        raise InputError(f"{responses.where('role', strange[:MAX_SOUGHT])}: unknown role. Known are {', '.join(ROLES)}")
+
+
+def _refuse(key: str, bad: list[str | None], responses: Responses) -> None:
+    where = responses.where(key, bad[:MAX_SOUGHT])
+    if key == "iteration":
+        raise InputError(f"{where}: an iteration is a whole number from 0 on")
+    raise InputError(f"{where}: every answer needs one. Fill it in, or leave these rows out")

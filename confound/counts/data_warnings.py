@@ -1,0 +1,174 @@
+"""Input that can be analysed but is suspect: what to tell the analyst before any number is trusted."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from confound.counts.cells import Cell
+from confound.counts.contrasts import Contrast
+from confound.counts.counting import Grouped, IntArray
+from confound.counts.notes import Note
+from confound.statistics.effect import difference
+
+CACHE_TRIALS = 5  # fewer equal answers in a row are no surprise
+CACHE_SHARE = 0.95
+UNKNOWN_LEVEL = 0.01
+UNKNOWN_GAP = 0.02  # a significant difference below two points cannot move a distance by much
+SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Each combination of persona, arm and question that was asked, with the range of a column of whole numbers.
+
+    All arrays have shape (combinations,); `first` is the first grouped row of each; the range is empty (low > high)
+    where the column holds no number.
+    """
+
+    first: IntArray
+    n: IntArray
+    n_numbered: IntArray
+    low: IntArray
+    high: IntArray
+
+
+def _asked(grouped: Grouped, column: str) -> _Asked:
+    """Gather the answers to what was asked, whatever was answered."""
+    combined = np.zeros(len(grouped.n), dtype=np.int64)
+    for key in ("study", "model", "iteration", "persona", "arm", "question", "source_arm"):
+        combined = combined * (len(grouped.labels[key]) + 1) + grouped.codes[key] + 1
+    _, first, place = np.unique(combined, return_index=True, return_inverse=True)
+    numbered = getattr(grouped, f"{column}_n")
+    low, high = np.full(len(first), np.iinfo(np.int64).max), np.full(len(first), np.iinfo(np.int64).min)
+    np.minimum.at(low, place[numbered > 0], getattr(grouped, f"{column}_low")[numbered > 0])
+    np.maximum.at(high, place[numbered > 0], getattr(grouped, f"{column}_high")[numbered > 0])
+    return _Asked(first, _sums(place, grouped.n), _sums(place, numbered), low, high)
+
+
+def _sums(place: IntArray, values: IntArray) -> IntArray:
+    return np.bincount(place, weights=values).astype(np.int64)
+
+
+def duplicate_notes(grouped: Grouped) -> list[Note]:
+    """Warn where one persona, arm and question has more answers than its trial numbers can tell apart.
+
+    With n answers numbered from `low` to `high`, n > high - low + 1 proves that a number stands there twice. Retention
+    with a source arm is left out: the mixture and the 2 x 2 of one run may both hold it.
+    """
+    retention = [code for code, role in enumerate(grouped.labels["role"]) if role == "retention"]
+    sourced = np.isin(grouped.codes["role"], retention) & (grouped.codes["source_arm"] >= 0)
+    asked = _asked(grouped.rows(~sourced), "trial")
+    numbered = np.flatnonzero(asked.n_numbered == asked.n)
+    doubled = numbered[asked.n[numbered] > asked.high[numbered] - asked.low[numbered] + 1]
+    if not len(doubled):
+        return []
+    row = np.flatnonzero(~sourced)[asked.first[doubled[0]]]
+    example = " / ".join(
+        f"{key} {grouped.labels[key][grouped.codes[key][row]]}" for key in ("persona", "arm", "question")
+    )
+    message = (
+        f"Answers repeat a trial number in {len(doubled):,} of {len(asked.n):,} combinations of persona, arm and "
+        f"question, such as {example}: the log may hold rows twice, which makes every test too sure."
+    )
+    return [Note("warning", message)]
+
+
+def seed_notes(grouped: Grouped) -> list[Note]:
+    """Warn where every persona and arm of a study and model was given the same seeds, and so the same noise."""
+    asked = _asked(grouped, "seed")
+    n_models = np.int64(len(grouped.labels["model"]))
+    group = grouped.codes["study"][asked.first] * n_models + grouped.codes["model"][asked.first]
+    notes = []
+    for code in np.unique(group):
+        rows = group == code
+        seeds = np.stack([asked.low[rows], asked.high[rows]])
+        if rows.sum() > 2 and (asked.n_numbered == asked.n)[rows].all() and (seeds == seeds[:, :1]).all():
+            study, model = divmod(int(code), len(grouped.labels["model"]))
+            message = (
+                "Every persona, arm and question was given the same seed or seeds. An engine gives equal seeds equal "
+                "noise, so that answers may not be independent, which every test here assumes."
+            )
+            notes.append(
+                Note("warning", message, study=grouped.labels["study"][study], model=grouped.labels["model"][model])
+            )
+    return notes
+
+
+def cache_notes(cells: Sequence[Cell]) -> list[Note]:
+    """Warn where trials hardly ever differ, as from a cache or at temperature 0."""
+    tally: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    varied: set[tuple[str, str]] = set()
+    for cell in cells:
+        if not cell.scale.answers:
+            continue
+        totals = cell.answers.sum(axis=2)
+        many = totals >= CACHE_TRIALS
+        tally[cell.study, cell.model][0] += int((cell.answers.max(axis=2) == totals)[many].sum())
+        tally[cell.study, cell.model][1] += int(many.sum())
+        if (cell.answers[many].sum(axis=0) > 0).sum() > 1:
+            varied.add((cell.study, cell.model))
+    return [
+        Note(
+            "warning",
+            f"In {equal:,} of {total:,} combinations of persona, arm and question all trials gave one answer: a cache "
+            "or temperature 0 repeats answers, and repeated answers are not independent trials.",
+            study=study,
+            model=model,
+        )
+        for (study, model), (equal, total) in tally.items()
+        if (study, model) in varied and equal >= CACHE_SHARE * total
+    ]
+
+
+def contrast_notes(contrasts: Sequence[Contrast]) -> list[Note]:
+    """Note personas left out and Unknown that differs by arm, gathered over the questions of a study and model."""
+    left_out: dict[tuple[str, str, str, str], int] = defaultdict(int)
+    unknown: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for contrast in contrasts:
+        cell = contrast.cell
+        if contrast.left_out:
+            key = (cell.study, cell.model, contrast.label, contrast.design)
+            left_out[key] = max(left_out[key], contrast.left_out)
+        gap = _unknown_gap(contrast)
+        if gap is not None:
+            unknown[cell.study, cell.model, contrast.label].append(f"{cell.question} ({gap:+.0%})")
+    notes = []
+    for (study, model, label, design), n in left_out.items():
+        reason = "being in one arm alone" if design == "within" else "being in both arms of a between-subjects design"
+        notes.append(
+            Note("warning", f"{label}: up to {n:,} personas are left out, {reason}.", study=study, model=model)
+        )
+    for (study, model, label), named in unknown.items():
+        shown = ", ".join(named[:SHOWN]) + (f" and {len(named) - SHOWN} more" if len(named) > SHOWN else "")
+        message = f"{label}: the share of Unknown differs by arm for {shown}; refusals can make or mask a distance."
+        notes.append(Note("warning", message, study=study, model=model))
+    return notes
+
+
+def _unknown_gap(contrast: Contrast) -> float | None:
+    """Return the difference in the share of Unknown if it is both sure and large, else None."""
+    if not contrast.treated.n_unknown + contrast.control.n_unknown:
+        return None
+    shares = [
+        side.answers[:, -1:] / side.answers.sum(axis=1, keepdims=True) for side in (contrast.treated, contrast.control)
+    ]
+    compare = difference.paired_difference if contrast.design == "within" else difference.welch_difference
+    result = compare(*shares)
+    gap = float(result.estimate[0])
+    return gap if abs(gap) >= UNKNOWN_GAP and result.pvalue[0] < UNKNOWN_LEVEL else None
+
+
+def constant_notes(contrasts: Sequence[Contrast]) -> list[Note]:
+    """Note negative controls that everyone answered alike: they cannot show drift."""
+    named: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for contrast in contrasts:
+        if contrast.cell.role == "negative_control":
+            seen = contrast.treated.answers.sum(axis=0) + contrast.control.answers.sum(axis=0)
+            if (seen > 0).sum() == 1:
+                named[contrast.cell.study, contrast.cell.model].add(contrast.cell.question)
+    return [
+        Note("note", f"Everyone gave the same answer to {', '.join(sorted(questions))}: no drift can show there.", *key)
+        for key, questions in named.items()
+    ]

@@ -1,0 +1,189 @@
+"""What the routes of the decomposition assume, checked on the log: rows of the table of assumptions."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from confound.counts.contrasts import Contrast
+from confound.counts.counting import UNKNOWN, Grouped, IntArray
+from confound.counts.scales import FloatArray
+from confound.findings.estimates import keyed_rng
+from confound.findings.pooled import ALL_CONTROLS
+from confound.statistics.effect import difference, population_shift
+from confound.statistics.effect.standardization import Overlap
+
+Row = dict[str, Any]
+
+
+def population_shifts(contrasts: Sequence[Contrast], *, seed: int) -> Iterator[Row]:
+    """Measure how far each negative control has moved from the first iteration, both arms alike.
+
+    Adjustment is to make the arms alike, not to change who is there; see `population_shift.shifts` for the test.
+    """
+    groups: dict[tuple[str, str, str], dict[int, list[Contrast]]] = {}
+    for contrast in contrasts:
+        cell = contrast.cell
+        if cell.role == "negative_control":
+            own = groups.setdefault((cell.study, cell.model, contrast.label), {})
+            own.setdefault(cell.iteration, []).append(contrast)
+    for place, by_iteration in groups.items():
+        first, *later = sorted(by_iteration)
+        for iteration in later:
+            yield from _shifts(place, by_iteration[first], by_iteration[iteration], seed)
+
+
+def _shifts(
+    place: tuple[str, str, str], before: Sequence[Contrast], after: Sequence[Contrast], seed: int
+) -> Iterator[Row]:
+    earlier = {contrast.cell.question: contrast for contrast in before}
+    pairs = [(earlier[c.cell.question], c) for c in after if c.cell.question in earlier]
+    pairs = [(a, b) for a, b in pairs if a.design == b.design]
+    names = sorted({name for pair in pairs for contrast in pair for name in _personas(contrast)})
+    moved = [_shares(later, names) - _shares(first, names) for first, later in pairs]
+    study, model, label = place
+    where = {"study": study, "model": model, "iteration": after[0].cell.iteration, "contrast": label}
+    for (_, contrast), found in zip(pairs, population_shift.shifts(moved, rng=keyed_rng(where, seed)), strict=True):
+        yield {
+            **where,
+            "question": contrast.cell.question,
+            "check": "population shift",
+            "estimate": found.distance,
+            "expected": found.null_mean,
+            "pvalue": found.pvalue,
+            "n_personas": found.n_personas,
+        }
+
+
+def _personas(contrast: Contrast) -> tuple[str, ...]:
+    """Name the personas, each once."""
+    alone = contrast.treated.personas
+    return alone if contrast.design == "within" else alone + contrast.control.personas
+
+
+def _shares(contrast: Contrast, names: Sequence[str]) -> FloatArray:
+    """Return the personas' answer shares, within subjects both arms alike; NaN where one was not asked."""
+    treated, control = (
+        side.answers / side.answers.sum(axis=1, keepdims=True) for side in (contrast.treated, contrast.control)
+    )
+    shares = (treated + control) / 2 if contrast.design == "within" else np.vstack([treated, control])
+    place = {name: row for row, name in enumerate(names)}
+    table = np.full((len(names), shares.shape[1]), np.nan)
+    table[[place[name] for name in _personas(contrast)]] = shares
+    return table
+
+
+def remaining_drift(drift: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
+    """Repeat the drift that is left after adjustment, corrected where it could be, else as seen."""
+    rows = list(drift)
+    firsts: dict[tuple[str, str, str], int] = {}
+    for row in rows:
+        key = (row["study"], row["model"], row["contrast"])
+        firsts[key] = min(firsts.get(key, row["iteration"]), row["iteration"])
+    for row in rows:
+        if row["iteration"] == firsts[row["study"], row["model"], row["contrast"]]:
+            continue
+        corrected = not np.isnan(row.get("tvd", np.nan))
+        yield {
+            **{
+                key: row[key] for key in ("study", "model", "iteration", "contrast", "question", "pvalue", "n_personas")
+            },
+            "check": "remaining drift" if corrected else "remaining drift, uncorrected",
+            "estimate": row["tvd"] if corrected else row["tvd_plugin"],
+            "expected": 0.0 if corrected else row["tvd_null"],
+            "ci_low": row.get("ci_low", np.nan) if corrected else np.nan,
+            "ci_high": row.get("ci_high", np.nan) if corrected else np.nan,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """How often the personas answered a retention question as specified.
+
+    Attributes
+    ----------
+    study, model, arm, question : str
+    iteration : int
+    personas : ndarray of int64, shape (P,)
+        Codes.
+    shares : ndarray of float64, shape (P,)
+        In [0, 1]; Unknown is not as specified.
+    """
+
+    study: str
+    model: str
+    iteration: int
+    arm: str
+    question: str
+    personas: IntArray
+    shares: FloatArray
+
+
+def retained(grouped: Grouped) -> tuple[Retained, ...]:
+    """Compare retention's answers with what was specified (column `specified`), persona by persona."""
+    roles = [code for code, name in enumerate(grouped.labels["role"]) if name == "retention"]
+    rows = grouped.rows(np.isin(grouped.codes["role"], roles) & (grouped.codes["specified"] != UNKNOWN))
+    if not len(rows.n):
+        return ()
+    told = {name: code for code, name in enumerate(grouped.labels["specified"])}
+    # The answers by the codes of what is specified; the last is Unknown's, as code -1 finds it.
+    answers = np.asarray([*(told.get(name, UNKNOWN) for name in grouped.labels["response"]), UNKNOWN])
+    kept = rows.n * (answers[rows.codes["response"]] == rows.codes["specified"])
+    keys = ("study", "model", "iteration", "arm", "question")
+    places, place = np.unique(np.stack([rows.codes[key] for key in (*keys, "persona")]), axis=1, return_inverse=True)
+    shares = np.bincount(place.ravel(), weights=kept) / np.bincount(place.ravel(), weights=rows.n)
+    starts = np.flatnonzero(np.any(np.diff(places[:-1], axis=1, prepend=-1) != 0, axis=0))
+    found = []
+    for start, own, personas in zip(
+        starts, np.split(shares, starts[1:]), np.split(places[-1], starts[1:]), strict=True
+    ):
+        study, model, iteration, arm, question = (
+            grouped.labels[key][code] for key, code in zip(keys, places[:-1, start], strict=True)
+        )
+        found.append(Retained(study, model, int(iteration), arm, question, personas, own))
+    return tuple(found)
+
+
+def retention(found: Sequence[Retained], *, confidence: float) -> Iterator[Row]:
+    """Report the share answered as specified by iteration and arm, with a t interval over personas.
+
+    Question `(all)` is the mean over a persona's questions.
+    """
+    for one in (*found, *_over_questions(found)):
+        shares = one.shares[:, None]
+        mean = difference.paired_difference(shares, np.zeros_like(shares), confidence=confidence)
+        yield {
+            **{key: getattr(one, key) for key in ("study", "model", "iteration", "arm", "question")},
+            "check": "retention",
+            "estimate": mean.estimate[0],
+            "expected": 1.0,
+            "ci_low": mean.ci_low[0],
+            "ci_high": mean.ci_high[0],
+            "n_personas": len(one.shares),
+        }
+
+
+def _over_questions(found: Sequence[Retained]) -> Iterator[Retained]:
+    together: dict[tuple[str, str, int, str], list[Retained]] = {}
+    for one in found:
+        together.setdefault((one.study, one.model, one.iteration, one.arm), []).append(one)
+    for place, parts in together.items():
+        names, row = np.unique(np.concatenate([one.personas for one in parts]), return_inverse=True)
+        shares = np.bincount(row, weights=np.concatenate([one.shares for one in parts])) / np.bincount(row)
+        yield Retained(*place, ALL_CONTROLS, names, shares)
+
+
+EXPECTED_OVERLAP = {"effective_share": 1.0, "unmatched": 0.0, "imbalance_before": 0.0, "imbalance_after": 0.0}
+
+
+def overlap(place: Mapping[str, Any], iteration: int, found: Overlap) -> Iterator[Row]:
+    """Report whether each arm holds users like the other's."""
+    for name in Overlap.__slots__:
+        yield {
+            **place,
+            "iteration": iteration,
+            "check": f"overlap: {name.replace('_', ' ')}",
+            "estimate": getattr(found, name),
+            "expected": EXPECTED_OVERLAP.get(name, np.nan),
+        }

@@ -1,0 +1,194 @@
+"""Drift rows beyond one control and two arms: all controls of a contrast together, all arms of a question together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from confound.counts.cells import Cell
+from confound.counts.contrasts import Contrast, infer_design
+from confound.counts.counting import IntArray
+from confound.counts.scales import FloatArray
+from confound.findings.estimates import keyed_rng, place
+from confound.statistics.drift import change, common_direction, several_arms, several_controls
+from confound.statistics.drift import distance as tvd
+
+ALL_CONTROLS = "(all)"
+ALL_ARMS = "(all arms)"
+AVERAGED = (
+    *("tvd_plugin", "tvd_null", "tvd", "ci_low", "ci_high", "tvd_population", "tvd_population_null", "l2_squared"),
+)
+# A relabelling of conversations costs as much as one of personas for each persona there is.
+RELABELLINGS = {"within": 1999, "between": 9999}
+SUMMED = ("n_control", "n_treated", "unknown_control", "unknown_treated")
+
+
+@dataclass(frozen=True, slots=True)
+class JointTest:
+    """Tests of all controls of one contrast together.
+
+    Attributes
+    ----------
+    pvalue : float
+        That none drifts.
+    adjusted : tuple of float, one a control
+        Step-down maxT; NaN where it needs what the log does not record.
+    test : str
+        How `pvalue` was made.
+    """
+
+    pvalue: float
+    adjusted: tuple[float, ...]
+    test: str
+
+
+def joint_test(made: tuple[Sequence[Contrast], IntArray | None], *, seed: int) -> JointTest | None:
+    """Test all controls of one contrast together.
+
+    Null hypothesis: as of each control, jointly. By the standardised distances over relabellings of whole
+    conversations within personas (within), or of whole personas (between) (`several_controls.step_down_maxt`). Where
+    conversations are not known, within subjects, by a t test of the personas' mean excess distance
+    (`change.pooled_drift_test`).
+
+    Parameters
+    ----------
+    made : tuple of (sequence of Contrast, ndarray or None)
+        Controls of one study, model, iteration and pair of arms; and within subjects their answers by conversation
+        (`confound.counts.conversations.Conversations.codes`).
+    seed : int
+        Of the relabellings.
+
+    Returns
+    -------
+    JointTest or None
+        None if there are not two controls of one design.
+    """
+    contrasts, codes = made
+    if len(contrasts) < 2 or len({contrast.design for contrast in contrasts}) > 1:
+        return None
+    design = contrasts[0].design
+    if design == "within" and codes is None:
+        pvalue = change.pooled_drift_test(_by_persona(contrasts, _excess))
+        return JointTest(pvalue, (np.nan,) * len(contrasts), "pooled t")
+    codes = _between_codes(contrasts) if codes is None else codes
+    rng = keyed_rng(place(contrasts[0]) | {"question": ALL_CONTROLS}, seed)
+    found = several_controls.step_down_maxt(codes, design=design, rng=rng, n_resamples=RELABELLINGS[design])
+    return JointTest(found.pvalue_pooled, tuple(found.pvalue_adjusted.tolist()), "monte carlo")
+
+
+def all_controls(found: JointTest, rows: Sequence[dict[str, Any]], *, confidence: float) -> dict[str, Any]:
+    """Add the controls' step-down p-values to their drift rows, and return the row `(all)`.
+
+    The ends of its interval are the means of the controls' own: right if the controls err together, as those answered
+    in one conversation may, and wider than needed if they do not. The lower one is 0 unless the joint test rejects.
+
+    Parameters
+    ----------
+    found : JointTest
+    rows : sequence of dict
+        The controls' drift rows, in the order of the tested contrasts.
+    confidence : float
+        Of the intervals.
+    """
+    for row, adjusted in zip(rows, found.adjusted, strict=True):
+        row["pvalue_maxt"] = adjusted
+    means = {name: float(np.mean([row[name] for row in rows])) for name in AVERAGED}
+    if found.pvalue > 1 - confidence:
+        means["ci_low"] = 0.0 * means["ci_low"]  # stays NaN where there is none
+    return {
+        **{key: rows[0][key] for key in ("study", "model", "iteration", "contrast")},
+        "question": ALL_CONTROLS,
+        "design": rows[0]["design"],
+        "n_personas": max(row["n_personas"] for row in rows),
+        **{name: sum(row[name] for row in rows) for name in SUMMED},
+        **means,
+        "pvalue": found.pvalue,
+        "test": found.test,
+    }
+
+
+def _excess(contrast: Contrast) -> FloatArray:
+    arms = contrast.treated.answers, contrast.control.answers
+    return tvd.stratum_distances(*arms) - tvd.stratum_null_means(*arms)
+
+
+def drift_by_persona(contrasts: Sequence[Contrast]) -> tuple[tuple[str, ...], FloatArray]:
+    """Return the personas of a contrast within subjects, and their drift, shape (personas, controls)."""
+    names = tuple(sorted({name for contrast in contrasts for name in contrast.treated.personas}))
+    return names, _by_persona(contrasts, lambda c: change.persona_drift(c.treated.answers, c.control.answers))
+
+
+def _by_persona(contrasts: Sequence[Contrast], measure: Any) -> FloatArray:
+    """Lay out a number a persona and control; NaN where the persona was not asked."""
+    names = sorted({name for contrast in contrasts for name in contrast.treated.personas})
+    row = {name: i for i, name in enumerate(names)}
+    table = np.full((len(names), len(contrasts)), np.nan)
+    for column, contrast in enumerate(contrasts):
+        table[[row[name] for name in contrast.treated.personas], column] = measure(contrast)
+    return table
+
+
+def _between_codes(contrasts: Sequence[Contrast]) -> IntArray:
+    """Lay out each persona's answers as codes, shape (personas, 2, answers of the one most asked, controls).
+
+    Whole personas are relabelled, so the order of a persona's answers to a control does not matter.
+    """
+    sides = [(contrast.control, contrast.treated) for contrast in contrasts]
+    names = sorted({(arm, name) for pair in sides for arm, side in enumerate(pair) for name in side.personas})
+    row = {key: i for i, key in enumerate(names)}
+    deepest = max(int(side.answers.sum(axis=1).max()) for pair in sides for side in pair)
+    codes = np.full((len(names), 2, deepest, len(contrasts)), -1, dtype=np.int64)
+    for column, pair in enumerate(sides):
+        for arm, side in enumerate(pair):
+            for name, counts in zip(side.personas, side.answers, strict=True):
+                given = np.repeat(np.arange(len(counts)), counts)
+                codes[row[arm, name], arm, : len(given), column] = given
+    return codes
+
+
+def all_arms(cell: Cell, *, seed: int) -> dict[str, Any] | None:
+    """Test three arms or more of a negative control together.
+
+    Null hypothesis: answers are exchangeable between all arms (within each persona; or whole personas).
+
+    Returns
+    -------
+    dict or None
+        The row `(all arms)`; None if there are not three arms that share personas, or have personas of their own.
+    """
+    if len(cell.arms) < 3:
+        return None
+    asked = cell.answers.sum(axis=2) > 0
+    design = infer_design(int(asked.all(axis=1).sum()), int(asked.any(axis=1).sum()))
+    where = {"study": cell.study, "model": cell.model, "iteration": cell.iteration, "contrast": ALL_ARMS}
+    where["question"] = cell.question
+    rng = keyed_rng(where, seed)
+    if design == "within":
+        counts = cell.answers[asked.all(axis=1)]
+        distance, direction = (
+            several_arms.k_sample_test(counts, rng=rng),
+            common_direction.general_association_test(counts, rng=rng),
+        )
+    else:
+        own = asked.sum(axis=1) == 1
+        arms = [cell.answers[own & asked[:, arm], arm] for arm in range(len(cell.arms))]
+        if min(map(len, arms)) == 0:
+            return None
+        distance, direction = (
+            several_arms.cluster_k_sample_test(*arms, rng=rng),
+            common_direction.cluster_direction_test(*arms, rng=rng),
+        )
+        counts = cell.answers[own]
+    return {
+        **where,
+        "design": design,
+        "n_personas": len(counts),
+        "n_categories": int((counts.sum(axis=(0, 1)) > 0).sum()),
+        "tvd_plugin": distance.statistic,
+        "tvd_null": distance.null_mean,
+        "pvalue": distance.pvalue,
+        "test": distance.method,
+        "pvalue_common": direction.pvalue,
+        "test_common": direction.method,
+    }

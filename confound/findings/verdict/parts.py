@@ -1,0 +1,195 @@
+"""How much of an effect is causal, in sentences that can be quoted, each with what it rests on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from confound.findings.pooled import ALL_CONTROLS
+from confound.presentation.text import named
+from confound.statistics import multiplicity
+
+LEVEL = 0.05
+SHOWN = 6  # outcomes named; the tables hold the rest
+DETAILED = 3  # outcomes of which it is also said what each sentence rests on
+# The route that is quoted is the first that a log allows: of adjustment the observed effect is the one before it.
+ROUTES = {
+    "adjustment": "by adjustment up to iteration {iteration}, if the adopted attributes carry the drift",
+    "source": "from attributes drawn in one arm and shown in both, at iteration {iteration}, if they carry the drift",
+    "aipw": "by standardization over the confounders at iteration {iteration}, if they carry the drift",
+    "g-formula": "by standardization over the confounders at iteration {iteration}, if they carry the drift",
+}
+OTHERS = {"adjustment": "adjustment", "source": "attributes drawn in one arm"}
+
+Row = Mapping[Any, Any]
+
+
+def interval(row: Row, confidence: float) -> str:
+    """Write an estimate with its interval, if it has one."""
+    if pd.isna(row["ci_low"]):
+        return f"{row['estimate']:+.3f}"
+    return f"{row['estimate']:+.3f} ({confidence * 100:g} % {row['ci_low']:+.3f} to {row['ci_high']:+.3f})"
+
+
+def part_points(
+    decomposition: pd.DataFrame, assumptions: pd.DataFrame, sensitivity: pd.DataFrame, confidence: float
+) -> Iterator[str]:
+    """Say of each outcome of a model how much of its effect is causal, at the last iteration of the best route.
+
+    Parameters
+    ----------
+    decomposition, assumptions, sensitivity : pandas.DataFrame
+        As in `confound.result.Analysis`, of one model.
+    confidence : float
+        Of the intervals.
+    """
+    several = len(decomposition["study"].unique()) > 1
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in decomposition.to_dict("records"):
+        groups.setdefault((row["study"], row["contrast"], row["question"]), []).append(row)
+    for (study, contrast, question), rows in list(groups.items())[:SHOWN]:
+        method = next(method for method in ROUTES if any(row["method"] == method for row in rows))
+        iteration = max(row["iteration"] for row in rows if row["method"] == method)
+        parts = {r["quantity"]: r for r in rows if r["method"] == method and r["iteration"] == iteration}
+        observed, cate, asb = (interval(parts[name], confidence) for name in ("observed", "cate", "asb"))
+        where = f" in {named(study)}" if several else ""
+        yield (
+            f"{named(question)}{where}, {named(contrast)}: of the observed effect {observed}, the causal part is "
+            f"{cate} and selection bias {asb} ({ROUTES[method].format(iteration=iteration)})."
+        )
+        if len(groups) > DETAILED:
+            continue
+        yield from _other_routes(rows, method, question, confidence)
+        checked = [row for row in _of(assumptions, study, contrast) if row["iteration"] == iteration]
+        said = list(_checks(checked, question, method))
+        if said:
+            yield f"What this assumes of {named(question)}, checked: {'; '.join(said)}."
+        yield from _sensitive([r for r in _of(sensitivity, study, contrast) if r["question"] == question], confidence)
+    if len(groups) > SHOWN:
+        yield f"and {len(groups) - SHOWN} more outcomes in the table of the decomposition."
+    said_of = groups if len(groups) <= DETAILED else {}
+    first = sensitivity[sensitivity["iteration"] == sensitivity["iteration"].min()].to_dict("records")
+    yield from _drift_needed([r for r in first if (r["study"], r["contrast"], r["question"]) not in said_of])
+
+
+def _other_routes(rows: Sequence[Row], method: str, question: str, confidence: float) -> Iterator[str]:
+    """Say what the routes that are not quoted find: where all assumptions hold they agree."""
+    others = dict.fromkeys(row["method"] for row in rows if row["method"] != method)
+    if "aipw" in others:
+        others.pop("g-formula", None)  # the same means, by a model less
+    found = []
+    for other in others:
+        cates = [row for row in rows if row["method"] == other and row["quantity"] == "cate"]
+        last = max(cates, key=lambda row: row["iteration"])
+        what = OTHERS.get(other, f"{other} over the confounders of iteration {last['iteration']} alone")
+        found.append(f"{interval(last, confidence)} by {what}")
+    if found:
+        yield f"The causal part of {named(question)} by other routes: {'; '.join(found)}."
+
+
+def _of(frame: pd.DataFrame, study: str, contrast: str) -> list[Row]:
+    """Return a contrast's rows, and those of the study that are of no contrast."""
+    rows = frame.to_dict("records")
+    return [r for r in rows if r["study"] == study and (pd.isna(r["contrast"]) or r["contrast"] == contrast)]
+
+
+def _checks(rows: Sequence[Row], question: str, method: str) -> Iterator[str]:
+    """Say what the checks of a route's assumptions found."""
+    by_check: dict[str, list[Row]] = {}
+    for row in rows:
+        by_check.setdefault(row["check"], []).append(row)
+    if method in ("adjustment", "source"):
+        yield from _drift_left([r for r in by_check.get("remaining drift", ()) if r["question"] != ALL_CONTROLS])
+        yield from _kept([r for r in by_check.get("retention", ()) if r["question"] != ALL_CONTROLS])
+    if method == "adjustment":
+        yield from _population(by_check.get("population shift", ()))
+    if method == "source":
+        yield from _own([row for row in by_check.get("own attributes", ()) if row["question"] == question])
+    if method in ("aipw", "g-formula"):
+        yield from _overlap({row["check"]: row["estimate"] for row in rows if row["question"] == question})
+
+
+def _drift_left(rows: Sequence[Row]) -> Iterator[str]:
+    if rows:
+        worst = max(rows, key=lambda row: row["estimate"])
+        sure = any(row["ci_low"] > 0 for row in rows)
+        yield (
+            f"the drift left is up to {worst['estimate']:.2f} ({named(worst['question'])})"
+            f"{', so that some selection bias still counts as causal' if sure else ''}"
+        )
+
+
+def _kept(rows: Sequence[Row]) -> Iterator[str]:
+    if rows:
+        shares = [row["estimate"] for row in rows]
+        yield f"{np.mean(shares):.1%} of answers about adopted attributes are as specified (least {min(shares):.1%})"
+
+
+def _population(rows: Sequence[Row]) -> Iterator[str]:
+    if rows:
+        stands = multiplicity.holm(np.asarray([row["pvalue"] for row in rows])) < LEVEL
+        moved = [row for row, sure in zip(rows, stands, strict=True) if sure]
+        listed = ", ".join(f"{named(row['question'])} ({row['estimate']:.2f})" for row in moved[:SHOWN])
+        more = f" and {len(moved) - SHOWN} more controls" if len(moved) > SHOWN else ""
+        yield f"adjustment moved the population itself in {listed}{more}" if moved else "no population shift is seen"
+
+
+def _own(rows: Sequence[Row]) -> Iterator[str]:
+    if rows:
+        moves = " and ".join(f"{row['estimate']:+.3f} ({named(row['arm'])})" for row in rows)
+        sure = any(row["pvalue"] < LEVEL / len(rows) for row in rows)
+        yield f"attributes from a persona's own arm, which should change nothing, moved the outcome by {moves}" + (
+            ", more than chance" if sure else ", no more than chance"
+        )
+
+
+def _overlap(found: Mapping[str, float]) -> Iterator[str]:
+    if "overlap: effective share" in found:
+        yield (
+            f"{found['overlap: unmatched']:.0%} of conversations hold an answer that the other arm never gives, and "
+            f"weighting leaves {found['overlap: effective share']:.0%} of them in effect"
+        )
+
+
+def _sensitive(rows: Sequence[Row], confidence: float) -> Iterator[str]:
+    """Say what drift would explain the first iteration's effect away, and how far the largest step moved it."""
+    if not rows:
+        return
+    first = min(rows, key=lambda row: row["iteration"])
+    if not pd.isna(first["largest_tvd"]):
+        yield (
+            f"Users apart by {first['drift_to_explain_away']:.2f} (total variation distance) or more could explain "
+            f"this effect away at iteration {first['iteration']}; the controls, which are apart by no more than the "
+            f"users, show up to {first['largest_tvd']:.2f}."
+        )
+    steps = [row for row in rows if isinstance(row["adopted"], str) and row["adopted"]]
+    if steps:
+        yield _step(max(steps, key=lambda row: abs(row["change"])), confidence)
+
+
+def _drift_needed(rows: Sequence[Row]) -> Iterator[str]:
+    """Say in one sentence what drift would explain effects away of which no more is said."""
+    known = [row for row in rows if not pd.isna(row["largest_tvd"])]
+    if known:
+        needed = [row["drift_to_explain_away"] for row in known]
+        seen = max(row["largest_tvd"] for row in known)
+        one = len(known) == 1
+        apart = f"{needed[0]:.2f}" if one else f"{min(needed):.2f} to {max(needed):.2f}"
+        what = "the observed effect" if one else f"one or other of the {len(known)} observed effects"
+        yield (
+            f"Users apart by {apart} (total variation distance) or more could explain {what} away; the controls, "
+            f"which are apart by no more than the users, show up to {seen:.2f}."
+        )
+
+
+def _step(row: Row, confidence: float) -> str:
+    adopted = [named(name) for name in row["adopted"].split(", ")]
+    together = len(adopted) > 1
+    what = f"{', '.join(adopted[:-1])} and {adopted[-1]} together" if together else adopted[0]
+    moved = {"estimate": row["change"], "ci_low": row["change_low"], "ci_high": row["change_high"]}
+    return (
+        f"{'Confounders' if together else 'A confounder'} as strong as {what} would move the effect by "
+        f"{interval(moved, confidence)}: so much did adopting {'them' if together else 'it'}, at iteration "
+        f"{row['iteration']}."
+    )

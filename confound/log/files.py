@@ -1,0 +1,672 @@
+"""Opening a log: any supported format -> one lazy table, in which needed columns of text formats are text.
+
+Parquet, Arrow, data frames and Ibis tables are scanned where they are. Text formats are parsed once, strictly, into a
+DuckDB table that holds the needed columns alone. Every row knows its file and its number there (`FILE`, `ROW`), so
+that an error can name them; the engine never computes either unless an error asks for it.
+"""
+
+import codecs
+import contextlib
+import csv
+import glob
+import gzip
+import io
+import itertools
+import json
+import re
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
+from urllib.parse import unquote
+from uuid import uuid4
+
+import numpy as np
+
+from confound.errors import InputError
+from confound.log import warehouses
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+    import pyarrow as pa
+
+LogLike: TypeAlias = "str | PathLike[str] | Sequence[str | PathLike[str]] | pd.DataFrame | pa.Table | ir.Table"
+
+FILE, ROW = "_confound_file", "_confound_row"  # a log's own columns are not called so
+FORMATS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+}
+MEMORY_LIMIT = "2GB"  # DuckDB spills to disk beyond it; counting the paper's grid stays below
+DELIMITERS = ",;\t|"
+SHOWN_ROWS = 3
+SHOWN_TEXT = 40
+HEAD = 4096  # bytes that tell a text from a binary file
+BINARY = {
+    b"\x1f\x8b": "is compressed with gzip. Let its name end in .gz",
+    b"PK\x03\x04": "is a zip file or an Excel workbook, no text. Export it as CSV",
+    b"PAR1": "is a parquet file. Let its name end in .parquet",
+}
+CSV_FAULTS = {
+    "unterminated quote": "a quote is opened and never closed, or text follows the closing quote",
+    "state machine": r"the rows end in different ways (\n, \r\n), or text follows a closing quote",
+    "Maximum line size": "a row is too long; a quote may be opened and never closed",
+}
+_PARTITION_OF_NONE = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One scan: a table whose columns still have the names that the log gave them.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it.
+    table : ibis.Table
+        The rows, lazily, with the columns `FILE` and `ROW` (1-based; missing where rows have no order) added.
+    columns : tuple of str
+        The log's own column names.
+    nested : tuple of str
+        The columns that hold lists or objects.
+    """
+
+    name: str
+    table: "ir.Table"
+    columns: tuple[str, ...]
+    nested: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def opened(data: LogLike, wanted: Sequence[str], *, table: str | None = None) -> Iterator[list[Source]]:
+    """Open a log and keep its engine and scratch folder alive for the `with` block.
+
+    Parameters
+    ----------
+    data : path, sequence of paths, pandas.DataFrame, pyarrow.Table or ibis.Table
+        Paths may be files, folders and globs; or one is the URL of a database or a cluster, see
+        `confound.log.warehouses.opened`.
+    wanted : sequence of str
+        The columns, by the log's own names, to keep of text formats; one that a log lacks is no error here.
+    table : str, optional
+        The table's name, for a URL.
+
+    Yields
+    ------
+    list of Source
+        At least one, in a fixed order.
+
+    Raises
+    ------
+    InputError
+        Where a path does not exist, a format is unknown, or a file is broken.
+    """
+    import ibis
+
+    url = _url(data, table)
+    if isinstance(data, ibis.Table):
+        yield [_unnumbered("the table", data)]
+        return
+    with tempfile.TemporaryDirectory(prefix="confound-", ignore_cleanup_errors=True) as scratch:
+        limits = {"memory_limit": MEMORY_LIMIT, "temp_directory": f"{scratch}/spill"}
+        if url is not None:
+            with warehouses.opened(url, table, limits) as (name, held):
+                yield [_unnumbered(name, held)]
+            return
+        connection = ibis.duckdb.connect(**limits)
+        try:
+            yield _Opener(connection, Path(scratch), tuple(wanted)).sources(data)
+        finally:
+            connection.disconnect()
+
+
+def _url(data: LogLike, table: str | None) -> str | None:
+    """Return the URL that a log is, or None."""
+    given = list(data) if isinstance(data, list | tuple) else [data]
+    urls = [path for path in given if warehouses.is_url(path)]
+    if len(urls) > 1 or (urls and len(given) > 1):
+        raise InputError(f"{warehouses.masked(str(urls[0]))}: a URL stands alone; pass one log")
+    if table is not None and not urls:
+        raise InputError(f"--table {table}: a table goes with the URL of a database, such as duckdb://file.db")
+    return str(urls[0]) if urls else None
+
+
+@contextlib.contextmanager
+def engine_errors(name: str) -> Iterator[None]:
+    """Turn what the engine raises into an `InputError` about `name`, in one sentence."""
+    import duckdb
+    import pyarrow as pa
+    from ibis.common.exceptions import IbisError
+
+    engine = (duckdb.Error, pa.ArrowException, IbisError)
+    try:
+        yield
+    except (*engine, UnicodeError, EOFError, OSError, zlib.error, csv.Error) as error:
+        raise InputError(f"{name}: cannot be read: {_plain(error)}") from error
+
+
+def _plain(error: Exception) -> str:
+    """Say in words what an engine's message says about the data, leaving out its advice on its own options."""
+    text = " ".join(str(error).split())
+    for mark in (" Possible fixes:", " Possible Solution:", " Try ", " LINE 1:", " Candidate "):
+        text = text.split(mark)[0]
+    text = re.sub(r"^(?:[A-Z]\w+ )+Error: ", "", text)
+    lower = text.lower()
+    if "unicode" in lower or "utf-8" in lower or "utf8" in lower or isinstance(error, UnicodeError):
+        return f"it holds bytes that are no UTF-8 text. Save it as UTF-8 (iconv -f LATIN1 -t UTF-8). [{text}]"
+    if "no space left" in lower or "out of memory" in lower:
+        return f"the machine ran out of room. Free some, or pass fewer files at once. [{text}]"
+    return f"{text.rstrip('.')}. If the file is damaged, write or copy it again"
+
+
+def _numbered(name: str, table: "ir.Table") -> Source:
+    """Wrap a table that does not know its rows' numbers."""
+    import ibis
+
+    columns = tuple(table.columns)
+    numbered = table.mutate(**{FILE: ibis.literal(name), ROW: ibis.row_number() + 1})
+    return Source(name, numbered, columns, _nested(table))
+
+
+def _unnumbered(name: str, table: "ir.Table") -> Source:
+    """Wrap a table of an engine in which rows have no order; numbering them could cost a sort of the whole."""
+    import ibis
+
+    columns = tuple(table.columns)
+    return Source(name, table.mutate(**{FILE: _literal(name), ROW: ibis.null("int64")}), columns, _nested(table))
+
+
+def _nested(table: "ir.Table") -> tuple[str, ...]:
+    """Name the columns of lists, structs and maps."""
+    return tuple(name for name, dtype in table.schema().items() if dtype.is_nested())
+
+
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    """Opens each kind of data on one DuckDB connection."""
+
+    connection: Any
+    scratch: Path
+    wanted: tuple[str, ...]
+
+    def sources(self, data: LogLike) -> list[Source]:
+        """Dispatch on what `data` is."""
+        import pandas as pd
+        import pyarrow as pa
+
+        if isinstance(data, pd.DataFrame):
+            names = tuple(map(str, data.columns))
+            _refuse_duplicates("the data frame", names)
+            with engine_errors("the data frame"):
+                table = _arrow(data, self.wanted)
+            return [self._registered("the data frame", table, names)]
+        if isinstance(data, pa.Table):
+            return [self._registered("the table", data, tuple(data.column_names))]
+        if isinstance(data, str | PathLike):
+            data = [data]
+        if not isinstance(data, Sequence) or not all(isinstance(path, str | PathLike) for path in data):
+            raise InputError(
+                f"a log is a path, a list of paths, a pandas DataFrame, a pyarrow Table or an Ibis table; "
+                f"got {type(data).__name__}"
+            )
+        listed = [file for path in cast("Sequence[str | PathLike[str]]", data) for file in expand(path)]
+        files = list({file.resolve(): file for file in listed}.values())  # a file named twice is read once
+        if not files:
+            raise InputError("no log was given. Name a file, a folder or a glob")
+        kinds = {
+            kind: [f for f in files if FORMATS[_suffix(f)] == kind] for kind in ("parquet", "arrow", "csv", "json")
+        }
+        readers: dict[str, Callable[[list[Path]], list[Source]]] = {
+            "parquet": self._parquet,
+            "arrow": self._arrow_files,
+            "csv": lambda files: self._text(files, self._csv),
+            "json": lambda files: self._text(files, self._json),
+        }
+        found = [source for kind, members in kinds.items() if members for source in readers[kind](members)]
+        if not found:
+            raise InputError(f"{files[0]}: the file is empty")
+        return found
+
+    def _registered(self, name: str, data: Any, columns: tuple[str, ...]) -> Source:
+        """Scan an Arrow table or data set in place."""
+        _refuse_duplicates(name, columns)
+        view = f"arrow_{uuid4().hex}"
+        with engine_errors(name):
+            self.connection.con.register(view, self._needed(data))
+            source = _numbered(name, self.connection.table(view))
+        return Source(name, source.table, columns, source.nested)
+
+    def _needed(self, data: Any) -> Any:
+        """Leave out the columns that are not wanted, whose types the engine may not know."""
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
+        fields = [field for field in data.schema if field.name in self.wanted] or [pa.field("_nothing", pa.null())]
+        if isinstance(data, ds.Dataset):
+            return data.replace_schema(pa.schema(fields))
+        kept = [field.name for field in fields if field.name in data.column_names]
+        return data.select(kept) if kept else pa.table({"_nothing": pa.nulls(data.num_rows)})
+
+    def _arrow_files(self, files: list[Path]) -> list[Source]:
+        """Scan Arrow files, memory-mapped; a stream is read whole."""
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
+        sources = []
+        for file in files:
+            with engine_errors(str(file)):
+                try:
+                    data: Any = ds.dataset(file, format="ipc")
+                    names = data.schema.names
+                except pa.ArrowInvalid:
+                    with pa.OSFile(str(file)) as stream:
+                        data = pa.ipc.open_stream(stream).read_all()
+                    names = data.column_names
+                sources.append(self._registered(str(file), data, tuple(names)))
+        return sources
+
+    def _parquet(self, files: list[Path]) -> list[Source]:
+        """Scan parquet files together where the wanted columns have the same types.
+
+        Where they differ, one type for all would not do: as a float, a long whole number loses its last digits.
+        """
+        import pyarrow.parquet as pq
+
+        alike: dict[tuple[str, ...], list[Path]] = {}
+        for file in files:
+            with engine_errors(str(file)):
+                schema = pq.read_schema(file)
+            _refuse_duplicates(str(file), schema.names)
+            types = [f"{field.name}: {field.type}" for field in schema if field.name in self.wanted]
+            if schema.names:  # without columns it is an empty partition
+                alike.setdefault((*sorted(types), "", *_partition(file)), []).append(file)
+        return [self._alike_parquet(members) for members in alike.values()]
+
+    def _alike_parquet(self, files: list[Path]) -> Source:
+        name = str(files[0]) if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
+        paths = {self._no_glob(file): str(file) for file in files}
+        with engine_errors(name):
+            table = self.connection.read_parquet(
+                list(paths),
+                union_by_name=True,
+                hive_partitioning=bool(_partition(files[0])),
+                hive_types_autocast=False,
+                filename=FILE,
+                file_row_number=True,
+                binary_as_string=True,
+            )
+            table = table.rename({ROW: "file_row_number"}).mutate(**{ROW: lambda t: t[ROW] + 1})
+        linked = {path: file for path, file in paths.items() if path != file}
+        if len(files) == 1:
+            table = table.mutate(**{FILE: _literal(name)})
+        elif linked:
+            table = table.mutate(**{FILE: table[FILE].substitute(linked)})
+        return Source(name, table, tuple(c for c in table.columns if c not in (FILE, ROW)), _nested(table))
+
+    def _text(self, files: list[Path], load: Callable[[Path, str], Sequence[str]]) -> list[Source]:
+        """Parse text files into DuckDB tables of the wanted columns, one table a file."""
+        sources = []
+        for number, file in enumerate(files):
+            if file.stat().st_size == 0:  # an empty partition; a log of nothing else is refused by the caller
+                continue
+            view = f"text_{number}_{_suffix(file)[1:]}"
+            with engine_errors(str(file)):
+                columns = self._loaded(file, view, load)
+                if not columns:
+                    continue
+                table = self.connection.table(view)
+            held = table.select(*(c for c in table.columns if c in self.wanted), ROW, **{FILE: _literal(str(file))})
+            given = {key: text for key, text in _partition(file).items() if key not in columns}
+            located = held.mutate(**{key: _literal(text) for key, text in given.items()})
+            sources.append(Source(str(file), located, (*columns, *given)))
+        return sources
+
+    def _loaded(self, file: Path, view: str, load: Callable[[Path, str], Sequence[str]]) -> Sequence[str]:
+        """Parse one file and return its columns, none if it holds nothing; say where it is no text."""
+        import duckdb
+
+        try:
+            return load(file, view)
+        except (duckdb.Error, UnicodeError) as error:
+            fault = _undecodable(file)
+            if fault:
+                raise InputError(fault) from error
+            raise
+
+    def _csv(self, file: Path, view: str) -> Sequence[str]:
+        """Parse one CSV or TSV file strictly; every row must have the header's fields."""
+        import duckdb
+
+        path = self._utf8(file)
+        header, delimiter, blank = _header(Path(path), tabs=_suffix(file) == ".tsv")
+        if not header:
+            return header
+        if any("\ufffd" in name for name in header):
+            raise UnicodeError("the header holds bytes that are no UTF-8")
+        _refuse_duplicates(str(file), [name for name in header if name])
+        # Columns go by their place: names may be empty (the index that pandas writes), or differ in case alone.
+        types = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
+        scan = (
+            f"{_quoted(path)}, columns={{{types}}}, auto_detect=false, header=true, skip={blank}, "
+            f"delim={_quoted(delimiter)}, nullstr='', strict_mode=true, hive_partitioning=false, "
+            """quote='"', escape='"'"""
+        )
+        kept = [f"c{header.index(c)} AS {_identifier(c)}" for c in self.wanted if c in header]
+        try:
+            self._create(view, [*kept, f"row_number() OVER () AS {ROW}"], f"read_csv({scan})")
+        except duckdb.InvalidInputException as error:
+            if "Expected Number of Columns" in str(error):
+                raise InputError(self._ragged(file, scan, len(header))) from error
+            if "unicode" in str(error).lower():
+                raise
+            raise InputError(_csv_fault(file, str(error))) from error
+        return header
+
+    def _create(self, view: str, columns: Sequence[str], scan: str) -> None:
+        self.connection.raw_sql(f"CREATE TEMP TABLE {view} AS SELECT {', '.join(columns)} FROM {scan}")
+
+    def _ragged(self, file: Path, scan: str, expected: int) -> str:
+        """Name the first rows whose number of fields is not the header's."""
+        self.connection.raw_sql(f"SELECT count(*) FROM read_csv({scan}, store_rejects=true)").fetchall()
+        # A row is rejected once for each field that it lacks or has too many; the last count is the whole row's.
+        rows = self.connection.raw_sql(
+            "SELECT line, list(regexp_extract(error_message, '[0-9]+$')::INT) AS fields FROM reject_errors "
+            f"WHERE error_message LIKE 'Expected Number of Columns%' GROUP BY line ORDER BY line LIMIT {SHOWN_ROWS}"
+        ).fetchall()
+        counts = [(line, min(fields) if min(fields) < expected else max(fields)) for line, fields in rows]
+        lines = "; ".join(f"line {line} has {count}" for line, count in counts)
+        return (
+            f"{file}: some rows do not have the header's {expected} fields: {lines}. "
+            "Quote fields that hold the delimiter, or write the log as parquet"
+        )
+
+    def _json(self, file: Path, view: str) -> Sequence[str]:
+        """Read the wanted keys as JSON, so that plain values and nested objects can be told apart."""
+        import duckdb
+
+        path = self._utf8(file, strip_mark=True)
+        shape = "auto" if _suffix(file) == ".json" else "newline_delimited"
+        types = ", ".join(f"{_quoted(name)}: 'JSON'" for name in self.wanted)
+        names = [_identifier(c) for c in self.wanted]
+        nested = " ".join(
+            f"WHEN json_type({name}) IN ('OBJECT', 'ARRAY') THEN {_quoted(c)}"
+            for name, c in zip(names, self.wanted, strict=True)
+        )
+        kept = [f"{name} ->> '$' AS {name}" for name in names]
+        extra = [f"CASE {nested} END AS _nested", f"row_number() OVER () AS {ROW}"]
+        scan = f"{_quoted(path)}, columns={{{types}}}, format='{shape}', hive_partitioning=false"
+        try:
+            self._create(view, [*kept, *extra], f"read_json({scan})")
+        except duckdb.InvalidInputException as error:
+            fault = _undecodable(file) or (_json_fault(file) if shape == "newline_delimited" else "")
+            if fault:
+                raise InputError(fault) from error
+            raise
+        bad = self.connection.raw_sql(
+            f"SELECT _nested, {ROW} FROM {view} WHERE _nested IS NOT NULL ORDER BY {ROW} LIMIT {SHOWN_ROWS}"
+        ).fetchall()
+        if bad:
+            raise InputError(nested_message(str(file), bad[0][0], [row for _, row in bad]))
+        return self._keys(path, shape, view)
+
+    def _keys(self, path: str, shape: str, view: str) -> list[str]:
+        """List the keys of the first objects, and the wanted ones that come later."""
+        reader = "read_json_objects_auto" if shape == "auto" else "read_ndjson_objects"
+        rows = self.connection.raw_sql(
+            "SELECT DISTINCT unnest(json_keys(json)) "
+            f"FROM (FROM {reader}({_quoted(path)}, hive_partitioning=false) LIMIT 10000)"
+        ).fetchall()
+        counts = ", ".join(f"count({_identifier(c)})" for c in self.wanted)
+        [(n, *filled)] = self.connection.raw_sql(f"SELECT count(*), {counts} FROM {view}").fetchall()
+        later = [c for c, count in zip(self.wanted, filled, strict=True) if count]
+        return sorted({key for (key,) in rows} | set(later)) or ["{}"] * bool(n)
+
+    def _utf8(self, file: Path, *, strip_mark: bool = False) -> str:
+        """Return a path to the file as UTF-8; UTF-16 and UTF-32 are known by their byte-order mark."""
+        with _binary(file) as stream:
+            start = stream.read(HEAD)
+        encoding = _encoding(start)
+        if encoding.startswith("utf-8"):
+            _refuse_binary(file, start)
+        if encoding == "utf-8" or (encoding == "utf-8-sig" and not strip_mark):
+            return self._no_glob(file)
+        copy = self.scratch / f"utf8_{uuid4().hex}{_suffix(file)}"
+        with (
+            _binary(file) as raw,
+            codecs.getreader(encoding)(raw) as source,
+            copy.open("w", encoding="utf-8", newline="") as target,
+        ):
+            shutil.copyfileobj(source, target)
+        return str(copy)
+
+    def _no_glob(self, file: Path) -> str:
+        """Return a path in which the engine sees neither a glob nor a home folder."""
+        if not glob.has_magic(str(file)):
+            return str(file.absolute()) if str(file).startswith("~") else str(file)
+        link = self.scratch / f"link_{uuid4().hex}{''.join(file.suffixes[-2:])}"
+        link.symlink_to(file.resolve())
+        return str(link)
+
+
+def nested_message(name: str, column: str, rows: Sequence[int]) -> str:
+    """Word the refusal of a column that holds objects or lists."""
+    where = ", ".join(map(str, rows))
+    return (
+        f"{name}: column '{column}' holds nested objects or lists (first in row {where}); it must hold plain values. "
+        "Flatten it before writing the log"
+    )
+
+
+def expand(path: str | PathLike[str]) -> list[Path]:
+    """List the files that a path, a folder or a glob stands for, sorted.
+
+    A folder that holds `responses.*` stands for that file and a simulated run's `source_design.*` beside it; another
+    stands for every log file below it, those in hidden folders and in folders that begin with an underscore left out.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _folder(path)
+    if path.exists():
+        if _suffix(path) not in FORMATS:
+            raise InputError(f"{path}: unknown format. Known are {', '.join(FORMATS)}, each also with .gz for text")
+        return [path]
+    if glob.has_magic(str(path)):
+        found = [Path(p) for p in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 -- absolute patterns
+        files = [file for p in found for file in (_below(p) if p.is_dir() else [p]) if _is_log(file)]
+        if not files:
+            raise InputError(f"{path}: no file of a known format matches ({', '.join(FORMATS)})")
+        return files
+    raise InputError(f"{path}: no such file or folder")
+
+
+def _folder(folder: Path) -> list[Path]:
+    whole = [file for file in sorted(folder.glob("responses.*")) if _is_log(file)]
+    if whole:
+        return whole[:1] + [file for file in sorted(folder.glob("source_design.*")) if _is_log(file)][:1]
+    files = _below(folder)
+    kinds = sorted({FORMATS[_suffix(file)] for file in files})
+    if not files:
+        raise InputError(f"{folder}: the folder holds no log ({', '.join(FORMATS)})")
+    if len(kinds) > 1:
+        raise InputError(f"{folder}: the folder mixes {' and '.join(kinds)} files. Name the files, or use a glob")
+    return files
+
+
+def _below(folder: Path) -> list[Path]:
+    """List the log files at any depth; notebooks keep copies in hidden folders, table formats their own notes in _*."""
+    files = [file for file in sorted(folder.rglob("*")) if _is_log(file)]
+    return [
+        file
+        for file in files
+        if not any(part.startswith((".", "_")) and "=" not in part for part in file.relative_to(folder).parts)
+    ]
+
+
+def _is_log(file: Path) -> bool:
+    return file.is_file() and _suffix(file) in FORMATS and not file.name.startswith((".", "_"))
+
+
+def _suffix(file: Path) -> str:
+    """Return what tells the format; of a compressed text, what stands before .gz."""
+    suffixes = [s.lower() for s in file.suffixes]
+    if len(suffixes) > 1 and suffixes[-1] == ".gz" and FORMATS.get(suffixes[-2]) in ("csv", "json"):
+        return suffixes[-2]
+    return (suffixes or [""])[-1]
+
+
+def _partition(file: Path) -> dict[str, str | None]:
+    """Return the columns that stand in folder names, as in `study=books/model=gpt/log.csv`."""
+    pairs = [part.split("=", 1) for part in file.parent.parts if "=" in part]
+    return {key: None if text == _PARTITION_OF_NONE else unquote(text) for key, text in pairs}
+
+
+def _binary(file: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(file)) if file.suffix.lower() == ".gz" else file.open("rb")
+
+
+def _encoding(start: bytes) -> str:
+    marks = {
+        codecs.BOM_UTF32_LE: "utf-32",
+        codecs.BOM_UTF32_BE: "utf-32",
+        codecs.BOM_UTF16_LE: "utf-16",
+        codecs.BOM_UTF16_BE: "utf-16",
+        codecs.BOM_UTF8: "utf-8-sig",
+    }  # UTF-32 first: its little-endian mark begins with UTF-16's
+    return next((name for mark, name in marks.items() if start.startswith(mark)), "utf-8")
+
+
+def _header(path: Path, *, tabs: bool) -> tuple[list[str], str, int]:
+    """Read the header of a CSV file, the delimiter that splits it best, and how many blank lines stand before it."""
+    # Bytes that are no text are for the parser to find, which knows their line.
+    with _binary(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as text:
+        blank, line = next(((n, line) for n, line in enumerate(text) if line.strip()), (0, ""))
+        delimiter = "\t" if tabs else max(DELIMITERS, key=line.count)
+        names = next(csv.reader(itertools.chain([line], text), delimiter=delimiter), [])
+    return [name.strip() for name in names], delimiter, blank
+
+
+def _csv_fault(file: Path, message: str) -> str:
+    """Say what is wrong with a CSV file, in fewer words than the engine, which quotes the whole row."""
+    words = next((words for mark, words in CSV_FAULTS.items() if mark in message), _plain(ValueError(message)))
+    line = re.match(r".*?CSV Error on Line: (\d+)", message, flags=re.DOTALL)
+    where = f"{file}, line {line.group(1)}" if line else f"{file}"
+    return f"{where}: {words}. Write it anew with one program, or as parquet"
+
+
+def _json_fault(file: Path) -> str:
+    """Name the first lines that are no JSON objects."""
+    bad = []
+    with _binary(file) as raw, io.TextIOWrapper(raw, encoding=_encoding_of(file), errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip() and not _is_object(line):
+                bad.append(f"line {number} ({_excerpt(line)})")
+            if len(bad) == SHOWN_ROWS:
+                break
+    mend = "Write one object a line, as pandas does with orient='records', lines=True"
+    return f"{file}: {', '.join(bad)}: no whole JSON object. {mend}" if bad else ""
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _undecodable(file: Path) -> str:
+    """Name the first lines that are no UTF-8."""
+    if not _encoding_of(file).startswith("utf-8"):
+        return ""
+    with _binary(file) as lines:
+        bad = list(itertools.islice(((n, line) for n, line in enumerate(lines, 1) if not _is_utf8(line)), SHOWN_ROWS))
+    where = ", ".join(f"line {number} ({_excerpt(line.decode('latin-1'))})" for number, line in bad)
+    return f"{file}: {where}: bytes that are no UTF-8 text. Convert it (iconv -f LATIN1 -t UTF-8)" if bad else ""
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _excerpt(line: str) -> str:
+    text = line.strip()
+    return repr(text if len(text) <= SHOWN_TEXT else text[:SHOWN_TEXT] + "...")
+
+
+def _encoding_of(file: Path) -> str:
+    with _binary(file) as stream:
+        return _encoding(stream.read(4))
+
+
+def _refuse_binary(file: Path, start: bytes) -> None:
+    kind = next((words for mark, words in BINARY.items() if start.startswith(mark)), None)
+    if kind is None and b"\0" in start:
+        kind = "holds NUL bytes and is no text. Save it as UTF-8; UTF-16 needs a byte-order mark"
+    if kind:
+        raise InputError(f"{file}: {kind}")
+
+
+def _refuse_duplicates(name: str, columns: Sequence[str]) -> None:
+    doubled = sorted({column for column in columns if list(columns).count(column) > 1})
+    if doubled:
+        raise InputError(f"{name}: column '{doubled[0]}' stands there twice. Rename or drop one")
+
+
+def _arrow(frame: "pd.DataFrame", wanted: Sequence[str]) -> "pa.Table":
+    """Hand the needed columns of a data frame to Arrow; those of mixed Python objects or categories become text."""
+    import pyarrow as pa
+
+    columns: Mapping[str, pd.Series[Any]] = {str(name): frame[name] for name in frame.columns if name in wanted}
+    arrays = {name: _array(name, column) for name, column in columns.items()}
+    return pa.table(arrays or {"_nothing": pa.nulls(len(frame))})  # the caller says which columns are missing
+
+
+def _array(name: str, column: "pd.Series[Any]") -> "pa.Array":
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        names = pa.array(_text_objects(name, column.cat.categories.to_series()), pa.string())
+        codes = column.cat.codes.to_numpy()
+        return names.take(pa.array(codes, mask=codes < 0))
+    own = isinstance(column.dtype, pd.PeriodDtype | pd.IntervalDtype | pd.SparseDtype)  # Arrow has none of these
+    if column.dtype == object or own:
+        return pa.array(_text_objects(name, column), pa.string())
+    return pa.array(column, from_pandas=True)
+
+
+def _text_objects(name: str, column: "pd.Series[Any]") -> list[str | None]:
+    nested = [i + 1 for i, value in enumerate(column) if isinstance(value, dict | list | tuple | set | np.ndarray)]
+    if nested:
+        raise InputError(nested_message("the data frame", name, nested[:SHOWN_ROWS]))
+    return [None if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _identifier(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _literal(text: str | None) -> Any:
+    import ibis
+
+    return ibis.literal(text, type="string")

@@ -1,0 +1,446 @@
+"""What stands in each table of a publication, how it is written, and what is said under it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from confound.findings.pooled import ALL_CONTROLS
+from confound.findings.verdict.sentences import LEVEL, main_rows
+from confound.presentation.tables.layout import MARK, MINUS, MISSING
+
+Record = Mapping[str, Any]
+CORRECTIONS = {
+    "mixture": "by a mixture over kinds of persona, calibrated by simulation",
+    "plugin": "not at all",
+    "null": "by its exact mean with no drift",
+    "jackknife": "by the jackknife",
+    "bootstrap": "by the bootstrap",
+    "folded": "by inversion of the folded normal (Allen et al. 2015)",
+    "npmle": "by the nonparametric maximum likelihood estimate over personas and answers",
+}
+QUANTITIES = {
+    "observed": "Observed effect",
+    "cate": "Causal effect (CATE)",
+    "att": "Effect on treated-arm users (ATT)",
+    "atc": "Effect on control-arm users (ATC)",
+    "sbt": "Selection bias, treated outcome (SBT)",
+    "sbc": "Selection bias, control outcome (SBC)",
+    "asb": "Average selection bias (ASB)",
+    "settled": "Settled effect",
+    "scale": "Scale of the approach, iterations",
+    "step": "First step of the walk",
+    "kept": "Part of a step kept in the next",
+    "change": "Constant from iteration",
+}
+ROLES = {
+    "outcome": "Outcomes",
+    "negative_control": "Negative controls",
+    "confounder": "Confounders",
+    "retention": "Retention",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """What stands in a column, or in a line of a cell.
+
+    Attributes
+    ----------
+    head : str
+        ``{ci}`` stands for the interval's name.
+    write : callable
+        A row of the frame and a number of decimals -> text.
+    needs : tuple of str
+        Columns of the frame without which there is nothing to write.
+    group : str
+        Head over this column and its neighbours.
+    """
+
+    head: str
+    write: Callable[[Record, int], str]
+    needs: tuple[str, ...]
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a table shows.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        Its rows.
+    settings : dict
+        Those of the analysis.
+    heads : frozenset of str
+        Of its statistics.
+    """
+
+    frame: pd.DataFrame
+    settings: Mapping[str, Any]
+    heads: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one frame becomes a table.
+
+    Attributes
+    ----------
+    title, stub : str
+        Caption; head of the labels' column.
+    panel, row : tuple of str
+        Columns of the frame that name a panel (beside study and model), and a row of it.
+    full, beside, under : tuple of Statistic
+        What is shown of one model alone; of few models, side by side; of several, as lines of a cell.
+    unit : tuple of str
+        Columns whose values share a unit, so that they are rounded alike.
+    notes : callable
+        What is shown -> sentences that say what the numbers are.
+    last : bool
+        Whether the last iteration stands for all, where not all are asked for; else the first and the last.
+    choose : callable
+        Frame -> the rows that say most.
+    """
+
+    title: str
+    stub: str
+    panel: tuple[str, ...]
+    row: tuple[str, ...]
+    full: tuple[Statistic, ...]
+    beside: tuple[Statistic, ...]
+    under: tuple[Statistic, ...]
+    unit: tuple[str, ...]
+    notes: Callable[[Shown], Iterator[str]]
+    last: bool = False
+    choose: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame
+
+
+def number(value: Any, decimals: int) -> str:
+    """Write a number with a true minus sign; what is missing as an en dash.
+
+    >>> [number(value, 2) for value in (0.126, -0.001, 12345.0)]
+    ['0.13', '0.00', '12,345.00']
+    """
+    if value is None or pd.isna(value) or not np.isfinite(value):
+        return MISSING
+    text = f"{abs(value):,.{decimals}f}"
+    return f"{MINUS}{text}" if value < 0 and any(c in "123456789" for c in text) else text
+
+
+def p_value(p: Any) -> str:
+    """Write a p-value with three decimals and no leading zero; one that would round to 0 or 1 as a bound.
+
+    >>> [p_value(p) for p in (0.04321, 7.3e-05, 1.0)]
+    ['.043', '< .001', '> .999']
+    """
+    if p is None or pd.isna(p):
+        return MISSING
+    if p < 0.0005:
+        return "< .001"
+    return "> .999" if p >= 0.9995 else f"{p:.3f}"[1:]
+
+
+def _value(name: str, head: str, group: str = "") -> Statistic:
+    return Statistic(head, lambda row, d: number(row[name], d), (name,), group)
+
+
+def _fixed(name: str, head: str, places: int, group: str = "") -> Statistic:
+    return Statistic(head, lambda row, _: number(row[name], places), (name,), group)
+
+
+def _p(name: str, head: str, group: str = "") -> Statistic:
+    return Statistic(head, lambda row, _: p_value(row[name]), (name,), group)
+
+
+def _bounds(low: str, high: str, head: str, group: str = "") -> Statistic:
+    return Statistic(head, lambda row, d: _bracketed(row[low], row[high], d), (low, high), group)
+
+
+def _interval(group: str = "") -> Statistic:
+    return _bounds("ci_low", "ci_high", "{ci}", group)
+
+
+def _bracketed(low: Any, high: Any, d: int) -> str:
+    return MISSING if pd.isna(low) or pd.isna(high) else f"[{number(low, d)}, {number(high, d)}]"
+
+
+def _p_line(row: Record, _: int) -> str:
+    text = p_value(row["pvalue"])
+    return text if text == MISSING else f"p {text}" if text[0] in "<>" else f"p = {text}"
+
+
+P_LINE = Statistic("p", _p_line, ("pvalue",))
+
+
+def _marked_distance(row: Record, d: int) -> str:
+    text = number(row["tvd"], d)
+    return f"{text}{MARK}" if text != MISSING and row["pvalue_holm"] < LEVEL else text
+
+
+def _joint_p_line(row: Record, d: int) -> str:
+    return _p_line(row, d) if row["question"] == ALL_CONTROLS else ""
+
+
+def _unknown_share(row: Record, _: int) -> str:
+    return number(100 * row["n_unknown"] / row["n_answers"], 1) if row["n_answers"] else MISSING
+
+
+def _in_brackets(row: Record, d: int) -> str:
+    text = _unknown_share(row, d)
+    return text if text == MISSING else f"({text}%)"
+
+
+UNKNOWN_NEEDS = ("n_unknown", "n_answers")
+PERSONAS = _fixed("n_personas", "Personas", 0)
+KINDS: dict[str, Kind] = {}
+
+
+def _drift_notes(shown: Shown) -> Iterator[str]:
+    how = CORRECTIONS.get(shown.settings.get("correction", ""), "as the settings say")
+    within, between = (design in set(shown.frame["design"]) for design in ("within", "between"))
+    over = " and ".join(
+        [*(["averaged over personas"] if within else []), *(["of the arms' answers"] if between else [])]
+    )
+    yield f"Statistic: total variation distance (TVD) between the arms, {over}, corrected {how}."
+    if "Seen" in shown.heads:
+        yield "Seen: the plug-in distance; by chance: its exact mean with no drift."
+    yield f"The null hypothesis is that {_exchangeable(within=within, between=between)}."
+    yield "p: permutation test of the distance; Holm: over the controls of a study, model, iteration and contrast."
+    if "maxT" in shown.heads:
+        yield "maxT: step-down over the same controls (Westfall and Young 1993)."
+    if "Direction" in shown.heads:
+        yield "Direction: generalized Cochran-Mantel-Haenszel test of a common direction."
+    if ALL_CONTROLS in set(shown.frame["question"]):
+        yield "All controls: mean of the distances, and one test of all of them."
+
+
+def _exchangeable(*, within: bool, between: bool) -> str:
+    words = "answers are exchangeable between the arms within each persona, the cluster and stratum"
+    other = "personas, the clusters, are exchangeable between the arms"
+    return (
+        f"{words} (within subjects), or {other} (between subjects)"
+        if within and between
+        else words
+        if within
+        else other
+    )
+
+
+def _effect_notes(shown: Shown) -> Iterator[str]:
+    within, between = (design in set(shown.frame["design"]) for design in ("within", "between"))
+    tests = " or ".join([*(["paired t"] if within else []), *(["Welch's"] if between else [])])
+    yield "Statistic: difference of the arms' means over personas, each counting by its own mean (Unknown left out)."
+    yield f"Cluster: persona ({tests}); p is two-sided for no difference, not corrected for several outcomes."
+
+
+def _decomposition_notes(shown: Shown) -> Iterator[str]:
+    yield "Observed effect = CATE + ASB, and ASB is the mean of SBT and SBC (Lin et al. 2026, appendix A)."
+    methods = set(shown.frame["method"])
+    if "adjustment" in methods:
+        yield (
+            "By adjustment: how the arms' means move from iteration 0 to the iteration named; assumes that the adopted "
+            "attributes carry all of the drift."
+        )
+    if "source" in methods:
+        yield "By source: outcomes in either arm of personas whose attributes were all drawn in one."
+    if methods & {"g-formula", "aipw"}:
+        yield (
+            "By g-formula and AIPW: standardized over the confounders elicited at iteration 0; assumes that they carry "
+            "all of the drift."
+        )
+    yield "Intervals are clustered by persona; no correction for several parts."
+
+
+def _comparison_notes(_: Shown) -> Iterator[str]:
+    yield (
+        "Statistic: drift (total variation distance, squared distances less their no-drift means under the root) less "
+        "the drift that it is held against; the persona is the cluster."
+    )
+    yield "p is two-sided for drift alike, not corrected for several controls."
+
+
+def _by_role(data: pd.DataFrame) -> pd.DataFrame:
+    """Gather the questions of a role."""
+    keys = ["study", "model", "iteration", "role", "arm"]
+    return data.groupby(keys, sort=False, as_index=False).agg(
+        n_questions=("question", "nunique"),
+        n_personas=("n_personas", "max"),
+        n_answers=("n_answers", "sum"),
+        n_unknown=("n_unknown", "sum"),
+    )
+
+
+def _data_notes(_: Shown) -> Iterator[str]:
+    yield "Unknown: answers that are missing or could not be read as one of the options."
+
+
+def _sensitivity_notes(_: Shown) -> Iterator[str]:
+    yield (
+        "Drift to explain away: the total variation distance between the arms' users that selection would need to make "
+        "the whole effect; beside it the largest corrected distance of a negative control, a lower bound on it."
+    )
+    yield "Bounds: the effect's interval widened by that largest distance. The persona is the cluster."
+
+
+def _assumption_notes(_: Shown) -> Iterator[str]:
+    yield "Found: what the check measures; expected: what it would be on average if the assumption held."
+    yield "The persona is the cluster; p is not corrected for several checks."
+
+
+def _stabilization_notes(_: Shown) -> Iterator[str]:
+    yield "Posterior means with central intervals of a model of answers over iterations; personas are its clusters."
+    yield "R-hat at most 1.01 and effective sample sizes (ESS) of 400 or more are taken as converged."
+
+
+_TVD, _TEST = "Total variation distance", "p of no drift"
+KINDS["drift"] = Kind(
+    "User drift: negative controls",
+    "Negative control",
+    ("contrast", "iteration"),
+    ("question",),
+    (
+        PERSONAS,
+        _value("tvd_plugin", "Seen", _TVD),
+        _value("tvd_null", "By chance", _TVD),
+        _value("tvd", "Corrected", _TVD),
+        _interval(_TVD),
+        _p("pvalue", "Distance", _TEST),
+        _p("pvalue_holm", "Holm", _TEST),
+        _p("pvalue_maxt", "maxT", _TEST),
+        _p("pvalue_common", "Direction", _TEST),
+    ),
+    (_value("tvd", "TVD"), _interval(), _p("pvalue", "p"), _p("pvalue_holm", "p, Holm")),
+    (
+        Statistic("TVD", _marked_distance, ("tvd", "pvalue_holm")),
+        _interval(),
+        Statistic("p (all controls)", _joint_p_line, ("pvalue",)),
+    ),
+    (),
+    _drift_notes,
+)
+KINDS["effects"] = Kind(
+    "Observed effects",
+    "Outcome",
+    ("contrast", "iteration"),
+    ("question", "level"),
+    (
+        PERSONAS,
+        _value("mean_control", "Control", "Mean"),
+        _value("mean_treated", "Treated", "Mean"),
+        _value("estimate", "Difference"),
+        _interval(),
+        _p("pvalue", "p"),
+    ),
+    (_value("estimate", "Difference"), _interval(), _p("pvalue", "p")),
+    (_value("estimate", "Difference"), _interval(), P_LINE),
+    ("study", "question"),
+    _effect_notes,
+    choose=main_rows,
+)
+KINDS["decomposition"] = Kind(
+    "Decomposition of the observed effect",
+    "Part",
+    ("contrast", "question", "method", "iteration"),
+    ("quantity",),
+    (_value("estimate", "Estimate"), _value("se", "SE"), _interval()),
+    (_value("estimate", "Estimate"), _interval()),
+    (_value("estimate", "Estimate"), _interval()),
+    ("study", "question"),
+    _decomposition_notes,
+    last=True,
+)
+KINDS["comparisons"] = Kind(
+    "Drift compared",
+    "Negative control",
+    ("contrast", "against", "iteration"),
+    ("question",),
+    (PERSONAS, _value("estimate", "Difference"), _interval(), _p("pvalue", "p")),
+    (_value("estimate", "Difference"), _interval(), _p("pvalue", "p")),
+    (_value("estimate", "Difference"), _interval(), P_LINE),
+    (),
+    _comparison_notes,
+    last=True,
+)
+KINDS["data"] = Kind(
+    "Personas and answers by arm",
+    "Role and arm",
+    ("iteration",),
+    ("role", "arm"),
+    (
+        PERSONAS,
+        _fixed("n_questions", "Questions", 0),
+        _fixed("n_answers", "Answers", 0),
+        _fixed("n_unknown", "Unknown", 0),
+        Statistic("Unknown, %", _unknown_share, UNKNOWN_NEEDS),
+    ),
+    (
+        PERSONAS,
+        _fixed("n_answers", "Answers", 0),
+        Statistic("Unknown, %", _unknown_share, UNKNOWN_NEEDS),
+    ),
+    (_fixed("n_answers", "Answers", 0), Statistic("Unknown", _in_brackets, UNKNOWN_NEEDS)),
+    (),
+    _data_notes,
+    choose=_by_role,
+)
+KINDS["sensitivity"] = Kind(
+    "Sensitivity of the effect to drift",
+    "Outcome",
+    ("contrast", "iteration"),
+    ("question",),
+    (
+        _value("estimate", "Effect"),
+        _fixed("drift_to_explain_away", "Drift to explain away", 3),
+        _fixed("largest_tvd", "Largest drift seen", 3),
+        _bounds("bound_low", "bound_high", "Bounds"),
+    ),
+    (
+        _value("estimate", "Effect"),
+        _fixed("drift_to_explain_away", "To explain away", 3),
+        _fixed("largest_tvd", "Largest seen", 3),
+    ),
+    (_value("estimate", "Effect"), _bounds("bound_low", "bound_high", "Bounds")),
+    ("study", "question"),
+    _sensitivity_notes,
+    last=True,
+)
+KINDS["assumptions"] = Kind(
+    "Checks of what the decomposition assumes",
+    "Question, arm",
+    ("contrast", "check", "iteration"),
+    ("question", "arm"),
+    (
+        PERSONAS,
+        _value("estimate", "Found"),
+        _value("expected", "Expected"),
+        _interval(),
+        _p("pvalue", "p"),
+    ),
+    (_value("estimate", "Found"), _value("expected", "Expected"), _p("pvalue", "p")),
+    (_value("estimate", "Found"), _value("expected", "Expected"), P_LINE),
+    ("check",),
+    _assumption_notes,
+    last=True,
+)
+KINDS["stabilization"] = Kind(
+    "The effect over iterations",
+    "Quantity",
+    ("contrast", "question", "path"),
+    ("quantity",),
+    (
+        _value("mean", "Mean"),
+        _value("sd", "SD"),
+        _interval(),
+        _fixed("rhat", "R-hat", 2),
+        _fixed("ess_bulk", "bulk", 0, "ESS"),
+        _fixed("ess_tail", "tail", 0, "ESS"),
+    ),
+    (_value("mean", "Mean"), _interval()),
+    (_value("mean", "Mean"), _interval()),
+    ("study", "question"),
+    _stabilization_notes,
+)

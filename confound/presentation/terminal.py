@@ -1,0 +1,134 @@
+"""An analysis as it is read on a terminal: the verdict, then the tables."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from confound.errors import InputError
+from confound.findings.verdict.sentences import main_rows
+from confound.presentation.text import named, printable, to_terminal
+from confound.result import Analysis, Description
+from confound.statistics.drift.power import Design, Direction, detectable_tvd, needed_personas, needed_trials
+
+WIDTH = 100
+ROWS = 20
+_PLACE = ["study", "model", "iteration", "contrast", "question"]
+_DRIFT = [*_PLACE, "design", "n_personas", "tvd", "ci_low", "ci_high", "pvalue", "pvalue_holm", "pvalue_common"]
+_EFFECTS = [*_PLACE, "level", "n_personas", "mean_control", "mean_treated", "estimate", "ci_low", "ci_high", "pvalue"]
+
+
+def text(analysis: Analysis) -> str:
+    """Return the summary of an analysis: verdict, drift, effects, remarks on the data."""
+    parts = ["VERDICT"]
+    for finding in analysis.verdict:
+        parts.append(wrapped(f"{named(finding.model)}: {finding.headline}"))
+        parts += [wrapped(f"- {point}", indent="  ") for point in finding.points]
+    if len(analysis.drift):
+        parts.append(_table("DRIFT of the negative controls", _ends(analysis.drift), _DRIFT))
+    if len(analysis.effects):
+        parts.append(_table("EFFECTS (treated - control)", main_rows(analysis.effects), _EFFECTS))
+    return "\n".join([*parts, *remarks(analysis.warnings)])
+
+
+def _ends(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the first iteration and the last."""
+    return frame[frame["iteration"].isin([frame["iteration"].min(), frame["iteration"].max()])]
+
+
+def description(found: Description) -> str:
+    """Return what `confound check` prints."""
+    answers, unknown = found.data["n_answers"].sum(), found.data["n_unknown"].sum()
+    held = f"{answers:,} answers, {unknown:,} of them Unknown. The log can be analysed."
+    questions, contrasts = found.questions.copy(), found.contrasts
+    questions["answers"] = [textwrap.shorten(answers, 60, placeholder=" ...") for answers in questions["answers"]]
+    parts = [held, f"\nQUESTIONS\n{_head(questions)}", f"\nCONTRASTS\n{_head(contrasts)}"]
+    return "\n".join([*parts, *remarks(found.warnings)])
+
+
+def _head(frame: pd.DataFrame, *, rows: int = 60) -> str:
+    more = f"\n({len(frame) - rows:,} more)" if len(frame) > rows else ""
+    return to_terminal(frame.head(rows)) + more
+
+
+def _table(title: str, frame: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Show the surest rows; a column that holds one value throughout moves to the title."""
+    shown = frame.sort_values(["iteration", "pvalue"], kind="stable").head(ROWS)
+    fixed = {c: frame[c].iloc[0] for c in columns if c in (*_PLACE, "design") and len(frame[c].unique()) == 1}
+    table = to_terminal(shown[[c for c in columns if c not in fixed and not (c == "level" and not frame[c].any())]])
+    where = ", ".join(f"{name} {named(str(value))}" for name, value in fixed.items())
+    more = "\n(more rows in the saved table)" if len(frame) > ROWS else ""
+    return f"\n{title}{': ' if where else ''}{where}\n{table}{more}"
+
+
+def remarks(warnings: pd.DataFrame) -> list[str]:
+    """Return one wrapped paragraph a remark, warnings first."""
+    ordered = warnings.sort_values("level", ascending=False, kind="stable")
+    lines = []
+    for row in ordered.itertuples():
+        where = " / ".join(named(str(part)) for part in (row.study, row.model, row.question) if part)
+        lines.append(wrapped(f"{row.level}: {where + ': ' if where else ''}{printable(str(row.message))}"))
+    return ["\nABOUT THE DATA", *lines] if lines else []
+
+
+def wrapped(sentence: str, *, indent: str = "") -> str:
+    """Break a sentence into lines, the later ones indented."""
+    return textwrap.fill(
+        sentence,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def power(
+    design: Design, *, personas: int, trials: int, answers: int, drift: float | None, level: float, power: float
+) -> str:
+    """Return what `confound power` prints: the drift that a design finds, and what it takes to find a given one.
+
+    Raises
+    ------
+    InputError
+        Where a size is out of range.
+    """
+    kinds: dict[str, Direction] = {"all the same way": "common"}
+    if design == "within":
+        kinds["in different ways"] = "varied"
+    people = _size(personas, "persona")
+    sizes: dict[str, Any] = {"answers": answers, "design": design, "level": level, "power": power}
+    try:
+        found = {
+            words: detectable_tvd(personas, trials, direction=kind, rng=np.random.default_rng(0), **sizes)
+            for words, kind in kinds.items()
+        }
+        lines = [
+            f"{design.capitalize()} subjects, {people} and {_size(trials, 'trial')} an arm, {answers} answers.",
+            f"With {power:.0%} power at level {level:g} this finds a drift (total variation distance) of",
+            *(f"  {_distance(tvd)} where personas drift {words}" for words, tvd in found.items()),
+        ]
+        if drift is not None:
+            lines.append(f"To find a drift of {drift:g} it takes")
+            for words, kind in kinds.items():
+                more = needed_personas(drift, trials=trials, direction=kind, rng=np.random.default_rng(0), **sizes)
+                longer = needed_trials(drift, personas=personas, direction=kind, rng=np.random.default_rng(0), **sizes)
+                either = (
+                    f"{_size(more, 'persona')} of {_size(trials, 'trial')}, or {_size(longer, 'trial')} of {people}"
+                )
+                lines.append(f"  {either}, where personas drift {words}")
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return "\n".join(lines)
+
+
+def _distance(tvd: float) -> str:
+    return "no size at all" if np.isnan(tvd) else f"{tvd:.3f}"
+
+
+def _size(n: int | None, unit: str) -> str:
+    if n is None:
+        return f"more {unit}s than can be had"
+    return f"{n:,} {unit}{'' if n == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""User drift: distances between the arms' answers, their null laws, tests, corrections and power."""

@@ -1,0 +1,1 @@
+"""Bayesian models of the effect over the iterations of adjustment."""

@@ -1,0 +1,165 @@
+"""The `gemini` backend: Google's models, by the google-genai client."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from confound.errors import InputError
+from simulate.backends.protocol import need
+from simulate.backends.servers.calling import Calling, Draw, Drawn
+from simulate.backends.servers.trouble import Trouble, of_status
+from simulate.parsing.answers import BLOCKED
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from google.genai import Client, types
+
+    from simulate.backends.limits import Budget
+    from simulate.backends.protocol import Message, Options, Request
+
+KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+# Sampling settings -> how the API names them.
+_NAMES = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "max_tokens": "max_output_tokens",
+    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequency_penalty",
+}
+_ROLES = {"user": "user", "assistant": "model"}
+_OK = 200
+VERSION = "v1beta"
+
+
+class GeminiModel(Calling):
+    """Asks a Gemini model; every answer is a call with a seed of its own, which the API honours as far as it can.
+
+    Parameters
+    ----------
+    options : Options
+    budget : Budget
+    """
+
+    name = "gemini"
+
+    def __init__(self, options: Options, budget: Budget) -> None:
+        if len(options.base_urls) > 1:
+            raise InputError("--base-url: --backend gemini takes one address")
+        super().__init__(options, budget, _key())
+        # The models refuse several candidates, or draw them without a seed of their own.
+        self._most = 1
+        self._client: Client | None = None
+
+    def ready(self) -> None:
+        """Raise `InputError` where the package or the key is missing."""
+        need("google.genai", self.name)
+        need("tenacity", self.name)
+        if _key() is None:
+            raise InputError(f"--backend gemini: set {' or '.join(KEYS)}")
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[None]:
+        import httpx2
+        from google import genai
+        from google.genai import types
+
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self._options.concurrency)
+        # With a transport of our own the client makes no calls again behind our back, as it does by way of aiohttp.
+        async with httpx2.AsyncClient(limits=limits, timeout=self._options.timeout) as connections:
+            self._client = genai.Client(
+                api_key=_key(),
+                http_options=types.HttpOptions(
+                    base_url=next(iter(self._options.base_urls), None),
+                    api_version=VERSION,
+                    timeout=round(1000 * self._options.timeout),
+                    httpx_async_client=connections,
+                ),
+            )
+            try:
+                yield
+            finally:
+                self._client.close()
+
+    async def _call(self, request: Request, trials: tuple[int, ...]) -> Drawn:
+        import httpx2
+        from google.genai import errors
+
+        seed = request.seeds[request.trials.index(trials[0])]
+        system, contents = _contents(request.messages)
+        assert self._client is not None  # noqa: S101 -- within `_connected`
+        try:
+            response = await self._client.aio.models.generate_content(
+                model=self.model, contents=contents, config=_config(request, system, seed)
+            )
+        except httpx2.TimeoutException:
+            raise Trouble("timeout") from None
+        except httpx2.HTTPError:
+            raise Trouble("broken connection") from None
+        except errors.APIError as error:
+            if error.code == _OK:
+                raise Trouble("no JSON with an answer") from None
+            headers = getattr(error.response, "headers", {})
+            raise of_status(error.code, error.details, headers) from None
+        except ValueError:  # a body that is no JSON, or none of theirs
+            raise Trouble("no JSON with an answer") from None
+        return _drawn(response, request)
+
+
+def _key() -> str | None:
+    return next((key for name in KEYS if (key := os.environ.get(name, "").strip())), None)
+
+
+def _contents(messages: list[Message]) -> tuple[str, list[types.Content]]:
+    """Return the system prompt and the turns."""
+    from google.genai import types
+
+    system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
+    turns = [
+        types.Content(role=_ROLES[message["role"]], parts=[types.Part(text=message["content"])])
+        for message in messages
+        if message["role"] != "system"
+    ]
+    return system, turns
+
+
+def _config(request: Request, system: str, seed: int) -> types.GenerateContentConfig:
+    from google.genai import types
+
+    sampling = request.sampling
+    settings: dict[str, Any] = {name: sampling[own] for own, name in _NAMES.items() if own in sampling}
+    if "thinking_level" in sampling:
+        settings["thinking_config"] = types.ThinkingConfig(thinking_level=sampling["thinking_level"].upper())
+    if request.choices:
+        schema = types.Schema(type=types.Type.STRING, enum=list(request.choices))
+        settings |= {"response_mime_type": "text/x.enum", "response_schema": schema}
+    return types.GenerateContentConfig(system_instruction=system or None, seed=seed, candidate_count=1, **settings)
+
+
+def _drawn(response: types.GenerateContentResponse, request: Request) -> Drawn:
+    """Read the answer; a blocked prompt and a blocked answer are answers without an option."""
+    usage = response.usage_metadata
+    read = (usage.prompt_token_count or 0) if usage else 0
+    written = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0) if usage else 0
+    feedback = response.prompt_feedback
+    if not response.candidates:
+        if feedback is None or feedback.block_reason is None:
+            raise Trouble("no answer in the body")
+        return Drawn((Draw(None, reason=_blocked(feedback.block_reason.value)),), (read, written))
+    candidate = response.candidates[0]
+    if candidate.content is None and candidate.finish_reason is None:
+        raise Trouble("no answer in the body")
+    parts = (candidate.content.parts or []) if candidate.content else []
+    texts = [part.text for part in parts if part.text is not None and not part.thought]
+    finish = None if candidate.finish_reason is None else candidate.finish_reason.value
+    reason = _blocked(finish) if finish and finish.lower() in BLOCKED else None
+    draw = Draw("".join(texts) if texts else None, finish, reason)
+    outside = request.choices and finish == "STOP" and (draw.text or "").strip() not in request.choices
+    return Drawn((None if outside else draw,), (read, written))
+
+
+def _blocked(why: str) -> str:
+    return f"blocked: {why.lower()}"

@@ -1,0 +1,125 @@
+"""From what is not answered yet to requests: which trials share a prompt, and how a dialogue goes on turn by turn."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from simulate.backends.protocol import Request
+from simulate.parsing.answers import labelled
+from simulate.study.prompts import Prompts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from simulate.backends.protocol import Message
+    from simulate.run.adjust import Profile
+    from simulate.run.block import Block
+    from simulate.run.settings import Settings
+    from simulate.study.definition import Arm, Item, Question, Study
+
+# A conversation: its profile's key, its arm and its trial.
+Place = tuple[tuple[str, int, str | None], str, int]
+Dialogues = dict[Place, tuple[str, ...]]
+
+
+class Asking:
+    """Makes the requests of a run.
+
+    Parameters
+    ----------
+    study : Study
+    settings : Settings
+    chats : bool
+        Whether the backend reads prompts.
+    """
+
+    def __init__(self, study: Study, settings: Settings, *, chats: bool) -> None:
+        self._study = study
+        self._settings = settings
+        self._chats = chats
+        self._agent_sampling = settings.agent_sampling or settings.sampling
+        self._prompts = Prompts(study)
+
+    @property
+    def turns(self) -> int:
+        """Messages of a dialogue, the agent's and the user's."""
+        return 2 * self._study.turns if self._chats else 0
+
+    def questions(self, blocks: Iterable[Block], dialogues: Dialogues) -> Iterator[Request]:
+        """Yield a request for every answer that is missing, those of one conversation together.
+
+        Trials share a request where they share the prompt: all of them without a dialogue, but for the item.
+        """
+        for block in blocks:
+            for arm in block.arms:
+                for trials in self._sharing(block, arm, dialogues):
+                    for question in block.questions:
+                        open_ = set(block.missing(arm, question.id)) & set(trials)
+                        if open_:
+                            yield self._question(block.profile, arm, tuple(sorted(open_)), question, dialogues)
+
+    def _sharing(self, block: Block, arm: str, dialogues: Dialogues) -> list[tuple[int, ...]]:
+        trials = range(1, block.trials + 1)
+        if not self._chats:
+            return [tuple(trials)]
+        if self.turns:
+            held = (block.profile.key, arm)
+            return [(trial,) for trial in trials if len(dialogues.get((*held, trial), ())) == self.turns]
+        groups: dict[Item | None, list[int]] = defaultdict(list)
+        for trial in trials:
+            groups[self._study.item(trial - 1)].append(trial)
+        return [tuple(group) for group in groups.values()]
+
+    def _question(
+        self, profile: Profile, arm: str, trials: tuple[int, ...], question: Question, dialogues: Dialogues
+    ) -> Request:
+        held = dialogues.get((profile.key, arm, trials[0]), ())
+
+        def compose() -> list[Message]:
+            return self._prompts.question(self._user(profile, arm, trials[0], held), question)
+
+        return Request(
+            profile,
+            arm,
+            trials,
+            question=question,
+            run_seed=self._settings.seed,
+            compose=compose if self._chats else None,
+            sampling=self._settings.sampling,
+            choices=tuple(option.label for option in labelled(question.options)) if self._settings.choice else (),
+            cycle=max(1, len(self._study.items)),
+        )
+
+    def turn(self, number: int, places: Sequence[tuple[Profile, str, int]], said: Dialogues) -> Iterator[Request]:
+        """Yield the requests for one turn of many dialogues, from what was said so far."""
+        for profile, arm, trial in places:
+            yield self._turn(number, profile, arm, trial, said)
+
+    def _turn(
+        self, number: int, profile: Profile, arm: str, trial: int, said: Mapping[Place, tuple[str, ...]]
+    ) -> Request:
+        held = said.get((profile.key, arm, trial), ())
+
+        def compose() -> list[Message]:
+            if number % 2:
+                return self._user(profile, arm, trial, held)
+            return self._prompts.agent(self._arm(arm), self._study.item(trial - 1), held)
+
+        return Request(
+            profile,
+            arm,
+            (trial,),
+            turn=number,
+            run_seed=self._settings.seed,
+            compose=compose,
+            sampling=self._settings.sampling if number % 2 else self._agent_sampling,
+            cycle=max(1, len(self._study.items)),
+        )
+
+    def _user(self, profile: Profile, arm: str, trial: int, held: Sequence[str]) -> list[Message]:
+        item = self._study.item(trial - 1)
+        return self._prompts.conversation(profile.persona, profile.adopted, self._arm(arm), item, held)
+
+    def _arm(self, name: str) -> Arm:
+        return self._study.arm(name)

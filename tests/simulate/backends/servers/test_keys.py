@@ -1,0 +1,125 @@
+"""Keys are read from the environment and go to the server; they are found nowhere else."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from confound.errors import ConfoundError
+from simulate.backends.protocol import Options
+from simulate.run.loop import Means, simulate
+from tests.simulate.fakes import small_study
+from tests.simulate.servers import Answer, Call, completion, owned_by, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytest.importorskip("openai")
+pytest.importorskip("google.genai")
+
+KEY = "sk-0123456789-the-very-secret-key"
+COMMAND = (sys.executable, "-c", "import sys; sys.argv[0] = 'confound'; from confound.cli import main; main()")
+SENT = {
+    "openai": ("OPENAI_API_KEY", "authorization", "Qwen/Qwen3-30B-A3B", "/v1"),
+    "gemini": ("GEMINI_API_KEY", "x-goog-api-key", "gemini-3-flash-preview", ""),
+}
+
+
+def told(call: Call) -> str:
+    """Return all headers of a call, as a server that helps to debug would print them."""
+    return json.dumps(call.headers)
+
+
+def answered(call: Call, text: str) -> Answer:
+    """Return a text as an answer of either kind of server."""
+    if call.method == "GET":
+        return owned_by(text)
+    if "contents" in call.body:
+        return Answer(
+            {"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP"}]}
+        )
+    return completion([text] * call.body.get("n", 1))
+
+
+def failing(status: int) -> Callable[[Call], Answer]:
+    """Return a server that fails with what it was sent."""
+    return lambda call: Answer({"error": {"code": status, "message": f"padding {told(call)}"}}, status=status)
+
+
+# What a server may do with the headers that it was sent.
+ECHOES: dict[str, Callable[[Call], Answer]] = {
+    "wrong key": failing(401),
+    "unfit": failing(400),
+    "error": failing(500),
+    "too many": failing(429),
+    "text": lambda call: answered(call, f"A {told(call)}"),
+    "page": lambda call: Answer(f"<html>{told(call)}</html>".encode()),
+    "page of error": lambda call: Answer(f"<html>{told(call)}</html>".encode(), status=502),
+    "no JSON": lambda call: Answer(f"{{{told(call)}".encode()),
+    "odd": lambda call: Answer({"choices": told(call), "candidates": told(call)}),
+    "cut": lambda call: Answer(told(call).encode(), cut=True),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize("backend", SENT)
+def test_key_is_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, backend: str, echo: str
+) -> None:
+    """Whatever a server does with what it was sent, no file, error, traceback or log of any level holds the key."""
+    variable, header, model, path = SENT[backend]
+    monkeypatch.setenv(variable, f" {KEY}\n")
+    record: list[Call] = []
+    caught: list[str] = []
+    with caplog.at_level(logging.DEBUG), serving(ECHOES[echo], record) as url:
+        options = Options(base_urls=(url + path,), attempts=2, first_wait=0.01, longest_wait=0.01)
+        try:
+            simulate(
+                small_study(), tmp_path, backend=backend, model=model, iterations=1, personas=1, means=Means(options)
+            )
+        except ConfoundError:
+            caught.append(traceback.format_exc())
+    assert bool(caught) == (echo != "text")
+    assert {call.headers[header].removeprefix("Bearer ") for call in record} == {KEY}
+    places = {str(file): file.read_bytes().decode(errors="replace") for file in tmp_path.rglob("*") if file.is_file()}
+    assert len(places) > 1
+    for place, content in {**places, "error": "".join(caught), "log": caplog.text}.items():
+        assert KEY not in content, place
+    if echo in ("unfit", "text"):
+        assert "[key]" in places[str(tmp_path / "journal.log")]
+
+
+@pytest.mark.parametrize("backend", SENT)
+def test_key_is_not_printed(tmp_path: Path, backend: str) -> None:
+    """The command line ends in one message without the key, exits 2, and its child's output holds it nowhere."""
+    variable, _, model, path = SENT[backend]
+    environment = os.environ | {variable: KEY, "PYTHONUNBUFFERED": "1", "OPENAI_LOG": "debug"}
+    with serving(ECHOES["wrong key"]) as url:
+        options = ("--out", str(tmp_path / "run"), "--model", model, "--base-url", url + path, "--backend", backend)
+        done = subprocess.run(  # noqa: S603
+            [*COMMAND, "simulate", "opinionqa", *options], env=environment, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 2, done.stderr
+    assert "401: the key is not accepted: padding" in done.stderr
+    assert "--resume" in done.stderr
+    assert KEY not in done.stdout + done.stderr
+    assert not any(KEY.encode() in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+
+def test_key_never_reaches_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a debugger or an assertion prints of options and backends has no key in it."""
+    from simulate.backends.protocol import open_backend
+
+    for backend, (variable, _, model, _) in SENT.items():
+        monkeypatch.setenv(variable, KEY)
+        made: Any = open_backend(backend, small_study(), (), seed=0, options=Options(model=model))
+        assert KEY not in repr(made)
+        assert KEY not in repr(Options(model=model))

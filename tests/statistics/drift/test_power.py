@@ -1,0 +1,152 @@
+"""Tests of `power` against the tests themselves, closed forms, and each other."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from confound.statistics.drift import power
+from confound.statistics.drift.common_direction import common_direction_test
+from confound.statistics.drift.permutation import cluster_permutation_test, permutation_test
+from confound.statistics.drift.power import detectable_tvd, needed_personas, needed_trials, power_to_detect
+from tests.statistics.drift.test_distance import relabelled_distances
+
+
+def seeded() -> np.random.Generator:
+    """Return the generator that the design calculations below share."""
+    return np.random.default_rng(20260605)
+
+
+def rejection_rate(
+    distance: float, personas: int, trials: int, n_answers: int, direction: str, design: str, n: int
+) -> float:
+    """Simulate logs with this drift and return how often the test itself rejects at level .05."""
+    rng = seeded()
+    moved = distance / (1 - 1 / n_answers)
+    rejected = 0
+    for _ in range(n):
+        before, other = rng.dirichlet(np.ones(n_answers), size=(2, personas))
+        varied = direction == "varied" and design == "within"
+        target = rng.integers(n_answers, size=personas if varied else 1)
+        start = before if design == "within" else other
+        treated = rng.multinomial(trials, (1 - moved) * start + moved * np.eye(n_answers)[target])
+        control = rng.multinomial(trials, before)
+        if design == "between":
+            result = cluster_permutation_test(treated, control, rng=rng, n_resamples=499).pvalue
+        elif varied:
+            result = permutation_test(treated, control, rng=rng).pvalue
+        else:
+            result = common_direction_test(treated, control, rng=rng, n_resamples=499).pvalue
+        rejected += result <= 0.05
+    return rejected / n
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("personas", "trials", "n_answers", "direction", "design"),
+    [
+        (100, 30, 4, "varied", "within"),
+        (100, 5, 4, "varied", "within"),
+        (10, 30, 4, "varied", "within"),
+        (10, 5, 2, "varied", "within"),
+        (100, 30, 4, "common", "within"),
+        (10, 5, 4, "common", "within"),
+        (60, 1, 5, "common", "between"),
+        (30, 5, 4, "common", "between"),
+    ],
+)
+def test_detectable_distance_is_found_with_the_power_stated(personas, trials, n_answers, direction, design):
+    """Calibration: at the distance said to be found with power .8 the test itself finds it with .72 to .88."""
+    distance = detectable_tvd(personas, trials, n_answers, rng=seeded(), direction=direction, design=design)
+    n = 300
+    found = rejection_rate(distance, personas, trials, n_answers, direction, design, n)
+    error = 3 * np.sqrt(0.8 * 0.2 / n)
+    assert 0.72 - error < found < 0.85 + error
+    if personas == 100:
+        assert abs(found - 0.8) < error + 0.02
+
+
+def test_mean_excess_is_that_of_enumerating_both_arms():
+    """The exact expected excess of a persona equals the sum over all possible counts of both arms."""
+    after, before, trials = np.array([0.7, 0.3]), np.array([0.4, 0.6]), 3
+    expected = 0.0
+    law = [power._binomial(trials, np.array([p]))[0] for p in (after[0], before[0])]  # noqa: SLF001
+    for a in range(4):
+        for b in range(4):
+            x, y = np.array([a, 3 - a]), np.array([b, 3 - b])
+            none = sum(float(d) * float(chance) for d, chance in relabelled_distances(x, y).items())
+            expected += law[0][a] * law[1][b] * (abs(a - b) / trials - none)
+    counts = [power._counts(trials, shares[None]) for shares in (after, before)]  # noqa: SLF001
+    found = power._mean_excess(*counts, trials)  # noqa: SLF001
+    assert found[0] == pytest.approx(expected, abs=1e-12)
+    assert power._mean_excess(counts[1], counts[1], trials)[0] == pytest.approx(0, abs=1e-12)  # noqa: SLF001
+
+
+def test_two_answers_in_a_common_direction_follow_the_textbook_formula():
+    """With two answers and equal personas, power is that of comparing two proportions."""
+    pool, distance, personas, trials = np.array([[0.5, 0.5]]), 0.1, 10, 20
+    found = power_to_detect(distance, personas=personas, trials=trials, answers=pool, rng=seeded(), direction="common")
+    pooled = 0.55
+    z = distance / np.sqrt(2 * pooled * (1 - pooled) / (personas * trials))
+    expected = norm.cdf(z - norm.isf(0.025)) + norm.cdf(-z - norm.isf(0.025))
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("direction", "design"), [("varied", "within"), ("common", "within"), ("common", "between")])
+def test_detectable_distance_and_needed_design_invert_each_other(direction, design):
+    """The personas needed for the detectable distance are those one started from, and power there is .8."""
+    choices = {"direction": direction, "design": design}
+    distance = detectable_tvd(80, 10, 4, rng=seeded(), **choices)
+    assert power_to_detect(distance, personas=80, trials=10, answers=4, rng=seeded(), **choices) == pytest.approx(
+        0.8, abs=0.02
+    )
+    assert needed_personas(distance, trials=10, answers=4, rng=seeded(), **choices) == pytest.approx(80, rel=0.05)
+    if design == "within":
+        assert needed_trials(distance, personas=80, answers=4, rng=seeded(), **choices) == pytest.approx(10, abs=1)
+
+
+def test_more_of_anything_finds_smaller_drift():
+    """The detectable distance falls with personas, trials and the level, and rises with the power asked for."""
+    base = detectable_tvd(50, 10, 4, rng=seeded())
+    assert detectable_tvd(100, 10, 4, rng=seeded()) < base
+    assert detectable_tvd(50, 20, 4, rng=seeded()) < base
+    assert detectable_tvd(50, 10, 4, rng=seeded(), level=0.1) < base
+    assert detectable_tvd(50, 10, 4, rng=seeded(), power=0.9) > base
+
+
+def test_common_drift_is_found_sooner_than_varied():
+    """At 100 personas and 30 trials the common-direction test finds less than half of the drift."""
+    common = detectable_tvd(100, 30, 4, rng=seeded(), direction="common")
+    assert common < 0.5 * detectable_tvd(100, 30, 4, rng=seeded(), direction="varied")
+
+
+def test_what_cannot_be_found_has_no_number():
+    """A design too small for any drift gives NaN, and personas who differ set a limit to what trials can do."""
+    assert np.isnan(detectable_tvd(1, 2, 2, rng=seeded()))
+    assert np.isnan(detectable_tvd(3, 1, 2, rng=seeded(), design="between"))
+    assert needed_trials(0.05, personas=20, answers=4, rng=seeded(), design="between") is None
+    assert np.isnan(detectable_tvd(100, 1, 4, rng=seeded(), direction="varied"))
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"level": 0.0}, r"level must be in \(0, 1\) but got 0.0"),
+        ({"power": 0.01}, "power must be between the level, 0.05, and 1 but got 0.01"),
+        ({"direction": "up"}, "direction must be 'common' or 'varied' but got 'up'"),
+        ({"design": "nested"}, "design must be 'within' or 'between' but got 'nested'"),
+        ({"answers": 1}, "answers must be at least 2 but got 1"),
+        ({"answers": [[0.5, 0.6]]}, "shares in rows"),
+        ({"personas": 0}, "personas must be at least 1 but got 0"),
+    ],
+)
+def test_bad_designs_are_refused(choices, message):
+    """What is outside its range is refused with what was found."""
+    arguments = {"personas": 10, "trials": 10, "answers": 3, **choices}
+    with pytest.raises(ValueError, match=message):
+        detectable_tvd(**arguments, rng=seeded())
+
+
+def test_distance_beyond_reach_is_refused():
+    """No drift can exceed what moving all answers makes."""
+    with pytest.raises(ValueError, match=r"distance must be above 0 and at most 0\.5 here but got 0\.9"):
+        needed_personas(0.9, trials=10, answers=[[0.5, 0.5]], rng=seeded())
