@@ -14,8 +14,8 @@ from benchmarks.page import commit
 from benchmarks.validity.generator import SIZES, Cell, cells, draw
 from confound.statistics.drift.common_direction import common_direction_test
 from confound.statistics.drift.corrected_distance import METHODS, corrected_tvd
-from confound.statistics.drift.distance import l2_squared
 from confound.statistics.drift.permutation import permutation_test
+from confound.statistics.drift.squared_distance import l2_squared
 
 HERE = Path(__file__).parent
 LEVEL = 0.05

@@ -11,9 +11,9 @@ from scipy import stats
 from confound.counts.contrasts import Contrast, Side
 from confound.counts.counting import IntArray
 from confound.counts.scales import MAX_LEVELS, FloatArray, Scale
-from confound.statistics.drift import common_direction, corrected_distance, permutation, power
+from confound.statistics.drift import common_direction, corrected_distance, permutation, power, squared_distance
 from confound.statistics.drift import distance as tvd
-from confound.statistics.effect import difference
+from confound.statistics.effect import difference, ordinal
 
 
 def place(contrast: Contrast) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _within(treated: IntArray, control: IntArray, *, rng: np.random.Generator, c
         ),
         "tvd_population": tvd.population_plugin(treated, control),
         "tvd_population_null": tvd.population_null_mean(treated, control),
-        **_squared(tvd.l2_squared(treated, control, confidence=confidence)),
+        **_squared(squared_distance.l2_squared(treated, control, confidence=confidence)),
     }
 
 
@@ -98,7 +98,7 @@ def _between(treated: IntArray, control: IntArray, *, rng: np.random.Generator, 
         **_tests(test, common_direction.cluster_direction_test(treated, control, rng=rng)),
         "tvd_population": test.statistic,
         "tvd_population_null": test.null_mean,
-        **_squared(tvd.l2_squared_between(treated, control, confidence=confidence)),
+        **_squared(squared_distance.l2_squared_between(treated, control, confidence=confidence)),
     }
 
 
@@ -157,7 +157,7 @@ def _tests(distance: permutation.PermutationTest, direction: common_direction.Di
     }
 
 
-def _squared(distance: tvd.SquaredDistance) -> dict[str, float]:
+def _squared(distance: squared_distance.SquaredDistance) -> dict[str, float]:
     return {"l2_squared": distance.estimate, "l2_ci_low": distance.ci_low, "l2_ci_high": distance.ci_high}
 
 
@@ -194,11 +194,11 @@ def effect_rows(contrast: Contrast, *, confidence: float) -> list[dict[str, Any]
     made = _quantities(treated, control, scale)
     compare = difference.paired_difference if paired else difference.welch_difference
     result = compare(made.treated, made.control, confidence=confidence)
-    superiority, odds = np.nan, difference.OddsRatio(np.nan, np.nan, np.nan)
+    superiority, odds = np.nan, ordinal.OddsRatio(np.nan, np.nan, np.nan)
     if scale.kind == "ordinal":
-        superiority = difference.superiority(_tied_shares(treated, scale), _tied_shares(control, scale))
+        superiority = ordinal.superiority(_tied_shares(treated, scale), _tied_shares(control, scale))
         if len(scale.answers) <= MAX_LEVELS:
-            odds = difference.cumulative_logit(treated.answers[:, :-1], control.answers[:, :-1], paired=paired)
+            odds = ordinal.cumulative_logit(treated.answers[:, :-1], control.answers[:, :-1], paired=paired)
     common = {
         "n_personas": len(treated.totals) + (0 if paired else len(control.totals)),
         "n_control": int(control.known.sum()),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift import distance
@@ -74,7 +74,7 @@ def persona_drift(treated: ArrayLike, control: ArrayLike) -> FloatArray:
     Raises
     ------
     ValueError
-        As `distance.checked_counts`.
+        As `validation.checked_counts`.
 
     Notes
     -----
@@ -121,7 +121,7 @@ def pooled_drift_test(excess: ArrayLike) -> float:
     se = float(means.std(ddof=1)) / math.sqrt(means.size)
     if se == 0:
         return 1.0 if means[0] <= 0 else 0.0
-    return float(student.sf(means.mean() / se, means.size - 1))
+    return float(stdtr(means.size - 1, -means.mean() / se))
 
 
 def _persona_means(values: FloatArray) -> FloatArray:
@@ -263,8 +263,8 @@ def difference_between_subjects(
     estimate, se = first - second, math.hypot(first_se, second_se)
     sizes = first_sizes + second_sizes
     df = min(sizes) - 1
-    half = float(student.ppf((1 + confidence) / 2, df)) * se
-    pvalue = float(2 * student.sf(abs(estimate) / se, df)) if se > 0 else float(estimate == 0)
+    half = float(stdtrit(df, (1 + confidence) / 2)) * se
+    pvalue = float(2 * stdtr(df, -abs(estimate) / se)) if se > 0 else float(estimate == 0)
     return DriftDifference(estimate, se, estimate - half, estimate + half, pvalue, sum(sizes))
 
 

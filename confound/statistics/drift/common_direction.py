@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from confound.statistics.arrays import FloatArray, IntArray
-from confound.statistics.drift import distance
-from confound.statistics.drift.relabelling import check_resamples, checked_arms, relabelled_counts, sequential_pvalue
+from confound.statistics.drift.relabelling import relabelled_counts, sequential_pvalue
+from confound.statistics.validation import check_positive, checked_counts, checked_samples, checked_strata
 
 __all__ = ["DirectionTest", "cluster_direction_test", "common_direction_test", "general_association_test"]
 
@@ -104,13 +104,13 @@ def common_direction_test(
     Raises
     ------
     ValueError
-        As `distance.checked_counts`, or if `n_resamples` is below 1.
+        As `validation.checked_counts`, or if `n_resamples` is below 1.
 
     See Also
     --------
     general_association_test : The same for more arms; states the method.
     """
-    arms = distance.checked_counts(treated, control)
+    arms = checked_counts(treated, control)
     return general_association_test(np.stack(arms, axis=1), rng=rng, n_resamples=n_resamples)
 
 
@@ -141,7 +141,7 @@ def general_association_test(counts: ArrayLike, *, rng: np.random.Generator, n_r
     Raises
     ------
     ValueError
-        As `relabelling.checked_arms`, or if `n_resamples` is below 1.
+        As `validation.checked_strata`, or if `n_resamples` is below 1.
 
     Notes
     -----
@@ -151,8 +151,8 @@ def general_association_test(counts: ArrayLike, *, rng: np.random.Generator, n_r
     chi-square times (N - 1)/N. Landis, Heyman and Koch (1978), International Statistical Review 46, 237-254;
     as R's ``mantelhaen.test`` and coin's ``cmh_test``.
     """
-    checked = checked_arms(counts)
-    check_resamples(n_resamples)
+    checked = checked_strata(counts)
+    check_positive(n_resamples=n_resamples)
     n_strata = len(checked)
     # With one answer only, the counts are what they are whatever the labels.
     varied = checked[np.count_nonzero(checked.sum(axis=1), axis=1) > 1]
@@ -175,7 +175,7 @@ def general_association_test(counts: ArrayLike, *, rng: np.random.Generator, n_r
 
 
 def _chi_square_tail(statistic: float, df: int) -> float:
-    return max(float(chi2.sf(statistic, df)), float(np.finfo(np.float64).tiny))
+    return max(float(chdtrc(df, statistic)), float(np.finfo(np.float64).tiny))
 
 
 def _expected(counts: IntArray) -> FloatArray:
@@ -241,10 +241,8 @@ def cluster_direction_test(*arms: ArrayLike, rng: np.random.Generator, n_resampl
     Strasser and Weber (1999), Mathematical Methods of Statistics 8, 220-250; the quadratic statistic of
     coin's ``independence_test``.
     """
-    check_resamples(n_resamples)
-    rows = [distance.checked_arm(arm, f"arm {i}", unit="persona") for i, arm in enumerate(arms)]
-    if len(rows) < 2 or len({arm.shape[1] for arm in rows}) > 1:
-        raise ValueError(f"arms must be two or more with one number of answers but got {[a.shape for a in rows]}")
+    check_positive(n_resamples=n_resamples)
+    rows = checked_samples({f"arm {i}": arm for i, arm in enumerate(arms)})
     counts = np.concatenate(rows)
     if (counts.sum(axis=1) == 1).all():
         pooled = np.stack([arm.sum(axis=0) for arm in rows])

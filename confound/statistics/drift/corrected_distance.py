@@ -15,6 +15,7 @@ from scipy.special import xlog1py, xlogy
 from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift import distance
 from confound.statistics.drift.calibration import calibrated
+from confound.statistics.validation import check_inside, check_share, checked_counts
 
 __all__ = ["METHODS", "CorrectedTvd", "corrected_tvd", "effective_counts"]
 
@@ -82,7 +83,7 @@ def corrected_tvd(
     Raises
     ------
     ValueError
-        As `distance.checked_counts`; or if `method` is unknown, `pvalue` is not in [0, 1] or `confidence`
+        As `validation.checked_counts`; or if `method` is unknown, `pvalue` is not in [0, 1] or `confidence`
         not in (0, 1).
 
     Notes
@@ -106,13 +107,11 @@ def corrected_tvd(
     *Intervals of the others* are what they come with in practice: the percentile interval of personas drawn
     anew, which does not know the bias that is left. Not a number with one persona, where there is none.
     """
-    treated, control = distance.checked_counts(treated, control)
+    treated, control = checked_counts(treated, control)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)} but got {method!r}")
-    if not 0 <= pvalue <= 1:
-        raise ValueError(f"pvalue must lie in the interval [0, 1] but got {pvalue}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie in the interval (0, 1) but got {confidence}")
+    check_share("pvalue", pvalue)
+    check_inside("confidence", confidence)
     treated, control = _canonical(treated, control)
     if treated.shape[1] < 2:
         return CorrectedTvd(0.0, 0.0, 0.0, method)

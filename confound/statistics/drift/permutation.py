@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from confound.statistics.arrays import BoolArray, FloatArray, IntArray
 from confound.statistics.drift import distance, law_sum, null_law
+from confound.statistics.validation import check_positive, checked_counts, checked_samples
 
 __all__ = ["PermutationTest", "cluster_permutation_test", "permutation_test"]
 
@@ -90,7 +91,7 @@ def permutation_test(
     Raises
     ------
     ValueError
-        As `distance.checked_counts`, or if `n_resamples` is below 1.
+        As `validation.checked_counts`, or if `n_resamples` is below 1.
 
     Notes
     -----
@@ -99,8 +100,8 @@ def permutation_test(
     416-430. Monte Carlo p-values: Phipson and Smyth (2010), Statistical Applications in Genetics and
     Molecular Biology 9(1).
     """
-    treated, control = distance.checked_counts(treated, control)
-    _check_resamples(n_resamples)
+    treated, control = checked_counts(treated, control)
+    check_positive(n_resamples=n_resamples)
     distances, lattices = _lattice_distances(treated, control)
     # With one answer only, a stratum's distance is 0 whatever the labels.
     strata = Counter(stratum for stratum in null_law.strata_of(treated, control) if len(stratum.margin) > 1)
@@ -121,11 +122,6 @@ def permutation_test(
         n_strata=len(treated),
         n_resamples=draws,
     )
-
-
-def _check_resamples(n_resamples: int) -> None:
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be at least 1 but got {n_resamples}")
 
 
 def _lattice_distances(treated: IntArray, control: IntArray) -> tuple[IntArray, IntArray]:
@@ -188,13 +184,8 @@ def cluster_permutation_test(
     -----
     Phipson and Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9(1), article 39.
     """
-    treated = distance.checked_arm(treated, "treated", unit="persona")
-    control = distance.checked_arm(control, "control", unit="persona")
-    if treated.shape[1] != control.shape[1]:
-        raise ValueError(
-            f"treated and control must have one number of answers but got {treated.shape[1]} and {control.shape[1]}"
-        )
-    _check_resamples(n_resamples)
+    treated, control = checked_samples({"treated": treated, "control": control})
+    check_positive(n_resamples=n_resamples)
     counts = np.concatenate([treated, control])
     if (counts.sum(axis=1) == 1).all():
         pooled = [arm.sum(axis=0, keepdims=True) for arm in (treated, control)]

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from confound.statistics.arrays import FloatArray, IntArray
+from confound.statistics.validation import check_positive
 
-__all__ = ["check_resamples", "checked_arms", "relabelled_counts", "sequential_pvalue"]
+__all__ = ["relabelled_counts", "sequential_pvalue"]
 
 
 # By how much a drawn statistic may fall short of the observed one, relative to 1 or to itself if larger, and still
@@ -17,40 +17,6 @@ TIE_TOLERANCE = 1e-9
 # Draws as extreme as the observed after which drawing stops: p = .05 then has a standard error of .0035.
 ENOUGH_REACHED = 200
 DRAWN_AT_ONCE = 1000
-
-
-def checked_arms(counts: ArrayLike) -> IntArray:
-    """Return the counts of two arms or more as an integer array, or refuse them.
-
-    Parameters
-    ----------
-    counts : array_like of int, shape (strata, arms, answers)
-        How often each answer was given in each arm of each stratum. A stratum may lack an arm.
-
-    Returns
-    -------
-    ndarray of int64, shape (strata, arms, answers)
-
-    Raises
-    ------
-    ValueError
-        If the counts are not three-dimensional, hold fewer than two arms, no stratum, a negative count or no
-        integers, or an arm has no answer in any stratum.
-    """
-    array = np.asarray(counts)
-    if array.ndim != 3 or array.shape[0] == 0 or array.shape[1] < 2:
-        raise ValueError(
-            f"counts must have shape (strata, arms, answers), two arms or more, but got shape {array.shape}"
-        )
-    if not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"counts must hold integer counts but got dtype {array.dtype}")
-    array = array.astype(np.int64)
-    if (array < 0).any():
-        raise ValueError(f"counts: stratum {int((array < 0).any(axis=(1, 2)).argmax())} has a negative count")
-    empty = array.sum(axis=(0, 2)) == 0
-    if empty.any():
-        raise ValueError(f"counts: arm {int(empty.argmax())} has no answers")
-    return array
 
 
 def relabelled_counts(counts: IntArray, *, rng: np.random.Generator, n_resamples: int) -> IntArray:
@@ -127,7 +93,7 @@ def sequential_pvalue(draw: Callable[[int], FloatArray], observed: float, *, n_r
     Besag and Clifford (1991), Biometrika 78, 301-304; Phipson and Smyth (2010), Statistical Applications in
     Genetics and Molecular Biology 9(1), article 39.
     """
-    check_resamples(n_resamples)
+    check_positive(n_resamples=n_resamples)
     least = observed - TIE_TOLERANCE * max(1.0, abs(observed))
     reached = drawn = 0
     while drawn < n_resamples:
@@ -138,15 +104,3 @@ def sequential_pvalue(draw: Callable[[int], FloatArray], observed: float, *, n_r
         reached += int(np.count_nonzero(batch))
         drawn += batch.size
     return (1 + reached) / (1 + n_resamples), n_resamples
-
-
-def check_resamples(n_resamples: int) -> None:
-    """Refuse a Monte Carlo test of no draws.
-
-    Raises
-    ------
-    ValueError
-        If `n_resamples` is below 1.
-    """
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be at least 1 but got {n_resamples}")

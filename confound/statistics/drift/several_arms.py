@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift import distance
 from confound.statistics.drift.permutation import PermutationTest, cluster_permutation_test, permutation_test
-from confound.statistics.drift.relabelling import check_resamples, checked_arms, relabelled_counts, sequential_pvalue
+from confound.statistics.drift.relabelling import relabelled_counts, sequential_pvalue
+from confound.statistics.validation import check_positive, checked_samples, checked_strata
 
 __all__ = ["cluster_k_sample_test", "k_sample_test"]
 
@@ -44,10 +45,10 @@ def k_sample_test(counts: ArrayLike, *, rng: np.random.Generator, n_resamples: i
     Raises
     ------
     ValueError
-        As `relabelling.checked_arms`, if no stratum has two arms, or if `n_resamples` is below 1.
+        As `validation.checked_strata`, if no stratum has two arms, or if `n_resamples` is below 1.
     """
-    checked = checked_arms(counts)
-    check_resamples(n_resamples)
+    checked = checked_strata(counts)
+    check_positive(n_resamples=n_resamples)
     checked = checked[np.count_nonzero(checked.sum(axis=2), axis=1) > 1]
     if not len(checked):
         raise ValueError("counts: no stratum has answers in two arms")
@@ -114,10 +115,8 @@ def cluster_k_sample_test(*arms: ArrayLike, rng: np.random.Generator, n_resample
         If there are fewer than two arms, they differ in their number of answers, a count is negative or no integer, a
         persona has no answer or an arm no persona; or if `n_resamples` is below 1.
     """
-    rows = [distance.checked_arm(arm, f"arm {i}", unit="persona") for i, arm in enumerate(arms)]
-    if len(rows) < 2 or len({arm.shape[1] for arm in rows}) > 1:
-        raise ValueError(f"arms must be two or more with one number of answers but got {[a.shape for a in rows]}")
-    check_resamples(n_resamples)
+    rows = checked_samples({f"arm {i}": arm for i, arm in enumerate(arms)})
+    check_positive(n_resamples=n_resamples)
     if len(rows) == 2:
         return cluster_permutation_test(rows[1], rows[0], rng=rng, n_resamples=n_resamples)
     counts = np.concatenate(rows)

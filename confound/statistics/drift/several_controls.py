@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from confound.statistics.arrays import BoolArray, FloatArray, IntArray
-from confound.statistics.drift.relabelling import TIE_TOLERANCE, check_resamples
+from confound.statistics.drift.relabelling import TIE_TOLERANCE
+from confound.statistics.validation import check_positive
 
 __all__ = ["ManyControls", "step_down_maxt"]
 
@@ -101,7 +102,7 @@ def step_down_maxt(
     holds where the answers without drift have the same joint law whichever others drift.
     """
     array = _checked_codes(codes)
-    check_resamples(n_resamples)
+    check_positive(n_resamples=n_resamples)
     blocks = _within_blocks(array) if design == "within" else [_between_block(array)]
     n_answers = [int(array[..., q].max()) + 1 for q in range(array.shape[3])]
     places = np.cumsum([0, *n_answers[:-1]])

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from confound.statistics.arrays import FloatArray
+from confound.statistics.validation import check_inside
 
 N_DRAWS = 2000
 # A standard error below these, relative to the values and to their distances from the mean, is rounding.
@@ -68,6 +69,7 @@ def sum_of_means(
     and Hinkley (1997), "Bootstrap Methods and their Application", section 5.2.2. The expanded percentile: Hesterberg
     (2015), "What teachers should know about the bootstrap", The American Statistician 69.
     """
+    check_inside("confidence", confidence)
     once = [np.ones((1, len(values))) for values in groups]
     many = [_times_drawn(n, n_draws, rng) for n in map(len, groups)]
     estimate, variance, df = (array[0] for array in _weighted(groups, once))
@@ -113,7 +115,7 @@ def _bootstrap_t(
     # A resample without spread says nothing of its tail: it stands in both.
     upper = np.quantile(np.where(degenerate, np.inf, studentized), tails[0], axis=0, method="higher")
     lower = np.quantile(np.where(degenerate, -np.inf, studentized), tails[1], axis=0, method="lower")
-    half = stats.t.ppf(tails[0], df)
+    half = stdtrit(df, tails[0])
     usable = np.isfinite(upper) & np.isfinite(lower)
     with np.errstate(invalid="ignore"):
         low = estimate - np.where(usable, upper, half) * se

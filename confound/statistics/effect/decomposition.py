@@ -1,7 +1,7 @@
 """How much of the observed effect is causal, and how much is selection bias (arrays only).
 
 With ``Y(a)`` the outcome under arm ``a``, and ``A`` the arm whose users are meant, everything follows from four means,
-the square of outcome arm and users' arm, in the order of `SQUARE`:
+the square of outcome arm and users' arm, in this order:
 
     E[Y(1)|A=1]   E[Y(1)|A=0]   E[Y(0)|A=1]   E[Y(0)|A=0]
 
@@ -22,16 +22,10 @@ from itertools import product
 
 import numpy as np
 
-from confound.errors import ConfoundError
 from confound.statistics.arrays import BoolArray, FloatArray
 from confound.statistics.effect.bootstrap import N_DRAWS, Resampled, sum_of_means
+from confound.statistics.validation import check_share
 
-SQUARE = (
-    "treated outcome of treated users",
-    "of control users",
-    "control outcome of treated users",
-    "of control users",
-)
 QUANTITIES = ("observed", "cate", "att", "atc", "sbt", "sbc", "asb")
 TOLERANCE = 1e-12  # by which observed and CATE + ASB may differ, relative to the largest part
 
@@ -49,7 +43,7 @@ class Decomposition:
 
     Raises
     ------
-    ConfoundError
+    ArithmeticError
         If in the estimates or in any draw observed is not CATE + ASB, ATT + SBC and ATC + SBT.
     """
 
@@ -69,7 +63,7 @@ def check_identity(parts: FloatArray) -> None:
 
     Raises
     ------
-    ConfoundError
+    ArithmeticError
         Naming the first row that does not add up.
     """
     observed, cate, att, atc, sbt, sbc, asb = np.moveaxis(parts, -1, 0)
@@ -79,7 +73,9 @@ def check_identity(parts: FloatArray) -> None:
         wrong = np.abs(observed - total) > allowed
         if wrong.any():
             where = tuple(int(i[0]) for i in np.nonzero(wrong))
-            raise ConfoundError(f"a decomposition does not add up: observed {observed[where]}, {names} {total[where]}")
+            raise ArithmeticError(
+                f"a decomposition does not add up: observed {observed[where]}, {names} {total[where]}"
+            )
 
 
 def square_weights(share: float = 0.5) -> FloatArray:
@@ -90,8 +86,7 @@ def square_weights(share: float = 0.5) -> FloatArray:
     ValueError
         If `share` is not in [0, 1].
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"share must be in the interval [0, 1] but got {share}")
+    check_share("share", share)
     observed, sbt, sbc = np.asarray([[1.0, 0, 0, -1], [1, -1, 0, 0], [0, 0, 1, -1]])
     att, atc = observed - sbc, observed - sbt
     cate, asb = share * att + (1 - share) * atc, (1 - share) * sbt + share * sbc

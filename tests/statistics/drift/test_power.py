@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from confound.statistics.drift import power
+from confound.statistics.drift import power_of_tests
 from confound.statistics.drift.common_direction import common_direction_test
 from confound.statistics.drift.permutation import cluster_permutation_test, permutation_test
 from confound.statistics.drift.power import detectable_tvd, needed_personas, needed_trials, power_to_detect
@@ -69,16 +69,16 @@ def test_mean_excess_is_that_of_enumerating_both_arms():
     """The exact expected excess of a persona equals the sum over all possible counts of both arms."""
     after, before, trials = np.array([0.7, 0.3]), np.array([0.4, 0.6]), 3
     expected = 0.0
-    law = [power._binomial(trials, np.array([p]))[0] for p in (after[0], before[0])]  # noqa: SLF001
+    law = [power_of_tests._binomial(trials, np.array([p]))[0] for p in (after[0], before[0])]  # noqa: SLF001
     for a in range(4):
         for b in range(4):
             x, y = np.array([a, 3 - a]), np.array([b, 3 - b])
             none = sum(float(d) * float(chance) for d, chance in relabelled_distances(x, y).items())
             expected += law[0][a] * law[1][b] * (abs(a - b) / trials - none)
-    counts = [power._counts(trials, shares[None]) for shares in (after, before)]  # noqa: SLF001
-    found = power._mean_excess(*counts, trials)  # noqa: SLF001
+    counts = [power_of_tests._counts(trials, shares[None]) for shares in (after, before)]  # noqa: SLF001
+    found = power_of_tests._mean_excess(*counts, trials)  # noqa: SLF001
     assert found[0] == pytest.approx(expected, abs=1e-12)
-    assert power._mean_excess(counts[1], counts[1], trials)[0] == pytest.approx(0, abs=1e-12)  # noqa: SLF001
+    assert power_of_tests._mean_excess(counts[1], counts[1], trials)[0] == pytest.approx(0, abs=1e-12)  # noqa: SLF001
 
 
 def test_two_answers_in_a_common_direction_follow_the_textbook_formula():
@@ -130,7 +130,7 @@ def test_what_cannot_be_found_has_no_number():
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"level": 0.0}, r"level must be in \(0, 1\) but got 0.0"),
+        ({"level": 0.0}, r"level must lie in the interval \(0, 1\) but got 0.0"),
         ({"power": 0.01}, "power must be between the level, 0.05, and 1 but got 0.01"),
         ({"direction": "up"}, "direction must be 'common' or 'varied' but got 'up'"),
         ({"design": "nested"}, "design must be 'within' or 'between' but got 'nested'"),

@@ -89,9 +89,9 @@ def test_personas_with_several_answers_are_permuted_whole():
 def test_arms_of_different_answers_are_refused():
     """One arm alone, arms of different answers, and strata with one arm each are refused."""
     rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match="arms must be two or more with one number of answers"):
+    with pytest.raises(ValueError, match="arms must be two or more but got 1"):
         cluster_k_sample_test([[1, 0]], rng=rng)
-    with pytest.raises(ValueError, match="arms must be two or more with one number of answers"):
+    with pytest.raises(ValueError, match="arm 0 and arm 1 must have one number of answers but got 2 and 3"):
         cluster_k_sample_test([[1, 0]], [[1, 0, 0]], rng=rng)
     with pytest.raises(ValueError, match="counts: no stratum has answers in two arms"):
         k_sample_test([[[1, 2], [0, 0]], [[0, 0], [1, 1]]], rng=rng)
