@@ -13,7 +13,7 @@ import pandas as pd
 
 import confound
 from confound import parallel
-from confound.counts import conversations, data_warnings, outcome_series
+from confound.counts import conversations, data_warnings
 from confound.counts.cells import Cell, cells
 from confound.counts.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
 from confound.counts.conversations import Conversations
@@ -47,7 +47,6 @@ from confound.result import (
 )
 from confound.statistics import multiplicity
 from confound.statistics.drift.corrected_distance import DEFAULT
-from confound.statistics.stabilization.inputs import Sampler
 
 Rows = list[dict[str, Any]]
 Track = Callable[[Iterable[Rows], int], Iterable[Rows]]
@@ -235,19 +234,8 @@ def _settling(
     """Model the outcomes over iterations, where there are enough of them; `tell` is None where nobody watches."""
     if "stabilization" in skip:
         return stable.NOTHING, []
-    made, notes = outcome_series.series(prepared.contrasts)
-    if not made:
-        return stable.NOTHING, notes
-    quiet = tell is None
-    found = stable.fit(
-        made,
-        sampler=Sampler(cores=workers),
-        confidence=settings.confidence,
-        seed=settings.seed,
-        progress=not quiet,
-        tell=tell or (lambda _: None),
-    )
-    return found, notes
+    confidence, seed = settings.confidence, settings.seed
+    return stable.modelled(prepared.contrasts, confidence=confidence, seed=seed, workers=workers, tell=tell)
 
 
 def _estimate(

@@ -48,17 +48,17 @@ def _log(seed: int, personas: int) -> npt.NDArray[np.int64]:
     return draws.simulate(means, persons, TIMES, sizes, np.random.default_rng(seed)).astype(np.int64)
 
 
-def _series(seed: int, personas: int = PERSONAS) -> Any:
-    from confound.counts.outcome_series import Series
+def _outcome(seed: int, personas: int = PERSONAS) -> Any:
+    from confound.findings.trajectories import OutcomeTrajectory
+    from confound.statistics.stabilization.inputs import Trajectory
 
     counts = _log(seed, personas)
     answers = np.repeat(NUMBERS, counts.sum(axis=(0, 1, 2)))
     sizes = counts.sum(axis=-1)
     means = counts @ NUMBERS / TRIALS
-    return Series(
-        *("study", "model", "b - a", "y", TIMES, sizes, counts, NUMBERS, means, np.full(means.shape, np.nan)),
-        sd=float(answers.std()),
-    )
+    errors, sd = np.full(means.shape, np.nan), float(answers.std())
+    data = Trajectory(TIMES, sizes, counts, NUMBERS, means, errors, sd)
+    return OutcomeTrajectory("study", "model", "b - a", "y", data)
 
 
 class Marks:
@@ -79,7 +79,7 @@ def paths() -> dict[str, Any]:
     from confound.findings.stabilization import fit
 
     marks = Marks()
-    found = fit([_series(1)], tell=marks)
+    found = fit([_outcome(1)], tell=marks)
     end = time.perf_counter()
     rows = found.stabilization.query("quantity == 'settled' and path == 'exponential'").iloc[0]
     gates = found.checks[~found.checks["check"].str.startswith(("ppc", "elpd", "weight"))]
@@ -96,7 +96,7 @@ def pooled() -> dict[str, Any]:
     from confound.findings.stabilization import fit
 
     pool = [
-        replace(_series(2 + 6 * s + m, POOLED_PERSONAS), study=f"study {s}", model=f"model {m}")
+        replace(_outcome(2 + 6 * s + m, POOLED_PERSONAS), study=f"study {s}", model=f"model {m}")
         for s in range(STUDIES)
         for m in range(MODELS)
     ]
@@ -108,7 +108,7 @@ def pooled() -> dict[str, Any]:
     return {
         "seconds": marks.at[-1] - start,
         "by_path": dict(zip(found.checks["path"].unique(), np.diff(marks.at).tolist(), strict=True)),
-        "answers": int(sum(each.sizes.sum() for each in pool)),
+        "answers": int(sum(each.data.sizes.sum() for each in pool)),
         "failed": gates[~gates["passed"].astype(bool)][["path", "check", "value"]].drop_duplicates().to_dict("records"),
     }
 

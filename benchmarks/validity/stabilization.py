@@ -18,11 +18,10 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 
-from confound.counts.outcome_series import Series
-from confound.findings.stabilization import fit_paths
 from confound.statistics import multiplicity
 from confound.statistics.stabilization import draws
-from confound.statistics.stabilization.inputs import PATHS, Priors, Sampler
+from confound.statistics.stabilization.fit import PathFit, fit_paths
+from confound.statistics.stabilization.inputs import PATHS, Pool, Priors, Sampler, Trajectory
 from confound.statistics.stabilization.law import Persons
 
 FloatArray = npt.NDArray[np.float64]
@@ -52,7 +51,7 @@ OWN = {"exponential": {"scale": 2.0}, "random_walk": {"step": 0.35, "kept": 0.55
 class Made:
     """A log and its truth."""
 
-    series: Series
+    data: Trajectory
     truth: Mapping[str, float]
 
 
@@ -62,7 +61,6 @@ def make(
     rng: np.random.Generator,
     times: FloatArray = TIMES,
     personas: int = PERSONAS,
-    group: tuple[str, str] = ("s", "m"),
 ) -> Made:
     """Draw a path and a log of new personas."""
     means = draws.draw_prior_paths(path, times, theta, rng)
@@ -72,8 +70,7 @@ def make(
     counts = draws.simulate(means[0, :, :-1], theta.persons, times, sizes, rng)
     total = counts.sum(axis=(0, 1, 2))
     mean = (total @ NUMBERS) / total.sum()
-    series = Series(
-        *(*group, "b - a", "y"),
+    data = Trajectory(
         times=times,
         sizes=sizes,
         counts=counts,
@@ -84,7 +81,18 @@ def make(
     )
     own = {f"own_{name}": float(value[0]) for name, value in theta.path.items()}
     sds = dict(zip(("level", "level_growth", "effect", "effect_growth"), theta.persons.sds[0].tolist(), strict=True))
-    return Made(series, {**truth, **own, **sds, "noise": float(theta.persons.noise[0])})
+    return Made(data, {**truth, **own, **sds, "noise": float(theta.persons.noise[0])})
+
+
+def fit(pool: Sequence[Made], path: str, seed: int) -> PathFit:
+    """Fit one path, once: to one log, or to the pooled logs of `STUDY` and `MODEL`."""
+    alone = len(pool) == 1
+    study, model = ((0,), (0,)) if alone else (STUDY, MODEL)
+    names = tuple(f"s{s} | m{m} | b - a | y" for s, m in zip(study, model, strict=True))
+    name = "s | m | b - a | y" if alone else f"b - a | y | {len(pool)} pooled"
+    together = Pool(name, tuple(made.data for made in pool), (name,) if alone else names, study, model)
+    (found,) = fit_paths(together, [path], sampler=SAMPLER, seed=seed, again=False)
+    return found
 
 
 def recovery(truth: str, fitted: str, seed: int) -> list[dict[str, object]]:
@@ -93,10 +101,10 @@ def recovery(truth: str, fitted: str, seed: int) -> list[dict[str, object]]:
     own = {name: np.array([value]) for name, value in OWN[truth].items()}
     theta = draws.Theta(PERSONS, np.array([[0.5, 0.35, 0.25]]), np.array([0.2]), np.array([0.1]), own)
     made = make(theta, truth, rng)
-    (found,) = fit_paths([made.series], [fitted], Priors(), SAMPLER, seed=seed, again=False)
+    found = fit([made], fitted, seed)
     rows: list[dict[str, object]] = []
     for name in ("settled", "asb", "sbt", "sbc"):
-        drawn = draws.quantities(found.series[0].outcome)[name]
+        drawn = draws.quantities(found.members[0].outcome)[name]
         low, high = np.quantile(drawn, (0.025, 0.975))
         rows.append(
             {
@@ -120,10 +128,10 @@ def rank(seed: int) -> dict[str, float]:
         made = make(theta, "exponential", rng)
         if every_answer_given(made):
             break
-    (found,) = fit_paths([made.series], ["exponential"], Priors(), SAMPLER, seed=seed, again=False)
-    theta = found.series[0].theta
+    found = fit([made], "exponential", seed)
+    theta = found.members[0].theta
     persons, own = theta.persons, theta.path
-    drawn = {**draws.quantities(found.series[0].outcome), "own_scale": own["scale"], "noise": persons.noise}
+    drawn = {**draws.quantities(found.members[0].outcome), "own_scale": own["scale"], "noise": persons.noise}
     for k, name in enumerate(("level", "level_growth", "effect", "effect_growth")):
         drawn[name] = persons.sds[:, k]
     return {name: float((values[::THIN] < made.truth[name]).mean()) for name, values in drawn.items()}
@@ -131,8 +139,8 @@ def rank(seed: int) -> dict[str, float]:
 
 def every_answer_given(made: Made) -> bool:
     """Tell whether a log has as many answers as its model; to choose by the data alone leaves ranks uniform."""
-    assert made.series.counts is not None
-    return bool((made.series.counts.sum(axis=(0, 1, 2)) > 0).all())
+    assert made.data.counts is not None
+    return bool((made.data.counts.sum(axis=(0, 1, 2)) > 0).all())
 
 
 def pooled_rank(seed: int) -> dict[str, float]:
@@ -141,19 +149,15 @@ def pooled_rank(seed: int) -> dict[str, float]:
     while True:
         theta, truth = draw_pool(rng)
         pool = [
-            make(
-                *(theta.rows(slice(g, g + 1)), "exponential", rng, POOLED_TIMES, POOLED_PERSONAS),
-                group=(f"s{STUDY[g]}", f"m{MODEL[g]}"),
-            )
+            make(theta.rows(slice(g, g + 1)), "exponential", rng, POOLED_TIMES, POOLED_PERSONAS)
             for g in range(len(STUDY))
         ]
         if all(map(every_answer_given, pool)):
             break
     truth |= {name: pool[0].truth[name] for name in REPORTED}
-    series = [made.series for made in pool]
-    (found,) = fit_paths(series, ["exponential"], Priors(), SAMPLER, seed=seed, again=False)
+    found = fit(pool, "exponential", seed)
     kept = found.sample.posterior
-    drawn = dict(draws.quantities(found.series[0].outcome))
+    drawn = dict(draws.quantities(found.members[0].outcome))
     for name in ("study_sd", "model_sd"):
         flat = kept[name].reshape(-1, 3)
         drawn |= {f"{name}_{what}": flat[:, k] for k, what in enumerate(("effect", "bias_treated", "bias_control"))}

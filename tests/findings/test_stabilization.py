@@ -1,5 +1,7 @@
 """From a log to tables, draws on disk and words."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +10,12 @@ import pandas as pd
 import pytest
 
 import confound
-from confound.counts.outcome_series import Series
 from confound.errors import InputError
 from confound.findings.stabilization import SETTLED, STABILIZATION, Stabilization, fit
+from confound.findings.trajectories import OutcomeTrajectory
 from confound.findings.verdict.settling import points
-from confound.statistics.stabilization import draws
-from confound.statistics.stabilization.inputs import Sampler
+from confound.statistics.stabilization import draws, engines
+from confound.statistics.stabilization.inputs import Sampler, Trajectory
 from confound.statistics.stabilization.law import Persons
 
 TIMES = np.arange(8.0)
@@ -28,13 +30,14 @@ def outcome(path: np.ndarray) -> np.ndarray:
     return draws.expected(means, PERSONS, TIMES, NUMBERS, (0.0, 1.0))[0, :, :-1]
 
 
-def make(path: np.ndarray, *, personas: int = 60, trials: int = 20, model: str = "m", seed: int = 0) -> Series:
-    """Make a series whose arms' means are given, shape (2, T), treated first."""
+def make(
+    path: np.ndarray, *, personas: int = 60, trials: int = 20, model: str = "m", seed: int = 0
+) -> OutcomeTrajectory:
+    """Make an outcome whose arms' means are given, shape (2, T), treated first."""
     sizes = np.full((personas, 2, len(TIMES)), trials)
     counts = draws.simulate(path, PERSONS, TIMES, sizes, np.random.default_rng(seed))
     every = np.repeat(NUMBERS, counts.sum(axis=(0, 1, 2)))
-    return Series(
-        *("s", model, "b - a", "y"),
+    data = Trajectory(
         times=TIMES,
         sizes=sizes,
         counts=counts,
@@ -43,6 +46,15 @@ def make(path: np.ndarray, *, personas: int = 60, trials: int = 20, model: str =
         errors=np.full(sizes.shape, np.nan),
         sd=float(every.std()),
     )
+    return OutcomeTrajectory("s", model, "b - a", "y", data)
+
+
+def small_log() -> pd.DataFrame:
+    """Make a log of one outcome and one negative control, six personas in two arms."""
+    columns = {"persona": range(6), "arm": ["control", "treated"], "question": ["y", "z"], "trial": range(4)}
+    frame = pd.MultiIndex.from_product(columns.values(), names=list(columns)).to_frame(index=False)
+    frame["role"] = frame["question"].map({"y": "outcome", "z": "negative_control"})
+    return frame.assign(response=np.random.default_rng(0).integers(1, 4, len(frame)).astype(str))
 
 
 SETTLING = np.stack([0.3 + 0.6 * np.exp(-TIMES / 1.5), -0.3 - 0.5 * np.exp(-TIMES / 1.5)])
@@ -72,7 +84,7 @@ def test_settled_effect_and_biases_are_found(path: str) -> None:
     by = found.settled.set_index("iteration")["probability"]
     assert by[0] < 0.2
     assert by.is_monotonic_increasing
-    assert found.settled["tolerance"].iloc[0] == pytest.approx(make(SETTLING).sd / 10)
+    assert found.settled["tolerance"].iloc[0] == pytest.approx(make(SETTLING).data.sd / 10)
 
 
 @pytest.mark.slow
@@ -124,12 +136,12 @@ def test_number_of_cores_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.slow
 def test_draws_are_thinned_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where many groups share the draws that are kept, parameters, energies and divergences stay side by side."""
-    from confound.findings import stabilization
+    from confound.statistics.stabilization import fit as fitting
     from confound.statistics.stabilization.model import Sample
 
-    monkeypatch.setattr(stabilization, "KEPT", 20)
+    monkeypatch.setattr(fitting, "KEPT", 20)
     each = np.arange(40.0).reshape(2, 20)
-    kept = stabilization._thinned(Sample({"x": each}, each, each), n_groups=2)  # noqa: SLF001 -- a step of its own
+    kept = fitting._thinned(Sample({"x": each}, each, each), n_groups=2)  # noqa: SLF001 -- a step of its own
     for values in (kept.posterior["x"], kept.diverging, kept.energy):
         np.testing.assert_array_equal(values, each[:, ::4])
 
@@ -142,10 +154,9 @@ def test_measurements_and_missing_cells_are_modelled() -> None:
     means = level + rng.normal(0, 3, (40, 1, 1)) + rng.normal(0, 2, (40, 2, 8))
     means[3, 1] = np.nan
     sizes = np.where(np.isnan(means), 0, 10)
-    numeric = replace(
-        make(SETTLING), sizes=sizes, counts=None, numbers=None, means=means, errors=np.full(means.shape, 2.0)
-    )
-    found = fit([replace(numeric, sd=8.0)], paths=["exponential"], sampler=SHORT)
+    made, errors = make(SETTLING), np.full(means.shape, 2.0)
+    numeric = replace(made.data, sizes=sizes, counts=None, numbers=None, means=means, errors=errors, sd=8.0)
+    found = fit([replace(made, data=numeric)], paths=["exponential"], sampler=SHORT)
     row = table(found, "settled")
     assert row["ci_low"] < 6 < row["ci_high"]
     assert row["ci_high"] - row["ci_low"] < 3
@@ -164,12 +175,12 @@ def test_failing_fit_is_tried_again_and_then_said() -> None:
 @pytest.mark.slow
 def test_analyze_reports_saves_and_repeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log of three iterations gets tables, a sentence and draws that ArviZ reads back; a seed repeats them."""
-    from confound import analysis
+    from confound.findings import stabilization
     from confound.statistics.stabilization import arviz_versions
     from simulate.run.loop import simulate
     from simulate.study.definition import load_study
 
-    monkeypatch.setattr(analysis, "Sampler", lambda **_: SHORT)
+    monkeypatch.setattr(stabilization, "Sampler", lambda **_: SHORT)
     simulate(load_study("book_opinions"), tmp_path / "run", personas=20, trials=6, iterations=3)
     options = {"skip": ["drift", "decomposition"], "seed": 3}
     first, second = (confound.analyze(tmp_path / "run", **options) for _ in range(2))
@@ -189,3 +200,47 @@ def test_unknown_path_is_refused() -> None:
     """The message says which there are."""
     with pytest.raises(InputError, match="exponential, random_walk, changepoint"):
         fit([], paths=["spline"])
+
+
+def test_without_pymc_all_but_the_models_is_done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A log with iterations is analysed and saved without the models' packages; a note says how to get them."""
+    for name in engines.PACKAGES:
+        monkeypatch.setitem(sys.modules, name, None)  # importing it fails, as where it is not installed
+    iterations = [small_log().assign(iteration=t) for t in range(3)]
+    found = confound.analyze(pd.concat(iterations, ignore_index=True))
+    assert len(found.effects)
+    assert len(found.drift)
+    assert found.stabilization.empty
+    told = found.warnings["message"]
+    assert (
+        told.str.contains("PyMC is not installed. Install it with: pip install 'confound[bayes]'", regex=False).sum()
+        == 1
+    )
+    found.save(tmp_path / "out")
+    assert not (tmp_path / "out" / "stabilization.nc").exists()
+    with pytest.raises(InputError, match=r"cannot be fitted: PyMC is not installed.*confound\[bayes\]"):
+        fit([make(SETTLING)])
+
+
+def test_two_iterations_need_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is nothing to model, no package is asked for."""
+    monkeypatch.setitem(sys.modules, "pymc", None)
+    found = confound.analyze(small_log(), skip=["drift"])
+    assert not found.warnings["message"].str.contains("PyMC").any()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import confound.analysis, confound.cli, confound.figures, confound.result",
+        "import confound, pandas\nconfound.analyze(pandas.read_parquet(sys.argv[1]), skip=['figures'])",
+        "from confound.cli import main\nmain(['check', sys.argv[1]], standalone_mode=False)",
+    ],
+)
+def test_models_packages_load_only_for_a_fit(code: str, tmp_path: Path) -> None:
+    """Importing the package, analysing a log of one iteration and checking it load none of the models' packages."""
+    small_log().to_parquet(tmp_path / "log.parquet")
+    program = f"import sys\n{code}\nprint(*sorted({set(engines.PACKAGES)!r} & set(sys.modules)), file=sys.stderr)"
+    command = [sys.executable, "-c", program, str(tmp_path / "log.parquet")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stderr.strip() == ""

@@ -1,10 +1,9 @@
 """Whether a fit can be trusted, and what it rests on (arrays only, but for ArviZ's diagnostics)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 
 from confound.statistics.arrays import FloatArray
 
@@ -14,7 +13,6 @@ MIN_EBFMI = 0.3  # Betancourt (2016)
 MAX_SENSITIVITY = 0.05  # Kallioinen, Paananen, Buerkner and Vehtari (2024)
 COMPARED = "pareto_k"  # the gate of leaving personas out, which only the comparison of paths rests on
 POWER = 1.01  # by how much prior and likelihood are scaled
-EXTREME = 0.01  # a share of replicates this near to 0 or 1 says that the model lacks something
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +93,8 @@ def stacking_weights(elpd: FloatArray) -> FloatArray:
     elpd : ndarray, shape (personas, models)
         Expected log density of each persona, left out.
     """
+    from scipy import optimize  # a tenth of a second to import, which the page's constants do not need
+
     densities = np.exp(elpd - elpd.max(axis=1, keepdims=True))
     n = densities.shape[1]
 
@@ -145,23 +145,3 @@ def _distance(draws: FloatArray, weights: FloatArray) -> float:
         bound = (gaps * (p + q)).sum()
         sides.append(np.sqrt(max(0.0, (gaps * (one + two)).sum()) / bound))
     return float(max(sides))
-
-
-STATISTICS = ("spread_first", "spread_last", "movement", "jumps", "path")
-
-
-def statistics(means: FloatArray, predicted: FloatArray) -> Mapping[str, float]:
-    """Return what posterior predictive checks compare, of persona means of shape (P, 2, T).
-
-    The variance of personas at the first and last iteration, how far personas move from one to the other, how far from
-    each iteration to the next, and how far the arms' means are from `predicted`, shape (2, T).
-    """
-    arm = np.nanmean(means, axis=0)
-    own = means - arm
-    return {
-        "spread_first": float(np.nanvar(means[..., 0])),
-        "spread_last": float(np.nanvar(means[..., -1])),
-        "movement": float(np.nanmean((own[..., -1] - own[..., 0]) ** 2)),
-        "jumps": float(np.nanmean(np.diff(own, axis=-1) ** 2)),
-        "path": float(np.sqrt(((arm - predicted) ** 2).mean())),
-    }

@@ -1,6 +1,11 @@
-"""What a stabilization model is asked: its paths, its priors, its sampler."""
+"""What a stabilization model is given: outcomes over the iterations, paths, priors, and how to sample."""
 
 from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+
+from confound.statistics.arrays import FloatArray, IntArray
 
 IN_WORDS = {
     "exponential": "exponential approach",
@@ -8,6 +13,68 @@ IN_WORDS = {
     "changepoint": "random walk up to a change point",
 }
 PATHS = tuple(IN_WORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """The answers to one outcome over T iterations, of P personas in the treated and the control arm.
+
+    Attributes
+    ----------
+    times : ndarray of float64, shape (T,)
+        Iteration numbers, increasing.
+    sizes : ndarray of int64, shape (P, 2, T)
+        Known answers of each persona, treated arm first.
+    counts : ndarray of int64, shape (P, 2, T, K), or None
+        By answer, from low to high; None for a numeric outcome.
+    numbers : ndarray of float64, shape (K,), or None
+        Those behind the answers, increasing.
+    means, errors : ndarray of float64, shape (P, 2, T)
+        Cell means and their standard errors from the scatter within cells, all cells pooled, in units of the outcome;
+        NaN without an answer.
+    sd : float
+        Standard deviation of all answers, in units of the outcome; above 0.
+    """
+
+    times: FloatArray
+    sizes: IntArray
+    counts: IntArray | None
+    numbers: FloatArray | None
+    means: FloatArray
+    errors: FloatArray
+    sd: float
+
+    def unit(self) -> tuple[float, float]:
+        """Return the mean and standard deviation that a numeric outcome is measured in."""
+        return float(np.nansum(self.means * self.sizes) / self.sizes.sum()), self.sd
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Outcomes whose settled effects, biases and scales are drawn from common laws; one alone is not pooled.
+
+    Attributes
+    ----------
+    name : str
+        Keys the sampler's random numbers.
+    members : tuple of Trajectory
+        G of them, with the same iterations.
+    names : tuple of str
+        Of the members; key the random numbers of what follows for each.
+    study, model : tuple of int
+        Which study and which model each member is of, from 0 on.
+    """
+
+    name: str
+    members: tuple[Trajectory, ...]
+    names: tuple[str, ...]
+    study: tuple[int, ...]
+    model: tuple[int, ...]
+
+
+def keyed_rng(seed: int, *place: str) -> np.random.Generator:
+    """Return random numbers that depend on a seed and on what they are for, and on nothing else."""
+    return np.random.default_rng([seed, crc32("\0".join(place).encode())])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Leaving out a persona whom the posterior hangs on: importance sampling by moment matching (arrays only).
+"""Leaving out each persona, and by moment matching one whom the posterior hangs on.
 
 Where a persona is unlike the others, the posterior without it lies apart from the one with it, and few draws stand for
 all. The draws are then moved until their mean and spread are those of the posterior without it (Paananen, Piironen,
@@ -10,12 +10,52 @@ from dataclasses import replace
 import numpy as np
 
 from confound.statistics.arrays import FloatArray
-from confound.statistics.stabilization.arviz_versions import smoothed
-from confound.statistics.stabilization.draws import Theta, evidence
+from confound.statistics.stabilization.arviz_versions import loo, smoothed
+from confound.statistics.stabilization.diagnostics import largest_k
+from confound.statistics.stabilization.draws import Theta, evidence, left_out
 from confound.statistics.stabilization.inputs import Priors
 from confound.statistics.stabilization.law import Persons, Quadratic
 
 MOVES = 10  # the best is kept, not the first that is no better than the one before: far moves take several steps
+N_LEFT_OUT = 1000  # draws, about, in which personas are left out
+N_MOVED = 10  # personas at most, of each outcome and path, for which draws are moved: it takes a second or more each
+
+
+def leave_each_out(
+    path: str, data: Quadratic, theta: Theta, shape: tuple[int, ...], priors: Priors
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Leave each persona out, with as many draws as that takes.
+
+    Parameters
+    ----------
+    path : {"exponential", "random_walk", "changepoint"}
+    data : Quadratic
+        Of one group.
+    theta : Theta
+        Of all draws, chains end to end.
+    shape : (int, int)
+        Chains, and draws of each.
+    priors : Priors
+        Those of the draws.
+
+    Returns
+    -------
+    left_out : ndarray of float64, shape (chains, some of the draws, P)
+        Log density of each persona's answers given all others'.
+    elpd, pareto_k : ndarray of float64, shape (P,)
+        What is expected of that without the persona, and the Pareto k of the estimate; where k is too large, after the
+        draws were moved for it, if it is among the largest.
+    """
+    step = max(1, shape[0] * shape[1] // N_LEFT_OUT)
+    used = np.arange(shape[0] * shape[1]).reshape(shape)[:, ::step]
+    some = theta.rows(used.ravel())
+    told = left_out(path, data, some)
+    densities = told.reshape(*used.shape, -1)
+    elpd, pareto_k = loo(densities)
+    worst = np.argsort(-pareto_k)[:N_MOVED]
+    for persona in worst[pareto_k[worst] > largest_k(used.size)]:
+        elpd[persona], pareto_k[persona] = leave_out(path, data, some, persona, told[:, persona], priors)
+    return densities, elpd, pareto_k
 
 
 def leave_out(

@@ -67,16 +67,3 @@ def test_sensitivity_knows_what_matters() -> None:
     assert checks.sensitivity(draws, likelihood) > checks.MAX_SENSITIVITY
     assert checks.sensitivity(draws, prior / 100) < checks.MAX_SENSITIVITY / 5
     assert checks.sensitivity(draws, np.zeros_like(draws)) == pytest.approx(0, abs=1e-6)
-
-
-def test_predictive_statistics_see_what_they_name() -> None:
-    """More spread, movement and jumps of personas raise their statistics, and only theirs."""
-    rng = np.random.default_rng(4)
-    level = rng.normal(size=(400, 1, 1)) * np.ones((1, 2, 5))
-    flat = checks.statistics(level, np.zeros((2, 5)))
-    moving = checks.statistics(level * np.linspace(1, 2, 5), np.zeros((2, 5)))
-    noisy = checks.statistics(level + rng.normal(size=level.shape), np.zeros((2, 5)))
-    assert flat["movement"] == flat["jumps"] == 0
-    assert moving["spread_last"] == pytest.approx(4 * flat["spread_last"])
-    assert moving["movement"] > 4 * moving["jumps"]
-    assert noisy["jumps"] == pytest.approx(2, rel=0.2)

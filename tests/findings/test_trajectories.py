@@ -1,4 +1,4 @@
-"""Contrasts of an outcome become one series, or a remark why not."""
+"""Contrasts of an outcome become one trajectory, or a remark why not."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 
 from confound import analysis
 from confound.counts.options import Settings
-from confound.counts.outcome_series import Series, series
+from confound.findings.trajectories import OutcomeTrajectory, trajectories
 
 
 def log(answers: list[str], *, iterations: int = 3, trials: int = 4, seed: int = 0) -> pd.DataFrame:
@@ -20,17 +20,18 @@ def log(answers: list[str], *, iterations: int = 3, trials: int = 4, seed: int =
     return frame.assign(response=rng.choice(answers, len(frame)))
 
 
-def made(frame: pd.DataFrame) -> tuple[list[Series], list[str]]:
-    """Return the series and the remarks."""
-    found, notes = series(analysis.prepare(frame, {}, Settings()).contrasts)
+def made(frame: pd.DataFrame) -> tuple[list[OutcomeTrajectory], list[str]]:
+    """Return the trajectories and the remarks."""
+    found, notes = trajectories(analysis.prepare(frame, {}, Settings()).contrasts)
     return found, [note.message for note in notes]
 
 
 def test_counts_stand_where_they_belong() -> None:
     """Persona, arm (treated first), iteration and answer of every count are those of the log."""
     frame = log(["1", "2", "3"])
-    ((found,), notes) = made(frame)
+    ((joined,), notes) = made(frame)
     assert notes == []
+    found = joined.data
     assert found.counts is not None
     assert found.counts.shape == (5, 2, 3, 3)
     rows = frame[(frame["persona"] == "p2") & (frame["arm"] == "treated") & (frame["iteration"] == 1)]
@@ -44,15 +45,16 @@ def test_answers_never_given_are_dropped_and_equal_ones_joined() -> None:
     """An answer that a study file lists but nobody gave would have no cutpoint."""
     frame = log(["1", "3"])
     order = {"y": ("1", "2", "3")}
-    (found,), _ = series(analysis.prepare(frame, {}, Settings(order=order)).contrasts)
-    np.testing.assert_array_equal(found.numbers, [1, 3])
+    (found,), _ = trajectories(analysis.prepare(frame, {}, Settings(order=order)).contrasts)
+    np.testing.assert_array_equal(found.data.numbers, [1, 3])
 
 
 def test_measurements_are_means_with_errors() -> None:
     """A continuous outcome has no counts, and its errors come from the scatter within cells."""
     frame = log(["1"], iterations=4, trials=9)
     frame["response"] = np.random.default_rng(1).normal(100, 15, len(frame)).round(3).astype(str)
-    ((found,), _) = made(frame)
+    ((joined,), _) = made(frame)
+    found = joined.data
     assert found.counts is None
     assert found.numbers is None
     values = frame.assign(v=frame["response"].astype(float)).groupby(["iteration", "persona", "arm"])["v"]

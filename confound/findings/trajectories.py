@@ -6,45 +6,30 @@ from dataclasses import dataclass
 import numpy as np
 
 from confound.counts.contrasts import Contrast, Side
-from confound.counts.counting import IntArray
 from confound.counts.notes import Note
-from confound.counts.scales import MAX_LEVELS, FloatArray
+from confound.counts.scales import MAX_LEVELS
+from confound.statistics.arrays import FloatArray, IntArray
+from confound.statistics.stabilization.inputs import Trajectory
 
 MIN_ITERATIONS = 3  # fewer show no path
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """The answers to one outcome over iterations, in one study, model and contrast.
+class OutcomeTrajectory:
+    """One outcome over iterations, in one study, model and contrast.
 
     Attributes
     ----------
     study, model, contrast, question : str
-    times : ndarray of float64, shape (T,)
-        Iteration numbers, increasing.
-    sizes : ndarray of int64, shape (P, 2, T)
-        Known answers of each persona, treated arm first.
-    counts : ndarray of int64, shape (P, 2, T, K), or None
-        By answer, from low to high; None for a numeric outcome.
-    numbers : ndarray of float64, shape (K,), or None
-        Those behind the answers.
-    means, errors : ndarray of float64, shape (P, 2, T)
-        Cell means and their standard errors from the scatter within cells, all cells pooled; NaN without an answer.
-    sd : float
-        Standard deviation of all answers.
+    data : Trajectory
+        Its answers.
     """
 
     study: str
     model: str
     contrast: str
     question: str
-    times: FloatArray
-    sizes: IntArray
-    counts: IntArray | None
-    numbers: FloatArray | None
-    means: FloatArray
-    errors: FloatArray
-    sd: float
+    data: Trajectory
 
     @property
     def name(self) -> str:
@@ -52,15 +37,22 @@ class Series:
         return f"{self.study} | {self.model} | {self.contrast} | {self.question}"
 
 
-def series(contrasts: Sequence[Contrast]) -> tuple[list[Series], list[Note]]:
+def trajectories(contrasts: Sequence[Contrast]) -> tuple[list[OutcomeTrajectory], list[Note]]:
     """Join the contrasts of each outcome over iterations; tell of those that cannot be modelled.
 
     Parameters
     ----------
     contrasts : sequence of Contrast
         Those of outcomes are used.
+
+    Returns
+    -------
+    trajectories : list of OutcomeTrajectory
+        Those with `MIN_ITERATIONS` iterations or more, ordered answers or numbers, and answers that vary.
+    notes : list of Note
+        Why others are not modelled.
     """
-    joined: dict[tuple[str, ...], list[Contrast]] = {}
+    joined: dict[tuple[str, str, str, str], list[Contrast]] = {}
     for contrast in contrasts:
         cell = contrast.cell
         if cell.role == "outcome":
@@ -79,7 +71,8 @@ def series(contrasts: Sequence[Contrast]) -> tuple[list[Series], list[Note]]:
             message = f"Whether the effect settles was not modelled: {why}."
             notes.append(Note("note", message, study=key[0], model=key[1], question=key[3]))
         else:
-            made.append(_series(key, sorted(each, key=lambda contrast: contrast.cell.iteration)))
+            data = _trajectory(sorted(each, key=lambda contrast: contrast.cell.iteration))
+            made.append(OutcomeTrajectory(*key, data))
     return made, notes
 
 
@@ -92,7 +85,7 @@ def _unfit(contrasts: Sequence[Contrast]) -> str:
     return "" if len(means) and np.ptp(means) > 0 else "all answers are the same"
 
 
-def _series(key: tuple[str, ...], contrasts: Sequence[Contrast]) -> Series:
+def _trajectory(contrasts: Sequence[Contrast]) -> Trajectory:
     personas = {name for contrast in contrasts for side in _sides(contrast) for name in side.personas}
     place = {name: i for i, name in enumerate(sorted(personas))}
     width = contrasts[0].treated.answers.shape[1] - 1
@@ -107,11 +100,7 @@ def _series(key: tuple[str, ...], contrasts: Sequence[Contrast]) -> Series:
     means = np.divide(totals, sizes, out=np.full(shape, np.nan), where=sizes > 0)
     within = _scatter(answers, scale.values, means, sum(_squares(contrast) for contrast in contrasts))
     counts, values = _merged(answers, scale.values)
-    return Series(
-        study=key[0],
-        model=key[1],
-        contrast=key[2],
-        question=key[3],
+    return Trajectory(
         times=np.asarray([float(contrast.cell.iteration) for contrast in contrasts]),
         sizes=sizes,
         counts=counts if values is not None and len(values) <= MAX_LEVELS else None,
