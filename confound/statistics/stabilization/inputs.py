@@ -2,12 +2,7 @@
 
 from dataclasses import dataclass
 
-IN_WORDS = {
-    "exponential": "exponential approach",
-    "random_walk": "random walk with shrinking steps",
-    "changepoint": "random walk up to a change point",
-}
-PATHS = tuple(IN_WORDS)
+PATHS = ("exponential", "random_walk", "changepoint")
 
 
 @dataclass(frozen=True, slots=True)
