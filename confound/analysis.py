@@ -1,89 +1,52 @@
-"""The one pass: a log in, one result object out."""
+"""The one pass: a log in, one result out."""
 
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 import confound
 from confound import parallel
-from confound.counts import conversations, data_warnings
-from confound.counts.cells import Cell, cells
-from confound.counts.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
-from confound.counts.conversations import Conversations
-from confound.counts.counting import apart, group
+from confound.counts.contrasts import Contrast
 from confound.counts.notes import Note
-from confound.counts.options import Design, Settings, read_labels, read_study_files
-from confound.counts.questions import resolve
-from confound.counts.scales import label
+from confound.counts.options import Options, options_of
+from confound.counts.prepare import CountedLog, prepare
 from confound.errors import InputError
-from confound.findings import answers as distributions
-from confound.findings import comparisons, decomposition, estimates, pooled, sensitivity
-from confound.findings import stabilization as stable
-from confound.findings.verdict import sentences
-from confound.log import response_table, warehouses
-from confound.log.files import LogLike
-from confound.result import (
-    ASSUMPTIONS,
-    COMPARISONS,
-    CONTRASTS,
-    DATA,
-    DECOMPOSITION,
-    DISTRIBUTIONS,
-    DRIFT,
-    EFFECTS,
-    MEANS,
-    QUESTIONS,
-    SENSITIVITY,
-    WARNINGS,
-    Analysis,
-    Description,
+from confound.failures import Failures, Guarded
+from confound.findings import (
+    answers,
+    assumptions,
+    comparisons,
+    decomposition,
+    drift,
+    effects,
+    joint_drift,
+    schema,
+    sensitivity,
+    warnings,
 )
-from confound.statistics import multiplicity
-from confound.statistics.drift.corrected_distance import DEFAULT
+from confound.findings import (
+    data as data_table,
+)
+from confound.findings import stabilization as stable
+from confound.findings.description import described
+from confound.findings.findings import Description
+from confound.findings.schema import Row
+from confound.findings.verdict import sentences
+from confound.log import warehouses
+from confound.log.files import LogLike
+from confound.result import Analysis
+from confound.vocabulary import DEFAULT_CORRECTION, Design
 
-Rows = list[dict[str, Any]]
-Track = Callable[[Iterable[Rows], int], Iterable[Rows]]
-VERSIONS = ("confound", "numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
+Track = Callable[[Iterable[Any], int], Iterable[Any]]
+VERSIONS = ("numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
 PARTS = ("drift", "effects", "decomposition", "sensitivity", "stabilization", "figures", "report")
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A log that was read and checked, before any statistic.
-
-    Attributes
-    ----------
-    cells : tuple of Cell
-    contrasts : tuple of Contrast
-        Of outcomes and negative controls.
-    notes : tuple of Note
-    arms : dict
-        Study -> its control arm.
-    placebos : dict
-        `placebo - original` -> its contrasts of negative controls.
-    beside : Beside
-        What the decomposition takes beside them.
-    conversations : Conversations or None
-        Answers to negative controls by conversation, where they can be had.
-    """
-
-    cells: tuple[Cell, ...]
-    contrasts: tuple[Contrast, ...]
-    notes: tuple[Note, ...]
-    arms: Mapping[str, str]
-    placebos: Mapping[str, Sequence[Contrast]]
-    beside: decomposition.Beside
-    conversations: Conversations | None
-
-
-def _untracked(made: Iterable[Rows], total: int) -> Iterable[Rows]:  # noqa: ARG001 -- nobody watches
+def _untracked(made: Iterable[Any], total: int) -> Iterable[Any]:  # noqa: ARG001 -- nobody watches
     return made
 
 
@@ -102,7 +65,7 @@ def analyze(
     bins: Mapping[str, int] | None = None,
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
-    correction: str = DEFAULT,
+    correction: str = DEFAULT_CORRECTION,
     share: float = 0.5,
     confidence: float = 0.95,
     seed: int = 0,
@@ -171,7 +134,7 @@ def analyze(
     InputError
         Where the log or an option cannot be used; the message names the file, the column, the rows and the mend.
     """
-    settings, options = _settings(
+    options, listed = options_of(
         outcome=outcome,
         negative_control=negative_control,
         confounder=confounder,
@@ -192,169 +155,135 @@ def analyze(
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: at least 1 process is needed")
-    prepared = prepare(data, rename or {}, settings, table=table, joint="drift" not in skip)
+    counted = prepare(data, rename or {}, options, table=table, joint="drift" not in skip)
+    settings = {"log": _name(data), "table": table, "rename": dict(rename or {}), **listed, "skip": list(skip)}
+    settings["targeted_from"] = _targeted_from(data, counted, targeted_from)
+    return _found(counted, options, settings, workers=workers, track=track, tell=tell)
+
+
+def _found(
+    counted: CountedLog,
+    options: Options,
+    settings: Mapping[str, Any],
+    *,
+    workers: int | None,
+    track: Track,
+    tell: stable.Tell | None,
+) -> Analysis:
+    """Make every table in turn; a part that fails is left empty, and told."""
+    failures, skip, confidence = Failures(), settings["skip"], options.confidence
     with parallel.one_thread():
-        found, notes = _estimate(prepared, settings, skip, workers=workers, track=track)
-        settling, why_not = _settling(prepared, settings, skip, workers, tell)
-    drift, effects = _corrected(found["drift"]), pd.DataFrame(found["effects"], columns=list(EFFECTS))
-    decomposed = pd.DataFrame(found["decomposition"], columns=list(DECOMPOSITION))
-    sensitive = pd.DataFrame(found["sensitivity"], columns=list(SENSITIVITY))
-    assumed = pd.DataFrame(found["assumptions"], columns=list(ASSUMPTIONS))
-    compared = pd.DataFrame(found["comparisons"], columns=list(COMPARISONS))
+        drift_rows, effect_rows = _single(counted, options, skip, failures, workers=workers, track=track)
+        drift_rows += _joint(counted, drift_rows, options, skip, failures, workers=workers)
+        compared = _part("comparisons", "drift", skip, failures, partial(comparisons.rows, counted, options))
+        parts = decomposition.Parts()
+        if "decomposition" not in skip:
+            parts = decomposition.decomposed(counted, drift_rows, failures, options=options)
+        bounded = _part(
+            *("sensitivity", "sensitivity", skip, failures),
+            partial(sensitivity.rows, counted, drift_rows, effect_rows, options=options),
+        )
+        settling, why_not = _settling(counted, options, skip, failures, workers, tell)
+    shares = _part(
+        "distributions", "", skip, failures, partial(answers.share_rows, counted.cells, confidence=confidence)
+    )
+    means = _part("means", "", skip, failures, partial(answers.mean_rows, counted.cells, confidence=confidence))
+    tables = {
+        "drift": drift.frame(drift_rows),
+        "effects": effects.frame(effect_rows),
+        "decomposition": schema.frame(parts.rows, decomposition.SCHEMA),
+        "comparisons": schema.frame(compared, comparisons.SCHEMA),
+        "assumptions": schema.frame(parts.assumptions, assumptions.SCHEMA),
+        "sensitivity": schema.frame(bounded, sensitivity.SCHEMA),
+    }
+    verdict: tuple[sentences.Finding, ...] = ()
+    with failures.catching("verdict"):
+        verdict = sentences.findings(**tables, confidence=confidence, settling=settling)
+    notes = [*warnings.data_notes(counted), *parts.notes, *why_not]
     return Analysis(
-        data=_data(prepared.cells),
-        drift=drift,
-        effects=effects,
-        decomposition=decomposed,
-        sensitivity=sensitive,
-        assumptions=assumed,
-        comparisons=compared,
+        data=data_table.frame(counted.cells),
+        **tables,
         stabilization=settling.stabilization,
         settled=settling.settled,
         stabilization_checks=settling.checks,
-        distributions=_shares(prepared.cells, confidence),
-        means=pd.DataFrame(distributions.mean_rows(prepared.cells, confidence=confidence), columns=list(MEANS)),
-        warnings=_remarks((*prepared.notes, *notes, *why_not)),
-        verdict=sentences.findings(
-            *(drift, effects, decomposed, compared, confidence),
-            assumptions=assumed,
-            sensitivity=sensitive,
-            settling=settling,
-        ),
-        settings={"log": _name(data), "table": table, "rename": dict(rename or {}), **options, "skip": list(skip)}
-        | {"targeted_from": _targeted_from(data, prepared, targeted_from)},
-        versions={name: version(name) for name in VERSIONS if name != "confound"} | {"confound": confound.__version__},
+        distributions=schema.frame(shares, answers.DISTRIBUTIONS),
+        means=schema.frame(means, answers.MEANS),
+        warnings=warnings.frame(notes, failures),
+        verdict=verdict,
+        settings=settings,
+        versions={name: version(name) for name in VERSIONS} | {"confound": confound.__version__},
         fits=settling.fits,
+        failures=tuple(failures),
     )
 
 
+def _part(
+    name: str, skipped_with: str, skip: Sequence[str], failures: Failures, make: Callable[[], Iterable[Row]]
+) -> list[Row]:
+    """Make the rows of one table, unless its part is skipped."""
+    if skipped_with not in skip:
+        with failures.catching(name):
+            return list(make())
+    return []
+
+
+def _single(
+    counted: CountedLog, options: Options, skip: Sequence[str], failures: Failures, *, workers: int | None, track: Track
+) -> tuple[list[Row], list[Row]]:
+    """Make the rows of single contrasts: of negative controls for `drift`, of outcomes for `effects`."""
+    part = {"negative_control": "drift", "outcome": "effects"}
+    wanted = [contrast for contrast in counted.contrasts if part[contrast.cell.role] not in skip]
+    task = Guarded(partial(_contrast_rows, options=options), "row", _about)
+    found: dict[str, list[Row]] = {"drift": [], "effects": []}
+    with failures.catching("drift and effects"):
+        made = track(parallel.spread(task, wanted, workers=workers), len(wanted))
+        for role, rows in failures.sifted(iter(made)):
+            found[part[role]] += rows
+    return found["drift"], found["effects"]
+
+
+def _about(contrast: Contrast) -> str:
+    return " / ".join(map(str, contrast.place.values()))
+
+
+def _contrast_rows(contrast: Contrast, *, options: Options) -> tuple[str, list[Row]]:
+    """Return the role of a contrast's question, and its rows."""
+    confidence = options.confidence
+    if contrast.cell.role == "outcome":
+        return "outcome", effects.effect_rows(contrast, confidence=confidence)
+    row = drift.drift_row(contrast, seed=options.seed, confidence=confidence, method=options.correction)
+    return "negative_control", [row]
+
+
+def _joint(
+    counted: CountedLog,
+    single: list[Row],
+    options: Options,
+    skip: Sequence[str],
+    failures: Failures,
+    *,
+    workers: int | None,
+) -> list[Row]:
+    """Make the rows of all controls of a contrast, and of all arms of a control."""
+    make = partial(joint_drift.rows, counted, single, failures, options=options, workers=workers)
+    return _part("joint tests of drift", "drift", skip, failures, make)
+
+
 def _settling(
-    prepared: Prepared, settings: Settings, skip: Sequence[str], workers: int | None, tell: stable.Tell | None
+    counted: CountedLog,
+    options: Options,
+    skip: Sequence[str],
+    failures: Failures,
+    workers: int | None,
+    tell: stable.Tell | None,
 ) -> tuple[stable.Stabilization, list[Note]]:
     """Model the outcomes over iterations, where there are enough of them; `tell` is None where nobody watches."""
     if "stabilization" in skip:
         return stable.NOTHING, []
-    confidence, seed = settings.confidence, settings.seed
-    return stable.modelled(prepared.contrasts, confidence=confidence, seed=seed, workers=workers, tell=tell)
-
-
-def _estimate(
-    prepared: Prepared, settings: Settings, skip: Sequence[str], *, workers: int | None, track: Track
-) -> tuple[dict[str, Rows], tuple[Note, ...]]:
-    """Make the rows of each table, contrast by contrast, then of several together; and say what was left out."""
-    part = {"negative_control": "drift", "outcome": "effects"}
-    wanted = [c for c in prepared.contrasts if part[c.cell.role] not in skip]
-    task = partial(
-        estimates.contrast_rows, seed=settings.seed, confidence=settings.confidence, method=settings.correction
-    )
-    made = parallel.spread(task, wanted, workers=workers)
-    tables = ("drift", "effects", "decomposition", "sensitivity", "assumptions", "comparisons")
-    found: dict[str, Rows] = {name: [] for name in tables}
-    for contrast, rows in zip(wanted, track(made, len(wanted)), strict=True):
-        found[part[contrast.cell.role]] += rows
-    if "drift" not in skip:
-        found["drift"] += _joint_rows(prepared, found["drift"], settings, workers=workers)
-        found["comparisons"] += _comparisons(prepared, settings)
-    split = decomposition.Parts() if "decomposition" in skip else _decomposed(prepared, settings, found["drift"])
-    found["decomposition"], found["assumptions"] = split.rows, split.assumptions
-    if "sensitivity" not in skip:
-        made_of = found["drift"], found["effects"], prepared.cells
-        found["sensitivity"] = sensitivity.rows(prepared.contrasts, *made_of, options=decomposition.options(settings))
-    return found, split.notes
-
-
-def _joint_rows(prepared: Prepared, rows: Sequence[dict[str, Any]], settings: Settings, *, workers: int | None) -> Rows:
-    """Make the drift rows of all controls of a contrast, and of all arms of a control."""
-    by_place: dict[tuple[Any, ...], Rows] = {}
-    for row in rows:
-        by_place.setdefault((row["study"], row["model"], row["iteration"], row["contrast"]), []).append(row)
-    groups = comparisons.grouped(prepared.contrasts)
-    talks = prepared.conversations
-    made = [
-        (group, None if talks is None or group[0].design == "between" else talks.codes(group))
-        for group in groups.values()
-    ]
-    tests = parallel.spread(partial(pooled.joint_test, seed=settings.seed), made, workers=workers)
-    together = [
-        pooled.all_controls(test, by_place[key], confidence=settings.confidence)
-        for key, test in zip(groups, tests, strict=True)
-        if test is not None
-    ]
-    cells = [c for c in prepared.cells if c.role == "negative_control" and c.study in prepared.arms and len(c.arms) > 2]
-    arms = parallel.spread(partial(pooled.all_arms, seed=settings.seed), cells, workers=workers)
-    return together + [row for row in arms if row is not None]
-
-
-def _decomposed(prepared: Prepared, settings: Settings, drift: Rows) -> decomposition.Parts:
-    """Decompose each outcome's effect by every route that the log allows, and check what the routes assume."""
-    n_arms = {study: len({a for c in prepared.cells if c.study == study for a in c.arms}) for study in prepared.arms}
-    return decomposition.decomposed(
-        prepared.contrasts, prepared.beside, n_arms, drift, options=decomposition.options(settings)
-    )
-
-
-def _comparisons(prepared: Prepared, settings: Settings) -> list[dict[str, Any]]:
-    """Hold drift against earlier iterations, a reference model, and placebos."""
-    groups, confidence = comparisons.grouped(prepared.contrasts), settings.confidence
-    rows = list(comparisons.over_iterations(groups, confidence=confidence))
-    if settings.reference is not None:
-        rows += comparisons.with_reference(groups, settings.reference, seed=settings.seed, confidence=confidence)
-    return rows + list(comparisons.with_placebo(groups, prepared.placebos, confidence=confidence))
-
-
-def _settings(
-    *,
-    outcome: Sequence[str] = (),
-    negative_control: Sequence[str] = (),
-    confounder: Sequence[str] = (),
-    control: Sequence[str] | Mapping[str, str] = (),
-    placebo: Mapping[str, str] | None = None,
-    reference: str | None = None,
-    order: Mapping[str, Sequence[str]] | None = None,
-    bins: Mapping[str, int] | None = None,
-    study_file: Sequence[str | Path] = (),
-    design: Design | None = None,
-    correction: str = DEFAULT,
-    share: float = 0.5,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> tuple[Settings, dict[str, Any]]:
-    """Check the options, and list them as they go into `analysis.json`."""
-    roles = {"outcome": tuple(outcome), "negative_control": tuple(negative_control), "confounder": tuple(confounder)}
-    asked: tuple[tuple[str | None, str], ...] = (
-        tuple(control.items()) if isinstance(control, Mapping) else tuple((None, arm) for arm in control)
-    )
-    questions, from_files = read_study_files(study_file)
-    settings = Settings(
-        roles=roles,
-        order={name: tuple(answers) for name, answers in (order or {}).items()},
-        bins=dict(bins or {}),
-        control=from_files + asked,
-        questions=questions,
-        design=design,
-        correction=correction,
-        share=share,
-        confidence=confidence,
-        seed=seed,
-        placebo={label(arm) or arm: label(original) or original for arm, original in (placebo or {}).items()},
-        reference=reference,
-    )
-    listed = {
-        **{role: list(patterns) for role, patterns in roles.items()},
-        "control": [{"study": study, "arm": arm} for study, arm in asked],
-        "placebo": dict(settings.placebo),
-        "reference": reference,
-        "order": {name: list(answers) for name, answers in settings.order.items()},
-        "bins": dict(settings.bins),
-        "study_file": [str(path) for path in study_file],
-        "labels": read_labels(study_file),
-        "design": design,
-        "correction": correction,
-        "share": share,
-        "confidence": confidence,
-        "seed": seed,
-    }
-    return settings, listed
+    with failures.catching("stabilization"):
+        confidence, seed = options.confidence, options.seed
+        return stable.modelled(counted.contrasts, confidence=confidence, seed=seed, workers=workers, tell=tell)
+    return stable.NOTHING, []
 
 
 def describe(
@@ -372,78 +301,8 @@ def describe(
     InputError
         As `analyze`.
     """
-    settings, _ = _settings(**options)
-    prepared = prepare(data, rename or {}, settings, table=table)
-    questions = {
-        (cell.study, cell.question): (
-            *(cell.study, cell.question, cell.role, cell.scale.kind),
-            *(", ".join(cell.scale.answers) or "numbers", cell.scale.source),
-        )
-        for cell in prepared.cells
-    }
-    designs = {
-        (c.cell.study, c.cell.model, c.cell.iteration, c.label): (
-            *(c.cell.study, c.cell.model, c.cell.iteration, c.label, c.design, c.n_personas),
-            *(c.control.n, c.treated.n),
-        )
-        for c in prepared.contrasts
-    }
-    return Description(
-        questions=pd.DataFrame(list(questions.values()), columns=list(QUESTIONS)),
-        contrasts=pd.DataFrame(list(designs.values()), columns=list(CONTRASTS)),
-        data=_data(prepared.cells),
-        warnings=_remarks(prepared.notes),
-    )
-
-
-def _remarks(notes: Sequence[Note]) -> pd.DataFrame:
-    return pd.DataFrame([asdict(note) for note in notes], columns=list(WARNINGS))
-
-
-def prepare(
-    data: LogLike, rename: Mapping[str, str], settings: Settings, *, table: str | None = None, joint: bool = False
-) -> Prepared:
-    """Read, count and check a log; everything that `analyze` does before the first statistic.
-
-    With `joint`, also read what tests of several controls together need.
-    """
-    with response_table.opened(data, rename=rename, table=table) as log:
-        whole = group(log)
-        settings.check_labels(whole.labels["arm"], whole.labels["model"])
-        arms, arm_notes = control_arms(whole, settings.control)
-        binned, questions, question_notes = resolve(whole, settings)
-        proper, sourced = apart(whole)
-        grouped = whole.rows(proper)
-        beside = decomposition.read_beside(log, grouped, binned.rows(sourced), questions)
-        alone = log if proper.all() else log.without_source_arms()
-        talks, talk_notes = conversations.read(alone, grouped, binned.rows(proper), questions) if joint else (None, [])
-    made = tuple(cells(binned.rows(proper), questions))
-    compared = [cell for cell in made if cell.study in arms and cell.role in ("outcome", "negative_control")]
-    found = tuple(c for cell in compared for c in contrasts(cell, arms[cell.study], settings.design))
-    if not found:
-        design = settings.design or "any"
-        raise InputError(
-            f"no contrast can be made: no question was answered by personas of a control and a treated arm in {design} "
-            "design. Check --control and --design"
-        )
-    study_arms = {study: sorted({arm for c in compared if c.study == study for arm in c.arms}) for study in arms}
-    notes = [
-        *arm_notes,
-        *question_notes,
-        *talk_notes,
-        *data_warnings.duplicate_notes(grouped),
-        *data_warnings.seed_notes(grouped),
-        *data_warnings.cache_notes(made),
-        *data_warnings.contrast_notes(found),
-        *data_warnings.constant_notes(found),
-        *(note for cell in compared for note in empty_arm_notes(cell, arms[cell.study], study_arms[cell.study])),
-    ]
-    controls = [cell for cell in made if cell.role == "negative_control"]
-    placebos = {
-        f"{arm} - {original}": placebo_contrasts(controls, arm, original, settings.design)
-        for arm, original in settings.placebo.items()
-    }
-    return Prepared(made, found, tuple(dict.fromkeys(notes)), arms, placebos, beside, talks)
+    chosen, _ = options_of(**options)
+    return described(prepare(data, rename or {}, chosen, table=table))
 
 
 def _name(data: LogLike) -> list[str]:
@@ -455,15 +314,10 @@ def _name(data: LogLike) -> list[str]:
     return [f"a {type(data).__name__} in memory"]
 
 
-def _shares(made: Sequence[Cell], confidence: float) -> pd.DataFrame:
-    rows = distributions.share_rows(made, confidence=confidence)
-    return pd.DataFrame(rows, columns=list(DISTRIBUTIONS))
-
-
-def _targeted_from(data: LogLike, prepared: Prepared, given: int | None) -> dict[str, int]:
+def _targeted_from(data: LogLike, counted: CountedLog, given: int | None) -> dict[str, int]:
     """Return, by study, the first iteration with targeted confounders: as given, else as runs beside the log say."""
     if given is not None:
-        return {cell.study: given for cell in prepared.cells}
+        return {cell.study: given for cell in counted.cells}
     found: dict[str, int] = {}
     for name in _name(data):
         for folder in (Path(name), Path(name).parent):
@@ -471,32 +325,3 @@ def _targeted_from(data: LogLike, prepared: Prepared, given: int | None) -> dict
                 run = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
                 found[str(run["study"])] = int(run["targeted_from"])
     return found
-
-
-def _data(made: Sequence[Cell]) -> pd.DataFrame:
-    """Count personas, answers and Unknown by arm."""
-    rows = [
-        (
-            *(cell.study, cell.model, cell.iteration, arm, cell.question, cell.role),
-            int((cell.answers[:, column].sum(axis=1) > 0).sum()),
-            int(cell.answers[:, column].sum()),
-            int(cell.unknown[:, column].sum()),
-        )
-        for cell in made
-        for column, arm in enumerate(cell.arms)
-    ]
-    return pd.DataFrame(rows, columns=list(DATA))
-
-
-def _corrected(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Add Holm's and Benjamini-Hochberg p-values over the controls of each study, model, iteration and contrast."""
-    if not rows:
-        return pd.DataFrame(columns=list(DRIFT))
-    frame = pd.DataFrame(rows).reindex(columns=list(DRIFT))
-    cell = ["study", "model", "iteration", "contrast"]
-    frame = frame.sort_values(cell, kind="stable", ignore_index=True)
-    # The row `(all)` is no further control.
-    family = frame[frame["question"] != pooled.ALL_CONTROLS].groupby(cell, sort=False)["pvalue"]
-    frame["pvalue_holm"] = family.transform(multiplicity.holm)
-    frame["pvalue_bh"] = family.transform(multiplicity.benjamini_hochberg)
-    return frame

@@ -17,6 +17,7 @@ from confound.errors import ConfoundError, InputError
 T = TypeVar("T")
 Command = Callable[..., None]
 
+EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
@@ -107,7 +108,7 @@ def _errors_told(command: Command) -> Command:
         try:
             command(**given)
         except ConfoundError as error:
-            from confound.presentation.text import printable
+            from confound.text import printable
 
             click.echo(f"Error: {printable(str(error))}", err=True)
             sys.exit(EXIT_BAD_INPUT)
@@ -177,17 +178,19 @@ def analyze(out: Path, **given: Any) -> None:
       confound analyze tax.parquet --control 25pct --order change=down,same,up
     """  # noqa: D301 -- click reads the escape
     from confound import analysis
-    from confound.presentation import terminal
-    from confound.result import check_target
+    from confound.presentation import folder, terminal
 
-    check_target(out)
+    folder.check_target(out)
     if sys.stderr.isatty():
         click.echo("Reading and counting ...", err=True)
     result = analysis.analyze(**_library_options(given), track=_track, tell=_tell())
-    result.save(out, workers=given["workers"])
-    click.echo(terminal.text(result))
-    page = "" if "report" in given["skip"] else f"{out / 'report.html'}, "
+    failures = folder.save(result, out, workers=given["workers"])
+    click.echo(terminal.text(result, failures))
+    page = "" if "report" in given["skip"] else f"{out / folder.PAGE}, "
     click.echo(f"\nSaved: {page}{out / 'analysis.json'} and {out / 'tables'} (seed {given['seed']}).")
+    if failures:
+        click.echo(f"{len(failures)} parts could not be made; the tracebacks are in {out / folder.TRACES}.", err=True)
+        sys.exit(EXIT_FAILED)
 
 
 @main.command()

@@ -7,3 +7,7 @@ class ConfoundError(Exception):
 
 class InputError(ConfoundError):
     """A log, a study file or an option that cannot be analysed as it is."""
+
+
+class ConfoundWarning(UserWarning):
+    """A part of a result could not be made; the others were."""

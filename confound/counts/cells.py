@@ -19,7 +19,7 @@ class Cell:
     study, model, question : str
     iteration : int
     role : str
-        One of `confound.log.response_table.ROLES`.
+        One of `confound.vocabulary.ROLES`.
     scale : Scale
         The question's K answers; K = 0 if continuous.
     personas : tuple of str

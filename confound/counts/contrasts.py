@@ -1,7 +1,8 @@
 """Which arm is compared with which, in which design, and the counts of the two sides."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +87,18 @@ class Contrast:
     def label(self) -> str:
         """`treated - control`."""
         return f"{self.treated_arm} - {self.control_arm}"
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """The columns that say where it was made: study, model, iteration, contrast, question."""
+        cell = self.cell
+        return {
+            "study": cell.study,
+            "model": cell.model,
+            "iteration": cell.iteration,
+            "contrast": self.label,
+            "question": cell.question,
+        }
 
     @property
     def n_personas(self) -> int:
@@ -209,6 +222,27 @@ def placebo_contrasts(cells: Sequence[Cell], placebo: str, original: str, design
 def infer_design(n_both: int, n_either: int) -> Design:
     """Return "within" if at least half of the personas are in both arms, else "between"."""
     return "within" if n_both and n_both >= WITHIN_SHARE * n_either else "between"
+
+
+def gathered(
+    contrasts: Iterable[Contrast], *keys: str, role: str | None = None
+) -> dict[tuple[Any, ...], list[Contrast]]:
+    """Gather contrasts by what they have in common, in the order in which they come.
+
+    Parameters
+    ----------
+    contrasts : iterable of Contrast
+    *keys : {"study", "model", "iteration", "contrast", "question"}
+        What contrasts of one group share.
+    role : str, optional
+        Those of questions with this role alone.
+    """
+    groups: dict[tuple[Any, ...], list[Contrast]] = {}
+    for contrast in contrasts:
+        if role in (None, contrast.cell.role):
+            place = contrast.place
+            groups.setdefault(tuple(place[key] for key in keys), []).append(contrast)
+    return groups
 
 
 def empty_arm_notes(cell: Cell, control: str, arms: Sequence[str]) -> list[Note]:

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from confound.counts.scales import FloatArray, canonical, label
 from confound.errors import InputError
 from confound.log.files import engine_errors
-from confound.log.response_table import DEFAULTS, ROLES, Responses
+from confound.log.response_table import DEFAULTS, Responses
+from confound.vocabulary import ROLES
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

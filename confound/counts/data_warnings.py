@@ -10,13 +10,9 @@ from confound.counts.cells import Cell
 from confound.counts.contrasts import Contrast
 from confound.counts.counting import Grouped, IntArray
 from confound.counts.notes import Note
-from confound.statistics.effect import difference
 
 CACHE_TRIALS = 5  # fewer equal answers in a row are no surprise
 CACHE_SHARE = 0.95
-UNKNOWN_LEVEL = 0.01
-UNKNOWN_GAP = 0.02  # a significant difference below two points cannot move a distance by much
-SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,44 +116,6 @@ def cache_notes(cells: Sequence[Cell]) -> list[Note]:
         for (study, model), (equal, total) in tally.items()
         if (study, model) in varied and equal >= CACHE_SHARE * total
     ]
-
-
-def contrast_notes(contrasts: Sequence[Contrast]) -> list[Note]:
-    """Note personas left out and Unknown that differs by arm, gathered over the questions of a study and model."""
-    left_out: dict[tuple[str, str, str, str], int] = defaultdict(int)
-    unknown: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for contrast in contrasts:
-        cell = contrast.cell
-        if contrast.left_out:
-            key = (cell.study, cell.model, contrast.label, contrast.design)
-            left_out[key] = max(left_out[key], contrast.left_out)
-        gap = _unknown_gap(contrast)
-        if gap is not None:
-            unknown[cell.study, cell.model, contrast.label].append(f"{cell.question} ({gap:+.0%})")
-    notes = []
-    for (study, model, label, design), n in left_out.items():
-        reason = "being in one arm alone" if design == "within" else "being in both arms of a between-subjects design"
-        notes.append(
-            Note("warning", f"{label}: up to {n:,} personas are left out, {reason}.", study=study, model=model)
-        )
-    for (study, model, label), named in unknown.items():
-        shown = ", ".join(named[:SHOWN]) + (f" and {len(named) - SHOWN} more" if len(named) > SHOWN else "")
-        message = f"{label}: the share of Unknown differs by arm for {shown}; refusals can make or mask a distance."
-        notes.append(Note("warning", message, study=study, model=model))
-    return notes
-
-
-def _unknown_gap(contrast: Contrast) -> float | None:
-    """Return the difference in the share of Unknown if it is both sure and large, else None."""
-    if not contrast.treated.n_unknown + contrast.control.n_unknown:
-        return None
-    shares = [
-        side.answers[:, -1:] / side.answers.sum(axis=1, keepdims=True) for side in (contrast.treated, contrast.control)
-    ]
-    compare = difference.paired_difference if contrast.design == "within" else difference.welch_difference
-    result = compare(*shares)
-    gap = float(result.estimate[0])
-    return gap if abs(gap) >= UNKNOWN_GAP and result.pvalue[0] < UNKNOWN_LEVEL else None
 
 
 def constant_notes(contrasts: Sequence[Contrast]) -> list[Note]:

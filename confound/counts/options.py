@@ -10,10 +10,9 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from confound.counts.scales import canonical
+from confound.counts.scales import canonical, label
 from confound.errors import InputError
-from confound.log.response_table import ROLES
-from confound.statistics.drift.corrected_distance import DEFAULT, METHODS
+from confound.vocabulary import CORRECTION_WORDS, DEFAULT_CORRECTION, ROLES
 
 Design = Literal["within", "between"]
 MAX_BINS = 30
@@ -26,7 +25,7 @@ class QuestionSpec:
     Attributes
     ----------
     role : str or None
-        One of `confound.log.response_table.ROLES`.
+        One of `confound.vocabulary.ROLES`.
     order : tuple of str or None
         The answers from low to high; None if they have no order.
     values : dict or None
@@ -39,7 +38,7 @@ class QuestionSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Options:
     """The options of an analysis; see `confound.analyze` for each.
 
     Attributes
@@ -80,7 +79,7 @@ class Settings:
     seed: int = 0
     placebo: Mapping[str, str] = field(default_factory=dict)
     reference: str | None = None
-    correction: str = DEFAULT
+    correction: str = DEFAULT_CORRECTION
     share: float = 0.5
 
     def __post_init__(self) -> None:
@@ -88,8 +87,10 @@ class Settings:
             raise InputError(f"confidence must lie between 0 and 1, such as 0.95, but got {self.confidence}")
         if not 0 <= self.share <= 1:
             raise InputError(f"share must lie between 0 and 1, such as 0.5, but got {self.share}")
-        if self.correction not in METHODS:
-            raise InputError(f"--correction {self.correction}: no such correction. There are {', '.join(METHODS)}")
+        if self.correction not in CORRECTION_WORDS:
+            raise InputError(
+                f"--correction {self.correction}: no such correction. There are {', '.join(CORRECTION_WORDS)}"
+            )
         if self.seed < 0:
             raise InputError(f"the seed must not be negative, but got {self.seed}")
         if self.design is not None and self.design not in get_args(Design):
@@ -139,6 +140,61 @@ class Settings:
                 )
 
 
+def options_of(
+    *,
+    outcome: Sequence[str] = (),
+    negative_control: Sequence[str] = (),
+    confounder: Sequence[str] = (),
+    control: Sequence[str] | Mapping[str, str] = (),
+    placebo: Mapping[str, str] | None = None,
+    reference: str | None = None,
+    order: Mapping[str, Sequence[str]] | None = None,
+    bins: Mapping[str, int] | None = None,
+    study_file: Sequence[str | Path] = (),
+    design: Design | None = None,
+    correction: str = DEFAULT_CORRECTION,
+    share: float = 0.5,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[Options, dict[str, Any]]:
+    """Check the options, and list them as they go into `analysis.json`."""
+    roles = {"outcome": tuple(outcome), "negative_control": tuple(negative_control), "confounder": tuple(confounder)}
+    asked: tuple[tuple[str | None, str], ...] = (
+        tuple(control.items()) if isinstance(control, Mapping) else tuple((None, arm) for arm in control)
+    )
+    questions, from_files = read_study_files(study_file)
+    options = Options(
+        roles=roles,
+        order={name: tuple(answers) for name, answers in (order or {}).items()},
+        bins=dict(bins or {}),
+        control=from_files + asked,
+        questions=questions,
+        design=design,
+        correction=correction,
+        share=share,
+        confidence=confidence,
+        seed=seed,
+        placebo={label(arm) or arm: label(original) or original for arm, original in (placebo or {}).items()},
+        reference=reference,
+    )
+    listed = {
+        **{role: list(patterns) for role, patterns in roles.items()},
+        "control": [{"study": study, "arm": arm} for study, arm in asked],
+        "placebo": dict(options.placebo),
+        "reference": reference,
+        "order": {name: list(answers) for name, answers in options.order.items()},
+        "bins": dict(options.bins),
+        "study_file": [str(path) for path in study_file],
+        "labels": read_labels(study_file),
+        "design": design,
+        "correction": correction,
+        "share": share,
+        "confidence": confidence,
+        "seed": seed,
+    }
+    return options, listed
+
+
 def _matches(question: str, pattern: str) -> bool:
     """Tell whether a pattern means a question; a name that holds brackets means itself."""
     return question == pattern or fnmatch.fnmatchcase(question, pattern)
@@ -158,7 +214,7 @@ def read_study_files(
     Returns
     -------
     tuple of (dict, tuple)
-        Question -> `QuestionSpec`; control arms as in `Settings.control`.
+        Question -> `QuestionSpec`; control arms as in `Options.control`.
 
     Raises
     ------

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from confound.counts import scales
 from confound.counts.counting import UNKNOWN, Grouped, IntArray
 from confound.counts.notes import Note
-from confound.counts.options import Settings
+from confound.counts.options import Options
 from confound.counts.scales import MAX_ANSWERS, FloatArray, Scale
 from confound.errors import InputError
 
@@ -21,7 +21,7 @@ class Question:
     Attributes
     ----------
     role : str
-        One of `confound.log.response_table.ROLES`.
+        One of `confound.vocabulary.ROLES`.
     scale : Scale
         Its answers.
     recorded : bool
@@ -50,7 +50,7 @@ class Question:
         return np.asarray([0.0 if a is None else by_answer[a] for a in answers])
 
 
-def resolve(grouped: Grouped, settings: Settings) -> tuple[Grouped, dict[tuple[str, str], Question], list[Note]]:
+def resolve(grouped: Grouped, options: Options) -> tuple[Grouped, dict[tuple[str, str], Question], list[Note]]:
     """Find the role and the scale of every question, and bin the answers that are to be binned.
 
     Returns
@@ -64,17 +64,17 @@ def resolve(grouped: Grouped, settings: Settings) -> tuple[Grouped, dict[tuple[s
         Where an option names a question that is not there, a question has two roles or none has any, answers are too
         many for their role, or an order lacks an answer.
     """
-    settings.check_questions(grouped.labels["question"])
-    grouped = _binned(grouped, settings)
+    options.check_questions(grouped.labels["question"])
+    grouped = _binned(grouped, options)
     questions: dict[tuple[str, str], Question] = {}
     left_out: list[str] = []
     notes: list[Note] = []
     for study, question, rows in _split(grouped):
-        role = settings.role(question) or _recorded_role(rows, study, question)
+        role = options.role(question) or _recorded_role(rows, study, question)
         if role is None:
             left_out.append(question)
             continue
-        questions[study, question], remarks = _question(rows, role, question, settings)
+        questions[study, question], remarks = _question(rows, role, question, options)
         notes += [replace(remark, study=study, question=question) for remark in remarks]
     _check_roles(questions, sorted(set(left_out)))
     if left_out:
@@ -115,11 +115,11 @@ def _check_roles(questions: Mapping[tuple[str, str], Question], left_out: Sequen
         )
 
 
-def _question(rows: Grouped, role: str, name: str, settings: Settings) -> tuple[Question, list[Note]]:
+def _question(rows: Grouped, role: str, name: str, options: Options) -> tuple[Question, list[Note]]:
     """Settle one question's scale, and refuse answers that its role cannot use."""
     codes = np.unique(rows.codes["response"])
     answers = [rows.labels["response"][code] for code in codes if code != UNKNOWN]
-    order, values = settings.order_of(name)
+    order, values = options.order_of(name)
     recorded, notes = _recorded_values(rows)
     if order is None and recorded is None and _varies(rows) and role == "outcome":
         scale = Scale("continuous", (), np.empty(0), "column value")
@@ -193,12 +193,12 @@ def _tie_notes(scale: Scale) -> list[Note]:
     return notes
 
 
-def _binned(grouped: Grouped, settings: Settings) -> Grouped:
+def _binned(grouped: Grouped, options: Options) -> Grouped:
     """Replace numeric answers by their quantile bins, study by study."""
     codes = grouped.codes["response"].copy()
     place = {label: code for code, label in enumerate(grouped.labels["response"])}
     for number, question in enumerate(grouped.labels["question"]):
-        bins = settings.bins_of(question)
+        bins = options.bins_of(question)
         if bins is None:
             continue
         chosen = grouped.codes["question"] == number

@@ -1,17 +1,42 @@
-"""What each arm answered: shares of answers, means of outcomes."""
+"""The tables `distributions` and `means`: what each arm answered."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from scipy import special
 
 from confound.counts.cells import Cell
 from confound.counts.scales import FloatArray
-from confound.findings.pooled import ALL_ARMS
+from confound.findings import schema
+from confound.findings.schema import ARM, ITERATION, MODEL, N_PERSONAS, QUESTION, STUDY, Column, Row, Schema
+from confound.vocabulary import ALL_ARMS, UNKNOWN
 
-UNKNOWN = "Unknown"
-Row = tuple[Any, ...]
+_SHARE = "share, 0 to 1"
+_UNIT = "of the outcome"
+DISTRIBUTIONS = Schema(
+    "distributions",
+    "An answer to a question in an arm; arm `(all arms)` averages a persona's shares over its arms",
+    (
+        *(STUDY, MODEL, ITERATION, ARM, QUESTION),
+        Column("role", "text", "Role of the question"),
+        Column("answer", "text", "The answer, or Unknown"),
+        N_PERSONAS,
+        Column("n", "count", "Answers of this kind", "answers"),
+        Column("share", "number", "Share of the answer, averaged over personas", _SHARE),
+        *schema.interval("`share`, Wilson's with the persona as the unit", _SHARE),
+    ),
+)
+MEANS = Schema(
+    "means",
+    "An outcome in an arm",
+    (
+        *(STUDY, MODEL, ITERATION, ARM, QUESTION),
+        N_PERSONAS,
+        Column("n_answers", "count", "Known answers", "answers"),
+        Column("estimate", "number", "Mean over personas of each persona's mean", _UNIT),
+        *schema.interval("`estimate`, t over personas", _UNIT),
+    ),
+)
 
 
 def share_rows(cells: Sequence[Cell], *, confidence: float) -> list[Row]:
@@ -26,8 +51,8 @@ def share_rows(cells: Sequence[Cell], *, confidence: float) -> list[Row]:
 
     Returns
     -------
-    list of tuple
-        Columns as in `confound.result.DISTRIBUTIONS`. A persona's share over all arms is the mean of its shares in the
+    list of dict
+        A persona's share over all arms is the mean of its shares in the
         arms that it is in. Unknown is an answer like any other. The interval is Wilson's for as many independent
         answers as would leave the same standard error over personas (Korn and Graubard 1998, for the
         interval of Clopper and Pearson).
@@ -37,7 +62,6 @@ def share_rows(cells: Sequence[Cell], *, confidence: float) -> list[Row]:
 
 def _shares(cell: Cell, confidence: float) -> Iterator[Row]:
     names = [*cell.scale.answers, UNKNOWN]
-    place = (cell.study, cell.model, cell.iteration)
     counts = cell.answers
     asked = counts.sum(axis=2) > 0
     shares = counts / np.maximum(counts.sum(axis=2, keepdims=True), 1)
@@ -48,8 +72,21 @@ def _shares(cell: Cell, confidence: float) -> Iterator[Row]:
         low, high = _wilson(side, int(given.sum()), confidence)
         mean, n = side.mean(axis=0), given.sum(axis=0)
         for k in range(len(names)):
-            head = (*place, arm, cell.question, cell.role, names[k], len(side), int(n[k]))
-            yield (*head, float(mean[k]), float(low[k]), float(high[k]))
+            yield {
+                **_place(cell, arm),
+                "role": cell.role,
+                "answer": names[k],
+                "n_personas": len(side),
+                "n": n[k],
+                "share": mean[k],
+                "ci_low": low[k],
+                "ci_high": high[k],
+            }
+
+
+def _place(cell: Cell, arm: str) -> Row:
+    where = {"study": cell.study, "model": cell.model, "iteration": cell.iteration}
+    return {**where, "arm": arm, "question": cell.question}
 
 
 def _wilson(shares: FloatArray, n: int, confidence: float) -> tuple[FloatArray, FloatArray]:
@@ -77,8 +114,7 @@ def mean_rows(cells: Sequence[Cell], *, confidence: float) -> list[Row]:
 
     Returns
     -------
-    list of tuple
-        Columns as in `confound.result.MEANS`.
+    list of dict
     """
     outcomes = [cell for cell in cells if cell.role == "outcome" and cell.scale.kind != "nominal"]
     return [row for cell in outcomes for row in _outcome(cell, confidence)]
@@ -89,8 +125,9 @@ def _outcome(cell: Cell, confidence: float) -> Iterator[Row]:
         known = cell.known[:, a]
         means = cell.totals[known > 0, a] / known[known > 0]
         if len(means):
-            head = (cell.study, cell.model, cell.iteration, arm, cell.question)
-            yield (*head, len(means), int(known.sum()), *_t_interval(means, confidence))
+            mean, low, high = _t_interval(means, confidence)
+            sizes = {"n_personas": len(means), "n_answers": known.sum()}
+            yield {**_place(cell, arm), **sizes, "estimate": mean, "ci_low": low, "ci_high": high}
 
 
 def _t_interval(values: FloatArray, confidence: float) -> tuple[float, float, float]:

@@ -1,20 +1,39 @@
-"""What the routes of the decomposition assume, checked on the log: rows of the table of assumptions."""
+"""The table `assumptions`: what the routes of the decomposition assume, checked on the log."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from confound.counts.contrasts import Contrast
-from confound.counts.counting import UNKNOWN, Grouped, IntArray
+from confound.counts import align
+from confound.counts.contrasts import Contrast, gathered
+from confound.counts.retention import Retained
 from confound.counts.scales import FloatArray
-from confound.findings.estimates import keyed_rng
-from confound.findings.pooled import ALL_CONTROLS
+from confound.findings import schema
+from confound.findings.keyed import keyed_rng
+from confound.findings.schema import PLACE, QUESTION, Column, Row, Schema
 from confound.statistics.effect import difference, population_shift
 from confound.statistics.effect.standardization import Overlap
+from confound.vocabulary import ALL_CONTROLS
 
-Row = dict[str, Any]
+SCHEMA = Schema(
+    "assumptions",
+    "A check of what the decomposition assumes",
+    (
+        *PLACE[:3],
+        Column("contrast", "text", "`treated - control`, where the check is about one", optional=True),
+        QUESTION,
+        Column("arm", "text", "The arm, where the check is about one", optional=True),
+        Column("check", "text", "What is checked"),
+        Column("estimate", "number", "What the check measures", "of the check", head="Found"),
+        Column(
+            "expected", "number", "What it is on average where the assumption holds", "of the check", head="Expected"
+        ),
+        *schema.interval("`estimate`", "of the check", optional=True),
+        Column("pvalue", "p-value", "Null hypothesis: the assumption holds", optional=True, head="p"),
+        Column("n_personas", "count", "Personas that the numbers rest on", optional=True, head="Personas"),
+    ),
+)
 
 
 def population_shifts(contrasts: Sequence[Contrast], *, seed: int) -> Iterator[Row]:
@@ -22,25 +41,18 @@ def population_shifts(contrasts: Sequence[Contrast], *, seed: int) -> Iterator[R
 
     Adjustment is to make the arms alike, not to change who is there; see `population_shift.shifts` for the test.
     """
-    groups: dict[tuple[str, str, str], dict[int, list[Contrast]]] = {}
-    for contrast in contrasts:
-        cell = contrast.cell
-        if cell.role == "negative_control":
-            own = groups.setdefault((cell.study, cell.model, contrast.label), {})
-            own.setdefault(cell.iteration, []).append(contrast)
-    for place, by_iteration in groups.items():
+    for place, own in gathered(contrasts, "study", "model", "contrast", role="negative_control").items():
+        by_iteration = {iteration: held for (iteration,), held in gathered(own, "iteration").items()}
         first, *later = sorted(by_iteration)
         for iteration in later:
             yield from _shifts(place, by_iteration[first], by_iteration[iteration], seed)
 
 
-def _shifts(
-    place: tuple[str, str, str], before: Sequence[Contrast], after: Sequence[Contrast], seed: int
-) -> Iterator[Row]:
+def _shifts(place: tuple[Any, ...], before: Sequence[Contrast], after: Sequence[Contrast], seed: int) -> Iterator[Row]:
     earlier = {contrast.cell.question: contrast for contrast in before}
     pairs = [(earlier[c.cell.question], c) for c in after if c.cell.question in earlier]
     pairs = [(a, b) for a, b in pairs if a.design == b.design]
-    names = sorted({name for pair in pairs for contrast in pair for name in _personas(contrast)})
+    names = align.union(_personas(contrast) for pair in pairs for contrast in pair)
     moved = [_shares(later, names) - _shares(first, names) for first, later in pairs]
     study, model, label = place
     where = {"study": study, "model": model, "iteration": after[0].cell.iteration, "contrast": label}
@@ -68,10 +80,7 @@ def _shares(contrast: Contrast, names: Sequence[str]) -> FloatArray:
         side.answers / side.answers.sum(axis=1, keepdims=True) for side in (contrast.treated, contrast.control)
     )
     shares = (treated + control) / 2 if contrast.design == "within" else np.vstack([treated, control])
-    place = {name: row for row, name in enumerate(names)}
-    table = np.full((len(names), shares.shape[1]), np.nan)
-    table[[place[name] for name in _personas(contrast)]] = shares
-    return table
+    return align.laid_out([(_personas(contrast), shares)], names)[:, 0]
 
 
 def remaining_drift(drift: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
@@ -95,54 +104,6 @@ def remaining_drift(drift: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
             "ci_low": row.get("ci_low", np.nan) if corrected else np.nan,
             "ci_high": row.get("ci_high", np.nan) if corrected else np.nan,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Retained:
-    """How often the personas answered a retention question as specified.
-
-    Attributes
-    ----------
-    study, model, arm, question : str
-    iteration : int
-    personas : ndarray of int64, shape (P,)
-        Codes.
-    shares : ndarray of float64, shape (P,)
-        In [0, 1]; Unknown is not as specified.
-    """
-
-    study: str
-    model: str
-    iteration: int
-    arm: str
-    question: str
-    personas: IntArray
-    shares: FloatArray
-
-
-def retained(grouped: Grouped) -> tuple[Retained, ...]:
-    """Compare retention's answers with what was specified (column `specified`), persona by persona."""
-    roles = [code for code, name in enumerate(grouped.labels["role"]) if name == "retention"]
-    rows = grouped.rows(np.isin(grouped.codes["role"], roles) & (grouped.codes["specified"] != UNKNOWN))
-    if not len(rows.n):
-        return ()
-    told = {name: code for code, name in enumerate(grouped.labels["specified"])}
-    # The answers by the codes of what is specified; the last is Unknown's, as code -1 finds it.
-    answers = np.asarray([*(told.get(name, UNKNOWN) for name in grouped.labels["response"]), UNKNOWN])
-    kept = rows.n * (answers[rows.codes["response"]] == rows.codes["specified"])
-    keys = ("study", "model", "iteration", "arm", "question")
-    places, place = np.unique(np.stack([rows.codes[key] for key in (*keys, "persona")]), axis=1, return_inverse=True)
-    shares = np.bincount(place.ravel(), weights=kept) / np.bincount(place.ravel(), weights=rows.n)
-    starts = np.flatnonzero(np.any(np.diff(places[:-1], axis=1, prepend=-1) != 0, axis=0))
-    found = []
-    for start, own, personas in zip(
-        starts, np.split(shares, starts[1:]), np.split(places[-1], starts[1:]), strict=True
-    ):
-        study, model, iteration, arm, question = (
-            grouped.labels[key][code] for key, code in zip(keys, places[:-1, start], strict=True)
-        )
-        found.append(Retained(study, model, int(iteration), arm, question, personas, own))
-    return tuple(found)
 
 
 def retention(found: Sequence[Retained], *, confidence: float) -> Iterator[Row]:

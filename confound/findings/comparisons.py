@@ -1,31 +1,57 @@
-"""Drift here less drift there: after adjustment and before, a model and a reference, a treatment and a placebo."""
+"""The table `comparisons`: drift less another drift, before adjustment, of a reference model, or of a placebo."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from confound.counts.contrasts import Contrast
-from confound.findings.estimates import keyed_rng
-from confound.findings.pooled import ALL_CONTROLS, drift_by_persona
+from confound.counts import align
+from confound.counts.contrasts import Contrast, gathered
+from confound.counts.options import Options
+from confound.counts.prepare import CountedLog
+from confound.findings import schema
+from confound.findings.joint_drift import drift_by_persona
+from confound.findings.keyed import keyed_rng
+from confound.findings.schema import N_PERSONAS, PLACE, Column, Row, Schema
 from confound.statistics.drift import change
 from confound.statistics.drift.change import DriftDifference
+from confound.vocabulary import ALL_CONTROLS
 
-Key = tuple[str, str, int, str]  # study, model, iteration, contrast
-Groups = Mapping[Key, Sequence[Contrast]]
-
-
-def grouped(contrasts: Sequence[Contrast]) -> dict[Key, list[Contrast]]:
-    """Gather the controls of each study, model, iteration and pair of arms."""
-    groups: dict[Key, list[Contrast]] = {}
-    for contrast in contrasts:
-        cell = contrast.cell
-        if cell.role == "negative_control":
-            groups.setdefault((cell.study, cell.model, cell.iteration, contrast.label), []).append(contrast)
-    return groups
+Groups = Mapping[tuple[Any, ...], Sequence[Contrast]]  # (study, model, iteration, contrast) -> its controls
 
 
-def over_iterations(groups: Groups, *, confidence: float) -> Iterator[dict[str, Any]]:
+SCHEMA = Schema(
+    "comparisons",
+    "The drift of a negative control in a contrast, less the drift that it is compared with; question `(all)`: all "
+    "controls together",
+    (
+        *PLACE,
+        Column("against", "text", "What it is compared with: an earlier iteration, a reference model, a placebo"),
+        N_PERSONAS,
+        Column(
+            "estimate",
+            "number",
+            "Drift less the other drift. Drift here is the signed root of the squared distance less its squared mean "
+            "without drift",
+            "total variation distance",
+            head="Difference",
+        ),
+        Column("se", "number", "Standard error of `estimate`, clustered by persona", "total variation distance"),
+        *schema.interval("`estimate`", "total variation distance"),
+        Column("pvalue", "p-value", "Null hypothesis: both drift alike; the persona is the unit", head="p"),
+    ),
+)
+
+
+def rows(counted: CountedLog, options: Options) -> list[Row]:
+    """Compare drift with that of earlier iterations, of a reference model, and of placebos."""
+    groups = gathered(counted.contrasts, "study", "model", "iteration", "contrast", role="negative_control")
+    confidence = options.confidence
+    made = list(over_iterations(groups, confidence=confidence))
+    if options.reference is not None:
+        made += with_reference(groups, options.reference, seed=options.seed, confidence=confidence)
+    return made + list(with_placebo(groups, counted.placebos, confidence=confidence))
+
+
+def over_iterations(groups: Groups, *, confidence: float) -> Iterator[Row]:
     """Compare each iteration with the first, control by control and together; the persona is the unit.
 
     Null hypothesis: the mean drift of the personas has not changed (`change.change_in_drift`).
@@ -39,15 +65,13 @@ def over_iterations(groups: Groups, *, confidence: float) -> Iterator[dict[str, 
         yield from _paired(later, earlier, (study, model, iteration, label), f"iteration {first}", confidence)
 
 
-def with_placebo(
-    groups: Groups, placebo: Mapping[str, Sequence[Contrast]], *, confidence: float
-) -> Iterator[dict[str, Any]]:
+def with_placebo(groups: Groups, placebo: Mapping[str, Sequence[Contrast]], *, confidence: float) -> Iterator[Row]:
     """Compare each contrast with what rewording alone does: the contrast of a placebo arm and the arm it rewords.
 
     Parameters
     ----------
     groups : mapping
-        See `grouped`.
+        (study, model, iteration, contrast) -> the contrasts of its negative controls.
     placebo : mapping
         `placebo - original` -> its contrasts, one a control, of all studies, models and iterations.
     confidence : float
@@ -65,8 +89,8 @@ def with_placebo(
 
 
 def _paired(
-    here: Sequence[Contrast], there: Sequence[Contrast], key: Key, against: str, confidence: float
-) -> Iterator[dict[str, Any]]:
+    here: Sequence[Contrast], there: Sequence[Contrast], key: tuple[Any, ...], against: str, confidence: float
+) -> Iterator[Row]:
     """Compare the same personas' drift, for each control that both have, and for all of them."""
     by_name = {contrast.cell.question: contrast for contrast in there}
     pairs = [(c, by_name[c.cell.question]) for c in here if c.cell.question in by_name]
@@ -75,14 +99,14 @@ def _paired(
         return
     (names, drift), (other_names, other) = (drift_by_persona([pair[side] for pair in pairs]) for side in (0, 1))
     shared = sorted(set(names) & set(other_names))
-    x, y = drift[[names.index(n) for n in shared]], other[[other_names.index(n) for n in shared]]
+    x, y = drift[align.places(names, shared)], other[align.places(other_names, shared)]
     for column, (contrast, _) in enumerate(pairs):
         found = change.change_in_drift(x[:, column], y[:, column], confidence=confidence)
         yield _row(key, contrast.cell.question, against, found)
     yield _row(key, ALL_CONTROLS, against, change.change_in_drift(x, y, confidence=confidence))
 
 
-def with_reference(groups: Groups, reference: str, *, seed: int, confidence: float) -> Iterator[dict[str, Any]]:
+def with_reference(groups: Groups, reference: str, *, seed: int, confidence: float) -> Iterator[Row]:
     """Compare each model's drift with a reference model's, over all controls of a contrast.
 
     Null hypothesis: both drift alike. Within subjects `change.difference_in_drift`, between subjects
@@ -108,21 +132,16 @@ def with_reference(groups: Groups, reference: str, *, seed: int, confidence: flo
 
 def _counts(contrasts: Sequence[Contrast]) -> list[tuple[Any, Any]]:
     """Return each control's counts by arm, the same personas in the same rows; zeros where one was not asked."""
-    sides = [[contrast.treated for contrast in contrasts], [contrast.control for contrast in contrasts]]
-    laid_out = []
-    for side in sides:
-        names = sorted({name for part in side for name in part.personas})
-        place = {name: i for i, name in enumerate(names)}
-        arm = []
-        for part in side:
-            rows = np.zeros((len(names), part.answers.shape[1]), dtype=np.int64)
-            rows[[place[name] for name in part.personas]] = part.answers
-            arm.append(rows)
-        laid_out.append(arm)
-    return list(zip(*laid_out, strict=True))
+    arms = [[contrast.treated for contrast in contrasts], [contrast.control for contrast in contrasts]]
+    names = [align.union(side.personas for side in arm) for arm in arms]
+    laid = [
+        [align.laid_out([(side.personas, side.answers)], own, missing=0)[:, 0] for side in arm]
+        for arm, own in zip(arms, names, strict=True)
+    ]
+    return list(zip(*laid, strict=True))
 
 
-def _row(key: Key, question: str, against: str, found: DriftDifference) -> dict[str, Any]:
+def _row(key: tuple[Any, ...], question: str, against: str, found: DriftDifference) -> Row:
     study, model, iteration, label = key
     return {
         "study": study,

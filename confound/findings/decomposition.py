@@ -1,42 +1,41 @@
-"""The decomposition of every outcome: all routes, why one is left out, and the checks of what they assume."""
+"""The table `decomposition`: the observed effect's causal part and selection bias, by every route that a log allows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from confound.counts.cells import Cell, cells
-from confound.counts.contrasts import Contrast
-from confound.counts.counting import Elicited, Grouped, elicited
 from confound.counts.notes import Note
-from confound.counts.options import Settings
-from confound.findings import assumptions, routes
-from confound.findings.assumptions import Retained
-from confound.findings.routes import LeftOut, Options, Questions, Row, Series
-from confound.log.response_table import Responses
+from confound.counts.options import Options
+from confound.counts.prepare import CountedLog
+from confound.failures import Failures
+from confound.findings import assumptions, routes, schema
+from confound.findings.routes import LeftOut, Series
+from confound.findings.schema import CONTRAST, ITERATION, MODEL, STUDY, Column, Row, Schema
+from confound.vocabulary import QUANTITY_WORDS
 
 Place = tuple[str, str]  # study, model
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What the decomposition takes of a log beside the contrasts.
-
-    Attributes
-    ----------
-    squares : dict
-        Source arm -> cells of the outcomes asked of personas whose attributes come from that arm.
-    elicited : Elicited or None
-        Outcomes and confounders asked together in the first iteration.
-    retained : tuple of Retained
-    questions : dict
-        (study, question) -> its role and scale.
-    """
-
-    squares: Mapping[str, Sequence[Cell]]
-    elicited: Elicited | None
-    retained: tuple[Retained, ...]
-    questions: Questions
+_UNIT = "of the outcome"
+SCHEMA = Schema(
+    "decomposition",
+    "A part of the observed effect on an outcome in a contrast, by one method at one iteration",
+    (
+        *(STUDY, MODEL, CONTRAST),
+        Column("question", "text", "The outcome"),
+        Column("method", "text", "`adjustment` and `source` after the first iteration; `g-formula` and `aipw` at it"),
+        ITERATION,
+        Column(
+            "quantity",
+            "text",
+            "; ".join(f"`{name}`: {words}" for name, words in list(QUANTITY_WORDS.items())[:7]),
+        ),
+        Column(
+            "estimate", "number", "The part; observed = cate + asb in every row and resample", _UNIT, head="Estimate"
+        ),
+        Column(
+            "se", "number", "Standard error of `estimate`, from the joint bootstrap over personas", _UNIT, head="SE"
+        ),
+        *schema.interval("`estimate`, bootstrap-t over personas", _UNIT),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,104 +45,69 @@ class Parts:
     Attributes
     ----------
     rows, assumptions : list of dict
-        Of the tables of these names.
-    notes : tuple of Note
+        Of the tables `decomposition` and `assumptions`.
+    notes : list of Note
         Which routes were left out, and why.
     """
 
     rows: list[Row] = field(default_factory=list)
     assumptions: list[Row] = field(default_factory=list)
-    notes: tuple[Note, ...] = ()
+    notes: list[Note] = field(default_factory=list)
 
 
-def options(settings: Settings) -> Options:
-    """Return what the settings say of the decomposition."""
-    return Options(share=settings.share, confidence=settings.confidence, seed=settings.seed)
-
-
-def read_beside(log: Responses, grouped: Grouped, sourced: Grouped, questions: Questions) -> Beside:
-    """Read what the decomposition takes beside the contrasts.
+def decomposed(counted: CountedLog, drift: Sequence[Row], failures: Failures, *, options: Options) -> Parts:
+    """Decompose every outcome's effect, and check what the routes assume.
 
     Parameters
     ----------
-    log : Responses
-        Still open.
-    grouped, sourced : Grouped
-        The log proper, and the rows with a source arm.
-    questions : dict
-        (study, question) -> its role and scale.
-    """
-    outcomes = {key: question for key, question in questions.items() if question.role == "outcome"}
-    codes = sourced.codes["source_arm"]
-    squares = {
-        sourced.labels["source_arm"][code]: tuple(cells(sourced.rows(codes == code), outcomes))
-        for code in np.unique(codes)
-    }
-    return Beside(squares, _elicited(log, grouped, questions), assumptions.retained(grouped), questions)
-
-
-def _elicited(log: Responses, grouped: Grouped, questions: Questions) -> Elicited | None:
-    """Ask for outcomes and confounders together, if the first iteration has both."""
-    iteration = min(map(int, grouped.labels["iteration"]))
-    code = grouped.labels["iteration"].index(str(iteration))
-    asked = {grouped.labels["question"][q] for q in set(grouped.codes["question"][grouped.codes["iteration"] == code])}
-    of_role = {
-        role: sorted({name for (_, name), question in questions.items() if question.role == role} & asked)
-        for role in ("outcome", "confounder")
-    }
-    if not of_role["outcome"] or not of_role["confounder"]:
-        return None
-    return elicited(log, of_role["outcome"] + of_role["confounder"], iteration=iteration)
-
-
-def decomposed(
-    contrasts: Sequence[Contrast],
-    beside: Beside,
-    n_arms: Mapping[str, int],
-    drift: Sequence[Row],
-    *,
-    options: Options,
-) -> Parts:
-    """Decompose every outcome's effect.
-
-    Parameters
-    ----------
-    contrasts : sequence of Contrast
-    beside : Beside
-    n_arms : mapping
-        Study -> number of its arms.
+    counted : CountedLog
     drift : sequence of mapping
         Rows of the drift table.
+    failures : Failures
+        Where a route that fails is told.
     options : Options
     """
     found = Parts()
     reasons: dict[tuple[str, str], list[Series]] = {}
-    made = routes.series(contrasts)
+    made = routes.series(counted.contrasts)
     for one in made:
-        taken: dict[str, Callable[[Series], list[Row]]] = {
-            "adjustment": lambda s: routes.by_adjustment(s, n_arms=n_arms[s.first.cell.study], options=options),
-            "source": lambda s: routes.by_source(s, beside.squares, options=options),
-            "standardization": lambda s: _standardized(s, beside, found, options),
-        }
-        for route, take in taken.items():
-            try:
-                found.rows.extend(take(one))
-            except LeftOut as reason:
-                reasons.setdefault((route, str(reason)), []).append(one)
-        found.assumptions.extend(routes.own_attributes(one, beside.squares, confidence=options.confidence))
+        about = " / ".join(map(str, one.place.values()))
+        for route, take in _routes(counted, found, options).items():
+            with failures.catching(f"decomposition by {route}", about):
+                try:
+                    found.rows.extend(take(one))
+                except LeftOut as reason:
+                    reasons.setdefault((route, str(reason)), []).append(one)
+        with failures.catching("check of own attributes", about):
+            found.assumptions.extend(routes.own_attributes(one, counted.sourced, confidence=options.confidence))
     if made:
-        found.assumptions.extend(assumptions.population_shifts(contrasts, seed=options.seed))
-        found.assumptions.extend(assumptions.remaining_drift(drift))
-    found.assumptions.extend(assumptions.retention(beside.retained, confidence=options.confidence))
-    notes = (*_left_out(reasons, len(made)), *_many_arms(made, n_arms))
-    return Parts(found.rows, found.assumptions, notes)
+        with failures.catching("check of population shift"):
+            found.assumptions.extend(assumptions.population_shifts(counted.contrasts, seed=options.seed))
+        with failures.catching("check of remaining drift"):
+            found.assumptions.extend(assumptions.remaining_drift(drift))
+    with failures.catching("check of retention"):
+        found.assumptions.extend(assumptions.retention(counted.retained, confidence=options.confidence))
+    found.notes.extend(_left_out(reasons, len(made)))
+    found.notes.extend(_many_arms(made, {study: counted.n_arms(study) for study in counted.control_arms}))
+    return found
 
 
-def _standardized(one: Series, beside: Beside, found: Parts, options: Options) -> list[Row]:
-    rows, overlap = routes.by_standardization(one, beside.elicited, beside.questions, options=options)
-    if overlap is not None:
-        found.assumptions.extend(assumptions.overlap(one.place, one.first.cell.iteration, overlap))
-    return rows
+def _routes(counted: CountedLog, found: Parts, options: Options) -> dict[str, Callable[[Series], list[Row]]]:
+    """Return the routes by name."""
+
+    def standardized(one: Series) -> list[Row]:
+        rows, overlap = routes.by_standardization(one, counted.elicited, counted.questions, options=options)
+        if overlap is not None:
+            found.assumptions.extend(assumptions.overlap(one.place, one.first.cell.iteration, overlap))
+        return rows
+
+    return {
+        "adjustment": lambda one: routes.by_adjustment(
+            one, n_arms=counted.n_arms(one.first.cell.study), options=options
+        ),
+        "source": lambda one: routes.by_source(one, counted.sourced, options=options),
+        "standardization": standardized,
+    }
 
 
 def _left_out(reasons: Mapping[tuple[str, str], Sequence[Series]], n: int) -> list[Note]:

@@ -26,6 +26,13 @@ def to_json(content: Mapping[str, Any], frames: Mapping[str, pd.DataFrame]) -> s
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def save_fits(fits: Mapping[str, Any], path: Path) -> None:
+    """Write the posterior draws of the models to one netCDF file."""
+    from confound.statistics.stabilization.arviz_versions import save  # ArviZ takes seconds to import
+
+    save(fits, path)
+
+
 def read(path: str | Path) -> dict[str, Any]:
     """Read what `to_json` wrote, from a file or the folder that holds it; frames are under their names.
 

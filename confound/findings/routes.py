@@ -6,45 +6,26 @@ from typing import Any
 
 import numpy as np
 
+from confound.counts import align
 from confound.counts.cells import Cell
-from confound.counts.contrasts import Contrast, Side, infer_design
-from confound.counts.counting import NOT_ASKED, UNKNOWN, Elicited
-from confound.counts.questions import Question
+from confound.counts.contrasts import Contrast, Side, gathered, infer_design
+from confound.counts.counting import NOT_ASKED, UNKNOWN, Elicited, IntArray
+from confound.counts.options import Options
+from confound.counts.prepare import Questions
 from confound.counts.scales import MAX_ANSWERS, FloatArray
-from confound.findings.estimates import keyed_rng
-from confound.findings.estimates import place as place_of
+from confound.findings.keyed import keyed_rng
+from confound.findings.schema import Row
 from confound.statistics.effect import decomposition, difference, standardization
 from confound.statistics.effect.bootstrap import Resampled
 from confound.statistics.effect.decomposition import QUANTITIES, Decomposition
 
-Row = dict[str, Any]
-Questions = Mapping[tuple[str, str], Question]
-Squares = Mapping[str, Sequence[Cell]]  # source arm -> its cells
+Sourced = Mapping[str, Sequence[Cell]]  # source arm -> its cells
 PER_INDICATOR = 10  # units an arm that a model takes for each indicator, as a rule of thumb (Harrell 2015, section 4.4)
 OF_ALL_ARMS = ("observed", "cate", "asb")  # what adjustment tells where attributes come from more than two arms
 
 
 class LeftOut(Exception):  # noqa: N818 -- no error: the log does not allow a route
     """Why a route cannot be taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to decompose.
-
-    Attributes
-    ----------
-    share : float
-        Of the users in the treated arm, in [0, 1].
-    confidence : float
-        Of the intervals, in (0, 1).
-    seed : int
-        Of the joint bootstrap.
-    """
-
-    share: float = 0.5
-    confidence: float = 0.95
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +53,7 @@ class Series:
     @property
     def place(self) -> Row:
         """Study, model, contrast and question."""
-        return {key: value for key, value in place_of(self.first).items() if key != "iteration"}
+        return {key: value for key, value in self.first.place.items() if key != "iteration"}
 
     def rng(self, method: str, seed: int) -> np.random.Generator:
         """Return a generator of this outcome's and method's own."""
@@ -81,12 +62,8 @@ class Series:
 
 def series(contrasts: Sequence[Contrast]) -> list[Series]:
     """Gather the outcomes' contrasts of each study, model, pair of arms and question."""
-    found: dict[tuple[str, ...], list[Contrast]] = {}
-    for contrast in contrasts:
-        cell = contrast.cell
-        if cell.role == "outcome":
-            found.setdefault((cell.study, cell.model, contrast.label, cell.question), []).append(contrast)
-    ordered = [sorted(made, key=lambda contrast: contrast.cell.iteration) for made in found.values()]
+    groups = gathered(contrasts, "study", "model", "contrast", "question", role="outcome").values()
+    ordered = [sorted(made, key=lambda contrast: contrast.cell.iteration) for made in groups]
     return [Series(tuple(c for c in made if c.design == made[0].design)) for made in ordered]
 
 
@@ -95,22 +72,21 @@ def persona_means(one: Series) -> tuple[FloatArray, FloatArray]:
 
     Within subjects row i is the same persona in both.
     """
-    sides = [[getattr(contrast, name) for contrast in one.contrasts] for name in ("treated", "control")]
-    names = [sorted({name for part in side for name in part.personas}) for side in sides]
+    sides = [[contrast.treated for contrast in one.contrasts], [contrast.control for contrast in one.contrasts]]
+    names = [align.union(part.personas for part in side) for side in sides]
     if one.paired:
-        names = [sorted(set(names[0]) & set(names[1]))] * 2
-    treated, control = (_laid_out(side, own) for side, own in zip(sides, names, strict=True))
+        names = [tuple(name for name in names[0] if name in set(names[1]))] * 2
+    treated, control = (_means(side, own) for side, own in zip(sides, names, strict=True))
     return treated, control
 
 
-def _laid_out(sides: Sequence[Side], names: Sequence[str]) -> FloatArray:
-    place = {name: row for row, name in enumerate(names)}
-    means = np.full((len(names), len(sides)), np.nan)
-    for column, side in enumerate(sides):
-        rows = np.asarray([place.get(name, -1) for name in side.personas])
-        kept = (rows >= 0) & (side.known > 0)
-        means[rows[kept], column] = side.totals[kept] / side.known[kept]
-    return means
+def _means(sides: Sequence[Side], names: Sequence[str]) -> FloatArray:
+    """Lay out the personas' means, a column a side; NaN where nothing is known."""
+    return align.laid_out([(side.personas, _ratio(side.totals, side.known)) for side in sides], names)
+
+
+def _ratio(totals: FloatArray, known: IntArray) -> FloatArray:
+    return np.asarray(np.divide(totals, known, out=np.full(totals.shape, np.nan), where=known > 0))
 
 
 def by_adjustment(one: Series, *, n_arms: int, options: Options) -> list[Row]:
@@ -133,7 +109,7 @@ def by_adjustment(one: Series, *, n_arms: int, options: Options) -> list[Row]:
     return [row for row in _rows(one, "adjustment", iterations, found) if row["quantity"] in kept]
 
 
-def by_source(one: Series, squares: Squares, *, options: Options) -> list[Row]:
+def by_source(one: Series, sourced: Sourced, *, options: Options) -> list[Row]:
     """Decompose by personas whose attributes were drawn in one arm, at each iteration that has them.
 
     Raises
@@ -142,7 +118,7 @@ def by_source(one: Series, squares: Squares, *, options: Options) -> list[Row]:
         With the reason.
     """
     _check_mean(one)
-    iterations, _, means = source_means(one, squares)
+    iterations, _, means = source_means(one, sourced)
     of_treated, of_control = np.moveaxis(~np.asarray(np.isnan(means).all(axis=(1, 2))), 1, 0)
     sources_paired = (
         infer_design(int((of_treated & of_control).sum()), int((of_treated | of_control).sum())) == "within"
@@ -153,7 +129,7 @@ def by_source(one: Series, squares: Squares, *, options: Options) -> list[Row]:
     return _rows(one, "source", iterations, _decompose(groups, one.rng("source", options.seed), options.share, options))
 
 
-def source_means(one: Series, squares: Squares) -> tuple[list[int], list[str], FloatArray]:
+def source_means(one: Series, sourced: Sourced) -> tuple[list[int], tuple[str, ...], FloatArray]:
     """Return iterations, personas, and their means by iteration, arm and source arm, treated first, shape (P, I, 2, 2).
 
     Raises
@@ -166,22 +142,21 @@ def source_means(one: Series, squares: Squares) -> tuple[list[int], list[str], F
     cells = {
         (source, cell.iteration): cell
         for source in arms
-        for cell in squares.get(source, ())
+        for cell in sourced.get(source, ())
         if (cell.study, cell.model, cell.question) == (own.study, own.model, own.question)
     }
     iterations = sorted({i for _, i in cells if all((source, i) in cells for source in arms)})
     if not iterations:
         raise LeftOut("it takes outcomes of personas whose attributes come from one arm (column 'source_arm')")
-    names = sorted({name for cell in cells.values() for name in cell.personas})
-    place = {name: row for row, name in enumerate(names)}
+    names = align.union(cell.personas for cell in cells.values())
     means = np.full((len(names), len(iterations), 2, 2), np.nan)
     for (source, iteration), cell in cells.items():
-        rows = [place[name] for name in cell.personas]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            by_arm = cell.totals / cell.known
-        for column, arm in enumerate(arms):
-            if arm in cell.arms and iteration in iterations:
-                means[rows, iterations.index(iteration), column, arms.index(source)] = by_arm[:, cell.arms.index(arm)]
+        if iteration in iterations:
+            held = align.laid_out([(cell.personas, _ratio(cell.totals, cell.known))], names)[:, 0]
+            for column, arm in enumerate(arms):
+                if arm in cell.arms:
+                    in_arm = held[:, cell.arms.index(arm)]
+                    means[:, iterations.index(iteration), column, arms.index(source)] = in_arm
     return iterations, names, means
 
 
@@ -245,16 +220,16 @@ def steps(one: Series, *, options: Options) -> tuple[list[int], Resampled] | Non
     return [contrast.cell.iteration for contrast in one.contrasts[1:]], found
 
 
-def own_attributes(one: Series, squares: Squares, *, confidence: float) -> Iterator[Row]:
+def own_attributes(one: Series, sourced: Sourced, *, confidence: float) -> Iterator[Row]:
     """Compare each arm's outcome under attributes drawn in it with the outcome before: nothing should have changed."""
     try:
-        iterations, names, means = source_means(one, squares)
+        iterations, names, means = source_means(one, sourced)
     except LeftOut:
         return
     for column, (arm, side) in enumerate(
         ((one.first.treated_arm, one.first.treated), (one.first.control_arm, one.first.control))
     ):
-        before = _laid_out([side], names)[:, 0]
+        before = _means([side], names)[:, 0]
         for i, iteration in enumerate(iterations):
             after = means[:, i, column, column]
             used = ~np.isnan(after - before)

@@ -1,8 +1,4 @@
-"""How much unseen drift it would take to explain an effect away, and what drift like that seen could do to it.
-
-Whatever the users differ in, ``|ASB| <= range(Y) TVD(p_1, p_0)`` over the latent user; and no negative control drifts
-more than that latent distance, since its answer depends on the user alone (data processing).
-"""
+"""The table `sensitivity`: the drift that would explain an effect away, and what the drift seen could do to it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,67 +6,69 @@ from typing import Any
 import numpy as np
 
 from confound.counts.cells import Cell
-from confound.counts.contrasts import Contrast
+from confound.counts.options import Options
+from confound.counts.prepare import CountedLog
 from confound.findings import routes
-from confound.findings.pooled import ALL_CONTROLS
+from confound.findings.schema import PLACE, Column, Row, Schema
+from confound.statistics.effect import sensitivity
+from confound.vocabulary import ALL_CONTROLS
 
-Row = dict[str, Any]
 Place = tuple[str, str, int, str]
-
-
-def drift_to_explain_away(estimate: float, width: float) -> float:
-    """Return the least total variation distance of the users at which an effect may be selection bias alone.
-
-    Parameters
-    ----------
-    estimate : float
-        The observed effect.
-    width : float
-        Range of the outcome, above 0. Above 1, no drift explains the effect.
-    """
-    return abs(estimate) / width
-
-
-def bounds(low: float, high: float, *, width: float, tvd: float) -> tuple[float, float]:
-    """Widen an effect's interval by the selection bias that a distance between the arms' users allows.
-
-    Parameters
-    ----------
-    low, high : float
-        The interval's ends.
-    width : float
-        Range of the outcome.
-    tvd : float
-        Total variation distance of the users, in [0, 1].
-    """
-    return low - width * tvd, high + width * tvd
+_UNIT = "of the outcome"
+_DISTANCE = "total variation distance, 0 to 1"
+SCHEMA = Schema(
+    "sensitivity",
+    "An outcome in a contrast at an iteration",
+    (
+        *PLACE,
+        Column("estimate", "number", "Observed effect", _UNIT, head="Effect"),
+        Column(
+            "drift_to_explain_away",
+            "number",
+            "The least distance between the arms' users at which the effect may be selection bias alone; above 1: none",
+            _DISTANCE,
+            head="Drift to explain away",
+        ),
+        Column(
+            "largest_tvd",
+            "number",
+            "The largest corrected distance of a negative control: a lower bound on that distance",
+            _DISTANCE,
+            head="Largest drift seen",
+        ),
+        Column(
+            *("bound_low", "number", "The effect's interval widened by `largest_tvd`: lower end", _UNIT, False),
+            *("Bounds", "", "bound_high"),
+        ),
+        Column("bound_high", "number", "Upper end", _UNIT),
+        Column("range", "number", "Largest less smallest number that an answer may have", _UNIT),
+        Column("adopted", "text", "The confounders adopted since the iteration before", optional=True),
+        Column("change", "number", "Change of the effect since the iteration before", _UNIT, optional=True),
+        Column("change_low", "number", "Lower end of its interval", _UNIT, optional=True),
+        Column("change_high", "number", "Upper end of its interval", _UNIT, optional=True),
+    ),
+)
 
 
 def rows(
-    contrasts: Sequence[Contrast],
-    drift: Iterable[Mapping[str, Any]],
-    effects: Iterable[Mapping[str, Any]],
-    cells: Sequence[Cell],
-    *,
-    options: routes.Options,
+    counted: CountedLog, drift: Iterable[Mapping[str, Any]], effects: Iterable[Mapping[str, Any]], *, options: Options
 ) -> list[Row]:
-    """Return a row an outcome that has a mean, contrast and iteration.
+    """Return a row for each outcome that has a mean, contrast and iteration.
 
     Parameters
     ----------
-    contrasts : sequence of Contrast
+    counted : CountedLog
+        Its confounders say what was adopted: what was asked in an iteration is specified in the next.
     drift, effects : iterable of mapping
-        Their rows.
-    cells : sequence of Cell
-        Those of confounders say what was adopted: what was asked in an iteration is specified in the next.
+        Rows of these tables.
     options : Options
         Of the joint bootstrap of the steps.
     """
     tvds = _largest(drift)
-    asked = _asked(cells)
+    asked = _asked(counted.cells)
     means = {(*_place(row), row["question"]): row for row in effects if not row["level"]}
     found: list[Row] = []
-    for one in routes.series(contrasts):
+    for one in routes.series(counted.contrasts):
         moved = _moved(one, asked, options)
         for contrast in one.contrasts:
             cell = contrast.cell
@@ -82,10 +80,10 @@ def rows(
 
 
 def _row(effect: Mapping[str, Any], width: float, tvd: float, moved: Mapping[str, Any]) -> Row:
-    low, high = bounds(effect["ci_low"], effect["ci_high"], width=width, tvd=tvd)
+    low, high = sensitivity.bounds(effect["ci_low"], effect["ci_high"], width=width, tvd=tvd)
     return {
         **{key: effect[key] for key in ("study", "model", "iteration", "contrast", "question", "estimate")},
-        "drift_to_explain_away": drift_to_explain_away(effect["estimate"], width),
+        "drift_to_explain_away": sensitivity.drift_to_explain_away(effect["estimate"], width),
         "largest_tvd": tvd,
         "bound_low": low,
         "bound_high": high,
@@ -116,9 +114,7 @@ def _asked(cells: Sequence[Cell]) -> dict[tuple[str, str, int], list[str]]:
     return found
 
 
-def _moved(
-    one: routes.Series, asked: Mapping[tuple[str, str, int], list[str]], options: routes.Options
-) -> dict[int, Row]:
+def _moved(one: routes.Series, asked: Mapping[tuple[str, str, int], list[str]], options: Options) -> dict[int, Row]:
     """Return what each step adopted and how far it moved the effect, by iteration."""
     found = routes.steps(one, options=options)
     if found is None:

@@ -11,6 +11,9 @@ from confound import parallel
 from confound.counts.contrasts import Contrast
 from confound.counts.notes import Note
 from confound.errors import InputError
+from confound.findings import schema
+from confound.findings.schema import Row
+from confound.findings.stabilization_columns import CHECKS, SCHEMA, SETTLED
 from confound.findings.trajectories import OutcomeTrajectory, trajectories
 from confound.statistics.stabilization import engines, summary
 from confound.statistics.stabilization.diagnostics import Check
@@ -18,20 +21,11 @@ from confound.statistics.stabilization.draws import settled_by
 from confound.statistics.stabilization.fit import PathFit, fit_paths
 from confound.statistics.stabilization.inputs import PATHS, Pool, Priors, Sampler, keyed_rng
 
-_PLACE = ("study", "model", "contrast", "question", "path")
-STABILIZATION = (
-    *_PLACE,
-    *("quantity", "mean", "sd", "ci_low", "ci_high", "rhat", "ess_bulk", "ess_tail"),
-    *("prior_low", "prior_high", "prior_sensitivity", "likelihood_sensitivity"),
-)
-SETTLED = (*_PLACE, "iteration", "probability", "tolerance")
-CHECKS = (*_PLACE, "check", "value", "limit", "passed")
-
 TOLERANCE = 0.1  # of the outcome's standard deviation: what is smaller is commonly called negligible
 FEW = 4  # trajectories whose draws are sooner followed up without workers, which load ArviZ first
+SCHEMAS = {"stabilization": SCHEMA, "settled": SETTLED, "checks": CHECKS}
 INSTALL = "pip install 'confound[bayes]'"
 Tell = Callable[[str], None]
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +52,7 @@ class Stabilization:
     fits: Mapping[str, Any]
 
 
-NOTHING = Stabilization(
-    stabilization=pd.DataFrame(columns=list(STABILIZATION)),
-    settled=pd.DataFrame(columns=list(SETTLED)),
-    checks=pd.DataFrame(columns=list(CHECKS)),
-    fits={},
-)
+NOTHING = Stabilization(schema.frame([], SCHEMA), schema.frame([], SETTLED), schema.frame([], CHECKS), fits={})
 
 
 def modelled(
@@ -169,7 +158,7 @@ def fit(
     from confound.statistics.stabilization.inference_data import inference_data
 
     priors, sampler = priors or Priors(), sampler or Sampler()
-    tables: dict[str, list[Row]] = {"stabilization": [], "settled": [], "checks": []}
+    tables: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
     fits: dict[str, Any] = {}
     for together in _pooled(data):
         pool, said = _pool(together), partial(_said, together, tell)
@@ -183,9 +172,7 @@ def fit(
             tables["settled"] += _settled_rows(found, i, each, allowed)
             tables["checks"] += _check_rows(found, i, each, weight, seed)
         fits |= {f"{pool.name}/{found.path}": inference_data(found, pool) for found in made}
-    columns = {"stabilization": STABILIZATION, "settled": SETTLED, "checks": CHECKS}
-    frames = {name: pd.DataFrame(rows, columns=list(columns[name])) for name, rows in tables.items()}
-    return Stabilization(**frames, fits=fits)
+    return Stabilization(**{name: schema.frame(rows, SCHEMAS[name]) for name, rows in tables.items()}, fits=fits)
 
 
 def _pooled(data: Sequence[OutcomeTrajectory]) -> Iterator[list[OutcomeTrajectory]]:
@@ -245,7 +232,8 @@ def _members(
 
 
 def _place(found: PathFit, each: OutcomeTrajectory) -> dict[str, str]:
-    return {**{key: getattr(each, key) for key in _PLACE[:-1]}, "path": found.path}
+    labels = {"study": each.study, "model": each.model, "contrast": each.contrast, "question": each.question}
+    return {**labels, "path": found.path}
 
 
 def _rows(

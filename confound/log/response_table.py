@@ -20,7 +20,6 @@ REQUIRED = ("persona", "arm", "question", "response")
 DEFAULTS = {"study": "study", "model": "model", "iteration": "0"}
 OPTIONAL = (*DEFAULTS, "role", "trial", "value", "seed", "source_arm", "specified")
 COLUMNS = (*REQUIRED, *OPTIONAL)
-ROLES = ("outcome", "negative_control", "confounder", "retention")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from confound.errors import InputError
+from confound.failures import Failure
+from confound.findings.findings import Description, Findings
 from confound.findings.verdict.sentences import main_rows
-from confound.presentation.text import named, printable, to_terminal
-from confound.result import Analysis, Description
+from confound.presentation.frames import to_terminal
 from confound.statistics.drift.power import Design, Direction, detectable_tvd, needed_personas, needed_trials
+from confound.text import named, printable
 
 WIDTH = 100
 ROWS = 20
@@ -20,8 +22,8 @@ _DRIFT = [*_PLACE, "design", "n_personas", "tvd", "ci_low", "ci_high", "pvalue",
 _EFFECTS = [*_PLACE, "level", "n_personas", "mean_control", "mean_treated", "estimate", "ci_low", "ci_high", "pvalue"]
 
 
-def text(analysis: Analysis) -> str:
-    """Return the summary of an analysis: verdict, drift, effects, remarks on the data."""
+def text(analysis: Findings, failures: Sequence[Failure] = ()) -> str:
+    """Return the summary of an analysis: verdict, drift, effects, remarks on the data, and what could not be made."""
     parts = ["VERDICT"]
     for finding in analysis.verdict:
         parts.append(wrapped(f"{named(finding.model)}: {finding.headline}"))
@@ -30,7 +32,9 @@ def text(analysis: Analysis) -> str:
         parts.append(_table("DRIFT of the negative controls", _ends(analysis.drift), _DRIFT))
     if len(analysis.effects):
         parts.append(_table("EFFECTS (treated - control)", main_rows(analysis.effects), _EFFECTS))
-    return "\n".join([*parts, *remarks(analysis.warnings)])
+    told = set(analysis.warnings["message"])
+    missing = [wrapped(f"failure: {printable(f.message)}") for f in failures if f.message not in told]
+    return "\n".join([*parts, *remarks(analysis.warnings), *missing])
 
 
 def _ends(frame: pd.DataFrame) -> pd.DataFrame:
@@ -65,7 +69,8 @@ def _table(title: str, frame: pd.DataFrame, columns: Sequence[str]) -> str:
 
 def remarks(warnings: pd.DataFrame) -> list[str]:
     """Return one wrapped paragraph a remark, warnings first."""
-    ordered = warnings.sort_values("level", ascending=False, kind="stable")
+    order = warnings["level"].map({"failure": 0, "warning": 1, "note": 2}.get)
+    ordered = warnings.iloc[np.argsort(order, kind="stable")]
     lines = []
     for row in ordered.itertuples():
         where = " / ".join(named(str(part)) for part in (row.study, row.model, row.question) if part)

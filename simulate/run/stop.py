@@ -79,7 +79,7 @@ def parse_rule(text: str) -> StopRule:
 def tvd_plugin(blocks: Sequence[Block], control: str) -> float:
     """Return the largest plug-in distance of a negative control between an arm and the control arm: biased upwards."""
     from confound.statistics.drift import (
-        distance,  # here and below: scipy.stats takes a second to import, and few runs have a rule
+        distance,  # here and below: scipy takes time to import, and few runs have a rule
     )
 
     return max(distance.plugin(*pair) for pair in _pairs(blocks, control).values())

@@ -11,7 +11,8 @@ import pytest
 
 import confound
 from confound.errors import InputError
-from confound.findings.stabilization import SETTLED, STABILIZATION, Stabilization, fit
+from confound.findings.stabilization import Stabilization, fit
+from confound.findings.stabilization_columns import SCHEMA, SETTLED
 from confound.findings.trajectories import OutcomeTrajectory
 from confound.findings.verdict.settling import points
 from confound.statistics.stabilization import draws, engines
@@ -79,8 +80,8 @@ def test_settled_effect_and_biases_are_found(path: str) -> None:
         assert row["ci_low"] - 0.02 < value < row["ci_high"] + 0.02
         assert row["ci_high"] - row["ci_low"] < 0.8
         assert row["ci_high"] - row["ci_low"] < row["prior_high"] - row["prior_low"]
-    assert tuple(found.settled.columns) == SETTLED
-    assert tuple(found.stabilization.columns) == STABILIZATION
+    assert tuple(found.settled.columns) == SETTLED.names
+    assert tuple(found.stabilization.columns) == SCHEMA.names
     by = found.settled.set_index("iteration")["probability"]
     assert by[0] < 0.2
     assert by.is_monotonic_increasing

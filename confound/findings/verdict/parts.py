@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from confound.findings.pooled import ALL_CONTROLS
-from confound.presentation.text import named
 from confound.statistics import multiplicity
+from confound.text import named
+from confound.vocabulary import ALL_CONTROLS
 
 LEVEL = 0.05
 SHOWN = 6  # outcomes named; the tables hold the rest

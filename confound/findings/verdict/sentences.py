@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from confound.findings.pooled import ALL_ARMS, ALL_CONTROLS
 from confound.findings.stabilization import NOTHING, Stabilization
 from confound.findings.verdict.parts import part_points
 from confound.findings.verdict.settling import points as settling_points
-from confound.presentation.text import format_p, named
 from confound.statistics import multiplicity
+from confound.text import named, p_equals
+from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
 LEVEL = 0.05
 TESTS = ("pvalue", "pvalue_common")
@@ -154,8 +154,8 @@ def _drift_points(rows: pd.DataFrame, surest: pd.DataFrame, when: str, confidenc
     if surest.empty and not np.isnan(findable):
         yield f"{when}80 % power to find a drift of {findable:.2f} by distance (median over the controls)."
     for row in surest.head(SHOWN).to_dict("records"):
-        measured = f"{_drift(row, confidence)}, {_p(row['pvalue'])}; common direction {_p(row['pvalue_common'])}"
-        yield f"{_where(row, several=several)}: {measured}."
+        tests = f"{p_equals(row['pvalue'])}; common direction {p_equals(row['pvalue_common'])}"
+        yield f"{_where(row, several=several)}: {_drift(row, confidence)}, {tests}."
     if len(surest) > SHOWN:
         yield f"and {len(surest) - SHOWN} more controls."
     rest = rows[(rows[list(TESTS)] < LEVEL).any(axis=1)].drop(surest.index)
@@ -181,7 +181,7 @@ def _estimate(row: Mapping[Hashable, Any], confidence: float) -> str:
     if pd.isna(row["pvalue"]):
         return f"{row['estimate']:+.3f} (too few personas for an interval)"
     interval = f"{confidence * 100:g} % interval {row['ci_low']:+.3f} to {row['ci_high']:+.3f}"
-    return f"{row['estimate']:+.3f} ({interval}, {_p(row['pvalue'])})"
+    return f"{row['estimate']:+.3f} ({interval}, {p_equals(row['pvalue'])})"
 
 
 def _standing(n: int) -> str:
@@ -200,11 +200,6 @@ def _drift(row: Mapping[Hashable, Any], confidence: float) -> str:
 def _where(row: Mapping[Hashable, Any], *, several: bool) -> str:
     where = f" in {named(row['study'])} ({named(row['contrast'])})" if several else ""
     return f"{named(row['question'])}{where}"
-
-
-def _p(pvalue: float) -> str:
-    text = format_p(pvalue)
-    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
 
 
 def main_rows(effects: pd.DataFrame) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from confound.presentation.text import named
 from confound.statistics.stabilization.diagnostics import COMPARED
-from confound.statistics.stabilization.inputs import IN_WORDS
+from confound.text import named
+from confound.vocabulary import PATH_WORDS
 
 SURE = 0.95
 DOUBTFUL = 0.5
@@ -71,7 +71,7 @@ def _sentence(
     observed, bias = (_interval(quantities[name], confidence) for name in ("observed", "asb"))
     return (
         f"{said}. Of the effect before adjustment, {observed}, selection bias is {bias}. (Model of the path: "
-        f"{IN_WORDS[path]}, stacking weight {weight:.2f}.)"
+        f"{PATH_WORDS[path]}, stacking weight {weight:.2f}.)"
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from confound.findings.pooled import ALL_CONTROLS
+from confound.vocabulary import ALL_CONTROLS
 
 MOST = 8  # numbers in one text
 

@@ -2,30 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from confound.findings.answers import UNKNOWN
+from confound.findings.findings import Findings
 from confound.presentation.figures import canvas, panels
 from confound.presentation.figures.canvas import INK, mark
 from confound.presentation.figures.sheets import Row, Sheet
+from confound.vocabulary import UNKNOWN
 
 DASHED = "targeted confounders begin"
-
-
-class Result(Protocol):
-    """What figures need of `confound.Analysis`."""
-
-    @property
-    def frames(self) -> Mapping[str, pd.DataFrame]:
-        """The frames by name."""
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """The options as given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +46,29 @@ class Drawn:
         return canvas.save(self.figure, "png", dpi=150)
 
 
-def percent(result: Result) -> str:
+def percent(result: Findings) -> str:
     """Write the confidence of the intervals."""
     return f"{100 * float(result.settings.get('confidence', 0.95)):g} %"
 
 
-def targeted(result: Result, row: Sequence[str]) -> int | None:
+def targeted(result: Findings, row: Sequence[str]) -> int | None:
     """Return the first iteration with targeted confounders of a row's study, if it is known."""
     found: Mapping[str, int] = result.settings.get("targeted_from") or {}
     return found.get(row[0])
 
 
-def where_targeted(result: Result, sheet: Sheet, **more: Any) -> dict[Row, dict[str, Any]]:
+def where_targeted(result: Findings, sheet: Sheet, **more: Any) -> dict[Row, dict[str, Any]]:
     """Tell each row of panels where targeted confounders begin."""
     return {row: more | {"targeted_from": targeted(result, row)} for row in sheet.rows}
 
 
-def dashed_key(result: Result, sheet: Sheet) -> list[Line2D]:
+def dashed_key(result: Findings, sheet: Sheet) -> list[Line2D]:
     """Return the legend's entry of the dashed line, if a page has one."""
     known = any(targeted(result, row) is not None for row in sheet.rows) and panels.moves(sheet.part)
     return [mark(DASHED, color=INK, lw=0.8, ls=(0, (4, 2)))] if known else []
 
 
-def dashed_words(result: Result, sheet: Sheet) -> str:
+def dashed_words(result: Findings, sheet: Sheet) -> str:
     """Explain the dashed line, if a page has one."""
     return " Dashed line: targeted confounders begin." if dashed_key(result, sheet) else ""
 

@@ -5,12 +5,11 @@ from functools import partial
 
 import pandas as pd
 
-from confound.findings.pooled import ALL_ARMS, ALL_CONTROLS
+from confound.findings.findings import Findings
 from confound.presentation.figures import canvas, captions, panels, sheets
 from confound.presentation.figures.canvas import GREY, mark, series
 from confound.presentation.figures.drawn import (
     Drawn,
-    Result,
     dashed_key,
     dashed_words,
     has_iterations,
@@ -22,12 +21,13 @@ from confound.presentation.figures.drawn import (
     without_silence,
 )
 from confound.presentation.figures.panels import answers_by_arm, drift_path, love_plot, marginal_path
+from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
 MOST_ANSWERS = 12  # to a question whose shares are drawn by arm
 MOST_LINES = 8  # of one panel
 
 
-def love_plots(result: Result) -> Iterator[Drawn]:
+def love_plots(result: Findings) -> Iterator[Drawn]:
     """Draw the drift of each control before and after adjustment."""
     rows = panels.single_controls(result.frames["drift"])
     by = ("study", "contrast")
@@ -59,7 +59,7 @@ def love_plots(result: Result) -> Iterator[Drawn]:
         yield Drawn(sheet.name, "drift", caption, captions.of_drift(part), figure)
 
 
-def mean_drift_paths(result: Result) -> Iterator[Drawn]:
+def mean_drift_paths(result: Findings) -> Iterator[Drawn]:
     """Draw drift over the iterations, of all controls together."""
     rows = result.frames["drift"]
     rows = rows[has_iterations(rows) & (rows["question"] == ALL_CONTROLS) & rows["ci_high"].notna()]
@@ -67,7 +67,7 @@ def mean_drift_paths(result: Result) -> Iterator[Drawn]:
     yield from _drift_paths(result, rows, by, "mean_drift_over_iterations", "mean over the negative controls")
 
 
-def drift_paths(result: Result) -> Iterator[Drawn]:
+def drift_paths(result: Findings) -> Iterator[Drawn]:
     """Draw drift over the iterations, of each control."""
     rows = result.frames["drift"]
     rows = _ordered(panels.single_controls(rows[has_iterations(rows)]))
@@ -75,7 +75,7 @@ def drift_paths(result: Result) -> Iterator[Drawn]:
     yield from _drift_paths(result, rows, by, "drift_over_iterations", "each negative control")
 
 
-def _drift_paths(result: Result, rows: pd.DataFrame, by: Sequence[str], stem: str, what: str) -> Iterator[Drawn]:
+def _drift_paths(result: Findings, rows: pd.DataFrame, by: Sequence[str], stem: str, what: str) -> Iterator[Drawn]:
     for sheet in sheets.sheets(rows, by, stem, low_height):
         part = sheet.part
         figure = sheet.draw(
@@ -106,7 +106,7 @@ def _ordered(drift: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(made) if made else drift
 
 
-def control_answers(result: Result) -> Iterator[Drawn]:
+def control_answers(result: Findings) -> Iterator[Drawn]:
     """Draw the answers to the negative controls by arm, at the first and at the last iteration."""
     frame = result.frames["distributions"]
     frame = frame[frame["role"] == "negative_control"]
@@ -122,7 +122,7 @@ def control_answers(result: Result) -> Iterator[Drawn]:
             )
 
 
-def each_step(result: Result) -> Iterator[Drawn]:
+def each_step(result: Findings) -> Iterator[Drawn]:
     """Draw the answers to every question by arm, a page or more for each iteration."""
     frame = result.frames["distributions"]
     more = len(set(frame["study"])) > 1
@@ -132,7 +132,7 @@ def each_step(result: Result) -> Iterator[Drawn]:
 
 
 def answers(
-    result: Result, rows: pd.DataFrame, stem: str, section: str, what: str, *, suffix: str = "", named: bool = False
+    result: Findings, rows: pd.DataFrame, stem: str, section: str, what: str, *, suffix: str = "", named: bool = False
 ) -> Iterator[Drawn]:
     """Draw the shares of answers by arm of one iteration."""
     rows = without_silence(rows[rows["arm"] != ALL_ARMS])
@@ -162,7 +162,7 @@ def _answer_height(part: pd.DataFrame, *, arms: int) -> float:
     return lines_height(part["answer"], max(0.12, 0.06 * arms))
 
 
-def marginals(result: Result) -> Iterator[Drawn]:
+def marginals(result: Findings) -> Iterator[Drawn]:
     """Draw the answers over the iterations, all arms together."""
     rows = result.frames["distributions"]
     rows = rows[(rows["arm"] == ALL_ARMS) & (rows["role"] == "negative_control")]

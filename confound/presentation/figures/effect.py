@@ -7,12 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from confound.findings.pooled import ALL_CONTROLS
+from confound.findings.findings import Findings
 from confound.presentation.figures import canvas, captions, panels, sheets
 from confound.presentation.figures.canvas import mark, series
 from confound.presentation.figures.drawn import (
     Drawn,
-    Result,
     dashed_key,
     dashed_words,
     has_iterations,
@@ -32,11 +31,12 @@ from confound.presentation.figures.panels import (
     waterfall,
 )
 from confound.presentation.figures.sheets import Sheet
+from confound.vocabulary import ALL_CONTROLS
 
 IN_UNITS = ("observed", "settled", "sbt", "sbc", "asb")  # quantities of a path in the outcome's own units
 
 
-def effect_paths(result: Result) -> Iterator[Drawn]:
+def effect_paths(result: Findings) -> Iterator[Drawn]:
     """Draw effects over the iterations."""
     rows = result.frames["effects"]
     rows = rows[has_iterations(rows)]
@@ -65,14 +65,14 @@ def effect_paths(result: Result) -> Iterator[Drawn]:
         yield Drawn(sheet.name, "effects", caption, captions.of_effects(part), figure)
 
 
-def outcomes(result: Result) -> Iterator[Drawn]:
+def outcomes(result: Findings) -> Iterator[Drawn]:
     """Draw the arms' mean outcomes."""
     yield from _means(
         result, result.frames["means"], "outcome_by_arm", "effects", "outcome by arm", "mean of the answers' values"
     )
 
 
-def outcome_answers(result: Result) -> Iterator[Drawn]:
+def outcome_answers(result: Findings) -> Iterator[Drawn]:
     """Draw the answers to the outcomes by arm, before any adjustment."""
     frame = result.frames["distributions"]
     frame = frame[frame["role"] == "outcome"]
@@ -81,7 +81,7 @@ def outcome_answers(result: Result) -> Iterator[Drawn]:
     yield from answers(result, first, "outcome_answers_by_arm", "effects", "outcomes", suffix=suffix)
 
 
-def _means(result: Result, rows: pd.DataFrame, stem: str, section: str, title: str, unit: str) -> Iterator[Drawn]:
+def _means(result: Findings, rows: pd.DataFrame, stem: str, section: str, title: str, unit: str) -> Iterator[Drawn]:
     """Draw means by arm: of studies with iterations as paths, of the others as lines of dots."""
     moving = has_iterations(rows)
     for sheet in sheets.sheets(rows[moving], ("study", "question"), f"{stem}_over_iterations", low_height):
@@ -103,14 +103,14 @@ def _means(result: Result, rows: pd.DataFrame, stem: str, section: str, title: s
         yield Drawn(sheet.name, section, caption, captions.of_means(sheet.part), figure)
 
 
-def _mean_caption(result: Result, sheet: Sheet, title: str, unit: str) -> str:
+def _mean_caption(result: Findings, sheet: Sheet, title: str, unit: str) -> str:
     return (
         f"{title.capitalize()} in {sheet.studies}: {unit}, averaged over personas, with {percent(result)} intervals "
         f"that have the persona as the unit. N: {captions.span(sheet.part['n_personas'])} personas an arm."
     )
 
 
-def kept(result: Result) -> Iterator[Drawn]:
+def kept(result: Findings) -> Iterator[Drawn]:
     """Draw the share of answers that keep to what personas were told to be."""
     rows = result.frames["assumptions"]
     rows = rows[(rows["check"] == "retention") & (rows["question"] == ALL_CONTROLS)]
@@ -118,7 +118,7 @@ def kept(result: Result) -> Iterator[Drawn]:
     yield from _means(result, rows, "retention", "data", "retention", unit)
 
 
-def waterfalls(result: Result) -> Iterator[Drawn]:
+def waterfalls(result: Findings) -> Iterator[Drawn]:
     """Draw what the observed effects are made of, a page or more a method."""
     frame = result.frames["decomposition"]
     for method in dict.fromkeys(frame["method"]):
@@ -156,7 +156,7 @@ def _waterfall(rows: pd.DataFrame, *, ax: Axes, reach: tuple[float, float]) -> N
     ax.set_xticks([tick for tick in MaxNLocator(3, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= tick <= high])
 
 
-def settling(result: Result) -> Iterator[Drawn]:
+def settling(result: Findings) -> Iterator[Drawn]:
     """Draw how probable it is to have settled, and what the models of the path say."""
     by = ("study", "contrast", "question")
     for sheet in sheets.sheets(_frame(result, "settled"), by, "settled", low_height):
@@ -198,7 +198,7 @@ def _path_key(paths: Sequence[str]) -> list[Line2D]:
     return [mark(path.replace("_", " "), **series(i)) for i, path in enumerate(paths)]
 
 
-def sensitivity(result: Result) -> Iterator[Drawn]:
+def sensitivity(result: Findings) -> Iterator[Drawn]:
     """Draw the drift that would explain effects away, and the largest seen."""
     rows = _frame(result, "sensitivity")
     if rows.empty:
@@ -220,6 +220,6 @@ def sensitivity(result: Result) -> Iterator[Drawn]:
         yield Drawn(sheet.name, "sensitivity", caption, captions.of_sensitivity(sheet.part), figure)
 
 
-def _frame(result: Result, name: str) -> pd.DataFrame:
+def _frame(result: Findings, name: str) -> pd.DataFrame:
     """Return a frame that not every result holds."""
     return result.frames.get(name, pd.DataFrame())

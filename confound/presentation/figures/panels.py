@@ -11,7 +11,6 @@ from matplotlib.collections import PolyCollection
 from matplotlib.ticker import MaxNLocator
 
 from confound.errors import InputError
-from confound.findings.pooled import ALL_ARMS, ALL_CONTROLS
 from confound.presentation.figures.canvas import (
     BLUE,
     GREY,
@@ -25,6 +24,7 @@ from confound.presentation.figures.canvas import (
     series,
     width,
 )
+from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
 STRIPE = "#f2f2f2"
 BEFORE, AFTER = VERMILLION, BLUE

@@ -2,18 +2,18 @@
 
 import base64
 import io
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 from PIL import Image
 
-from confound import figures, parallel
-from confound.presentation.figures import canvas
-from confound.presentation.figures.drawn import Drawn, Result
+from confound import parallel
+from confound.failures import Failures, Guarded
+from confound.findings.findings import Findings
+from confound.presentation.figures import canvas, gallery
+from confound.presentation.figures.drawn import Drawn
 
 LARGEST_SVG = 150_000  # bytes; a drawing with more in it is embedded as pixels
 MANY_PANELS = 12  # a drawing with more is larger than that for sure
@@ -49,33 +49,30 @@ class Picture:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """What figures are drawn from, without the rest of a result."""
-
-    frames: Mapping[str, pd.DataFrame]
-    settings: Mapping[str, Any]
-
-
-def of_result(result: Result, *, workers: int | None = None) -> list[Picture]:
+def of_findings(found: Findings, failures: Failures, *, workers: int | None = None) -> list[Picture]:
     """Draw and render every figure that a result allows, a kind in a process, as `confound.figures.draw_all` does.
 
     Parameters
     ----------
-    result : Analysis
+    found : Findings
+    failures : Failures
+        Where a kind that cannot be drawn is told.
     workers : int, optional
         As for `confound.parallel.spread`; by default one for a small result. The files are the same whatever their
         number.
     """
-    small = len(result.frames["distributions"]) < SMALL
-    given = _Given(dict(result.frames), dict(result.settings))
-    kinds = [kind for kind in figures.KINDS if kind not in figures.MANY]
-    made = parallel.spread(partial(_of_kind, given=given), kinds, workers=workers or (1 if small else None), few=1)
-    return [one for of_kind in made for one in of_kind]
+    small = len(found.distributions) < SMALL
+    given = replace(found, fits={}, failures=())  # what figures need, without what is heavy to send to a process
+    task = Guarded(partial(_of_kind, given=given), "figure", str)
+    kinds = [kind for kind in gallery.KINDS if kind not in gallery.MANY]
+    made = parallel.spread(task, kinds, workers=workers or (1 if small else None), few=1)
+    with failures.catching("figures"):
+        return [one for of_kind in failures.sifted(made) for one in of_kind]
+    return []
 
 
-def _of_kind(kind: str, *, given: _Given) -> list[Picture]:
-    return [picture(drawn) for drawn in figures.draw(given, kind)]
+def _of_kind(kind: str, *, given: Findings) -> list[Picture]:
+    return [picture(drawn) for drawn in gallery.draw(given, kind)]
 
 
 def pictures(drawn: Iterable[Drawn], *, workers: int | None = None) -> list[Picture]:

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from confound.findings.pooled import ALL_CONTROLS
 from confound.presentation.figures import canvas
+from confound.vocabulary import ALL_CONTROLS
 
 COLUMNS = 6  # panels side by side; more go on another page
 ROOM = canvas.TALLEST - 1.2  # inches that title, legend and axis leave for panels

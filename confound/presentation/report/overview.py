@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from confound.findings.pooled import ALL_ARMS, ALL_CONTROLS
 from confound.findings.verdict.sentences import main_rows, standing
+from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
 Row = Mapping[Hashable, Any]
 

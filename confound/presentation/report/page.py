@@ -7,60 +7,44 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from confound.findings.pooled import ALL_CONTROLS
+from confound.failures import Failure
+from confound.findings.findings import Findings
 from confound.findings.verdict.sentences import Finding, main_rows
-from confound.presentation import text as tables
 from confound.presentation.figures.pictures import Picture
 from confound.presentation.report import overview, repeat
 from confound.presentation.report.overview import Group, Row
 from confound.presentation.report.references import Citations
 from confound.presentation.tables import publication, rendering
-from confound.presentation.tables.kinds import KINDS, p_value
+from confound.presentation.tables.kinds import KINDS
+from confound.text import MINUS, named, p_value, printable
+from confound.vocabulary import ALL_CONTROLS
 
 SECTIONS = ("drift", "effects", "decomposition", "stabilization", "sensitivity", "data")
 MANY_GROUPS = 3  # with more, what belongs to one study and model is folded
+LEVELS = ("failure", "warning", "note")
 SHOWN = 15  # questions with the largest gap in Unknown
-MINUS = "\N{MINUS SIGN}"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 ZWJ = "\N{ZERO WIDTH JOINER}"
 RIGHT_TO_LEFT = frozenset({"R", "AL", "AN", "RLE", "RLO", "RLI"})
 
 
-class Result(Protocol):
-    """What the page needs of an analysis."""
-
-    @property
-    def frames(self) -> Mapping[str, pd.DataFrame]:
-        """The frames by name."""
-
-    @property
-    def verdict(self) -> Sequence[Finding]:
-        """What was found for each model."""
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """The options as given."""
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        """Package -> version."""
-
-
-def page(result: Result, pictures: Iterable[Picture] = ()) -> str:
+def page(result: Findings, pictures: Iterable[Picture] = (), failures: Iterable[Failure] = ()) -> str:
     """Write the report.
 
     Parameters
     ----------
-    result : Analysis
+    result : Findings
     pictures : iterable of Picture
         The figures, as from `confound.presentation.figures.pictures.pictures`.
+    failures : iterable of Failure
+        What could not be made, told among the remarks; those of the result itself are told in any case.
 
     Returns
     -------
@@ -95,7 +79,7 @@ def page(result: Result, pictures: Iterable[Picture] = ()) -> str:
         totals=_totals(frames["data"]),
         arms=_by_arm(frames["data"]),
         unknown=_unknown_gaps(frames["data"]),
-        remarks=frames["warnings"].sort_values("level", ascending=False, kind="stable").to_dict("records"),
+        remarks=_remarks(frames["warnings"], failures),
         command=repeat.command(result.settings),
         call=repeat.call(result.settings),
         sources=Citations(),
@@ -134,7 +118,7 @@ class _Labels:
         arms = sorted(set(frames["data"]["arm"]))
         self._contrasts = {f"{treated} - {control}": (treated, control) for treated in arms for control in arms}
         names = {text for frame in frames.values() for column in _label_columns(frame) for text in set(frame[column])}
-        leftward = {shown for text in names | set(arms) if _leftward(shown := tables.named(str(text)))}
+        leftward = {shown for text in names | set(arms) if _leftward(shown := named(str(text)))}
         longest_first = sorted(leftward, key=lambda text: (-len(text), text))
         self._leftward = re.compile("|".join(map(re.escape, longest_first))) if leftward else None
 
@@ -171,7 +155,7 @@ def _leftward(text: str) -> bool:
 
 def visible(text: str) -> str:
     """Show what a browser would obey, as `confound.presentation.text.printable`; joined emoji stay joined."""
-    return ZWJ.join(tables.printable(part) for part in text.split(ZWJ))
+    return ZWJ.join(printable(part) for part in text.split(ZWJ))
 
 
 def _set(sentence: str) -> str:
@@ -209,6 +193,15 @@ def _places(effects: pd.DataFrame) -> dict[str, int]:
 # ---- what the sections show ----
 
 
+def _remarks(warnings: pd.DataFrame, failures: Iterable[Failure]) -> list[dict[str, Any]]:
+    """Put what is missing first, then warnings, then notes."""
+    told = set(warnings["message"])
+    more = [{"level": "failure", "message": f.message} for f in failures if f.message not in told]
+    listed = pd.concat([warnings, pd.DataFrame(more, columns=list(warnings.columns)).fillna("")])
+    order = listed["level"].map(LEVELS.index)
+    return _records(listed.iloc[np.argsort(order, kind="stable")])
+
+
 def _there(frames: Mapping[str, pd.DataFrame], name: str, group: Group) -> bool:
     """Tell whether there are rows about one study and model."""
     return name in frames and len(_own(frames[name], group)) > 0
@@ -218,7 +211,7 @@ def _table(frames: Mapping[str, pd.DataFrame], settings: Mapping[str, Any], name
     """Lay out the rows of one study and model as a table of a publication."""
     own = {other: _own(frame, group) for other, frame in frames.items() if other in KINDS}
     table = publication.build(name, own, settings, columns="statistic")
-    title = f"{table.title}, {tables.named(group.study)}, {tables.named(group.model)}"
+    title = f"{table.title}, {named(group.study)}, {named(group.model)}"
     return Markup(rendering.to_html(replace(table, title=title)))  # noqa: S704 -- escaped there
 
 

@@ -4,43 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from confound.findings.pooled import ALL_CONTROLS
 from confound.findings.verdict.sentences import LEVEL, main_rows
-from confound.presentation.tables.layout import MARK, MINUS, MISSING
+from confound.presentation.tables.layout import MARK
+from confound.text import MISSING, number, p_equals, p_value
+from confound.vocabulary import ALL_CONTROLS, CORRECTION_WORDS
 
 Record = Mapping[str, Any]
-CORRECTIONS = {
-    "mixture": "by a mixture over kinds of persona, calibrated by simulation",
-    "plugin": "not at all",
-    "null": "by its exact mean with no drift",
-    "jackknife": "by the jackknife",
-    "bootstrap": "by the bootstrap",
-    "folded": "by inversion of the folded normal (Allen et al. 2015)",
-    "npmle": "by the nonparametric maximum likelihood estimate over personas and answers",
-}
-QUANTITIES = {
-    "observed": "Observed effect",
-    "cate": "Causal effect (CATE)",
-    "att": "Effect on treated-arm users (ATT)",
-    "atc": "Effect on control-arm users (ATC)",
-    "sbt": "Selection bias, treated outcome (SBT)",
-    "sbc": "Selection bias, control outcome (SBC)",
-    "asb": "Average selection bias (ASB)",
-    "settled": "Settled effect",
-    "scale": "Scale of the approach, iterations",
-    "step": "First step of the walk",
-    "kept": "Part of a step kept in the next",
-    "change": "Constant from iteration",
-}
-ROLES = {
-    "outcome": "Outcomes",
-    "negative_control": "Negative controls",
-    "confounder": "Confounders",
-    "retention": "Retention",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,31 +90,6 @@ class Kind:
     choose: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame
 
 
-def number(value: Any, decimals: int) -> str:
-    """Write a number with a true minus sign; what is missing as an en dash.
-
-    >>> [number(value, 2) for value in (0.126, -0.001, 12345.0)]
-    ['0.13', '0.00', '12,345.00']
-    """
-    if value is None or pd.isna(value) or not np.isfinite(value):
-        return MISSING
-    text = f"{abs(value):,.{decimals}f}"
-    return f"{MINUS}{text}" if value < 0 and any(c in "123456789" for c in text) else text
-
-
-def p_value(p: Any) -> str:
-    """Write a p-value with three decimals and no leading zero; one that would round to 0 or 1 as a bound.
-
-    >>> [p_value(p) for p in (0.04321, 7.3e-05, 1.0)]
-    ['.043', '< .001', '> .999']
-    """
-    if p is None or pd.isna(p):
-        return MISSING
-    if p < 0.0005:
-        return "< .001"
-    return "> .999" if p >= 0.9995 else f"{p:.3f}"[1:]
-
-
 def _value(name: str, head: str, group: str = "") -> Statistic:
     return Statistic(head, lambda row, d: number(row[name], d), (name,), group)
 
@@ -170,7 +116,7 @@ def _bracketed(low: Any, high: Any, d: int) -> str:
 
 def _p_line(row: Record, _: int) -> str:
     text = p_value(row["pvalue"])
-    return text if text == MISSING else f"p {text}" if text[0] in "<>" else f"p = {text}"
+    return text if text == MISSING else p_equals(row["pvalue"])
 
 
 P_LINE = Statistic("p", _p_line, ("pvalue",))
@@ -200,7 +146,7 @@ KINDS: dict[str, Kind] = {}
 
 
 def _drift_notes(shown: Shown) -> Iterator[str]:
-    how = CORRECTIONS.get(shown.settings.get("correction", ""), "as the settings say")
+    how = CORRECTION_WORDS.get(shown.settings.get("correction", ""), "as the settings say")
     within, between = (design in set(shown.frame["design"]) for design in ("within", "between"))
     over = " and ".join(
         [*(["averaged over personas"] if within else []), *(["of the arms' answers"] if between else [])]

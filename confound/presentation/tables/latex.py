@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from confound.presentation.tables.layout import (
     LABEL_WIDTH,
     MARK,
-    MINUS,
-    MISSING,
     Piece,
     Row,
     Table,
@@ -17,7 +15,7 @@ from confound.presentation.tables.layout import (
     right_to_left,
     wrapped,
 )
-from confound.presentation.text import printable
+from confound.text import MINUS, MISSING, printable
 
 HEAD_WIDTH = 18  # characters of a column's head on one line
 _ESCAPES = {

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-MISSING = "\N{EN DASH}"
-MINUS = "\N{MINUS SIGN}"
+from confound.text import MINUS
+
 MARK = "\N{DAGGER}"
 LABEL_WIDTH = 40  # characters of a label on one line of a printed page
 PAGE = 52  # lines of a table that fit on a printed page, with caption and notes

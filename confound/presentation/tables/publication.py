@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from confound.errors import ConfoundError, InputError
-from confound.findings.pooled import ALL_ARMS, ALL_CONTROLS
-from confound.presentation.tables.kinds import KINDS, QUANTITIES, ROLES, Kind, Shown, Statistic
-from confound.presentation.tables.layout import MARK, MINUS, MISSING, Column, Panel, Row, Table
-from confound.presentation.text import named
-from confound.statistics.stabilization.inputs import IN_WORDS
+from confound.presentation.tables.kinds import KINDS, Kind, Shown, Statistic
+from confound.presentation.tables.layout import MARK, Column, Panel, Row, Table
+from confound.text import MINUS, MISSING, named
+from confound.vocabulary import ALL_ARMS, ALL_CONTROLS, PATH_WORDS, QUANTITY_WORDS, ROLE_WORDS
 
 Columns = Literal["model", "statistic"]
 Iterations = Literal["ends", "all"]
@@ -299,7 +298,7 @@ def _word(plan: _Plan, key: str, value: Any) -> str:
 
 
 SPECIAL = {ALL_CONTROLS: "All controls", ALL_ARMS: "all arms together"}
-NAMES = {"quantity": QUANTITIES, "role": ROLES, "path": IN_WORDS}
+NAMES: Mapping[str, Mapping[str, str]] = {"quantity": QUANTITY_WORDS, "role": ROLE_WORDS, "path": PATH_WORDS}
 AROUND = {"method": ("by ", ""), "against": ("less that of ", "")}
 
 

@@ -6,9 +6,10 @@ from html import escape
 from typing import Protocol
 
 from confound.errors import InputError
+from confound.presentation.frames import markdown
 from confound.presentation.tables.latex import to_latex
 from confound.presentation.tables.layout import Piece, Table, aligned, right_to_left, spaced
-from confound.presentation.text import markdown, printable
+from confound.text import printable
 
 STYLE = """<style>
 .confound-table { overflow-x: auto; margin: 1em 0; }

@@ -13,7 +13,7 @@ from docx.shared import Cm, Pt
 from docx.table import _Cell, _Row
 
 from confound.presentation.tables.layout import Table, aligned, spaced
-from confound.presentation.text import printable
+from confound.text import printable
 
 WIDE = 7  # columns from which the page is turned
 SIZE = Pt(8)

@@ -7,12 +7,7 @@ import numpy as np
 
 from confound.statistics.arrays import FloatArray, IntArray
 
-IN_WORDS = {
-    "exponential": "exponential approach",
-    "random_walk": "random walk with shrinking steps",
-    "changepoint": "random walk up to a change point",
-}
-PATHS = tuple(IN_WORDS)
+PATHS = ("exponential", "random_walk", "changepoint")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from confound.findings.stabilization import CHECKS, SETTLED, STABILIZATION
+from confound.findings.stabilization_columns import CHECKS, SCHEMA, SETTLED
 from confound.findings.verdict import settling
 
 PLACE = {"study": "s", "model": "m", "contrast": "b - a", "question": "y"}
@@ -27,9 +27,9 @@ def frames(
         names = ("rhat", "pareto_k", "ppc_jumps")
         checks += [{**place, "check": c, "value": 1.05, "limit": 1.01, "passed": c != failed} for c in names]
     return (
-        pd.DataFrame(rows, columns=list(STABILIZATION)),
-        pd.DataFrame(settled, columns=list(SETTLED)),
-        pd.DataFrame(checks, columns=list(CHECKS)),
+        pd.DataFrame(rows, columns=list(SCHEMA.names)),
+        pd.DataFrame(settled, columns=list(SETTLED.names)),
+        pd.DataFrame(checks, columns=list(CHECKS.names)),
     )
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
+from confound.text import named, p_value, printable
+
 DIGITS = 10  # of a number written for machines: more would differ from one machine to the next
-LABEL_WIDTH = 60
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![\w.%]*$)")
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#~$&"})
-_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # Persian, Hindi and many emoji need them
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -51,26 +51,9 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     """Turn the numbers of a frame into rounded text."""
     shown = pd.DataFrame(index=frame.index)
     for name in frame.columns:
-        write = format_p if "pvalue" in name else _rounded
+        write = p_value if "pvalue" in name else _rounded
         shown[name] = [text if isinstance(text, str) else write(text) for text in frame[name]]
     return shown
-
-
-def format_p(p: float) -> str:
-    """Write a p-value with two significant digits; one too small to matter as an upper bound.
-
-    >>> [format_p(p) for p in (0.04321, 7.3e-05, 1e-12, 1.0, float("nan"))]
-    ['0.043', '0.000073', '<0.000001', '1', '']
-    """
-    if pd.isna(p):
-        return ""
-    if p < 1e-6:
-        return "<0.000001"
-    return f"{p:.{max(2, 1 - _exponent(p))}f}" if p < 0.995 else "1"
-
-
-def _exponent(p: float) -> int:
-    return int(f"{p:.1e}".split("e")[1])
 
 
 def _rounded(value: float) -> str:
@@ -79,17 +62,6 @@ def _rounded(value: float) -> str:
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value)}"
     return f"{value:.3f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.3g}"
-
-
-def printable(text: str) -> str:
-    """Escape what a terminal would obey: control, bidirectional and other unprintable characters."""
-    return "".join(c if c.isprintable() or c in _JOINERS else c.encode("unicode_escape").decode() for c in text)
-
-
-def named(text: str, width: int = LABEL_WIDTH) -> str:
-    """Write a label inside a sentence or a table, no longer than so many characters."""
-    text = printable(text)
-    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _harmless(text: Any) -> Any:

@@ -1,21 +1,27 @@
-"""Drift rows beyond one control and two arms: all controls of a contrast together, all arms of a question together."""
+"""Rows of the table `drift` beyond one control and two arms: all controls of a contrast, all arms of a control."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from confound import parallel
+from confound.counts import align
 from confound.counts.cells import Cell
-from confound.counts.contrasts import Contrast, infer_design
+from confound.counts.contrasts import Contrast, gathered, infer_design
 from confound.counts.counting import IntArray
+from confound.counts.options import Options
+from confound.counts.prepare import CountedLog
 from confound.counts.scales import FloatArray
-from confound.findings.estimates import keyed_rng, place
+from confound.failures import Failures, Guarded
+from confound.findings.keyed import keyed_rng
+from confound.findings.schema import Row
 from confound.statistics.drift import change, common_direction, several_arms, several_controls
 from confound.statistics.drift import distance as tvd
+from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
-ALL_CONTROLS = "(all)"
-ALL_ARMS = "(all arms)"
 AVERAGED = (
     *("tvd_plugin", "tvd_null", "tvd", "ci_low", "ci_high", "tvd_population", "tvd_population_null", "l2_squared"),
 )
@@ -69,15 +75,15 @@ def joint_test(made: tuple[Sequence[Contrast], IntArray | None], *, seed: int) -
         return None
     design = contrasts[0].design
     if design == "within" and codes is None:
-        pvalue = change.pooled_drift_test(_by_persona(contrasts, _excess))
+        pvalue = change.pooled_drift_test(_by_persona(contrasts, _excess)[1])
         return JointTest(pvalue, (np.nan,) * len(contrasts), "pooled t")
     codes = _between_codes(contrasts) if codes is None else codes
-    rng = keyed_rng(place(contrasts[0]) | {"question": ALL_CONTROLS}, seed)
+    rng = keyed_rng(contrasts[0].place | {"question": ALL_CONTROLS}, seed)
     found = several_controls.step_down_maxt(codes, design=design, rng=rng, n_resamples=RELABELLINGS[design])
     return JointTest(found.pvalue_pooled, tuple(found.pvalue_adjusted.tolist()), "monte carlo")
 
 
-def all_controls(found: JointTest, rows: Sequence[dict[str, Any]], *, confidence: float) -> dict[str, Any]:
+def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float) -> Row:
     """Add the controls' step-down p-values to their drift rows, and return the row `(all)`.
 
     The ends of its interval are the means of the controls' own: right if the controls err together, as those answered
@@ -115,18 +121,15 @@ def _excess(contrast: Contrast) -> FloatArray:
 
 def drift_by_persona(contrasts: Sequence[Contrast]) -> tuple[tuple[str, ...], FloatArray]:
     """Return the personas of a contrast within subjects, and their drift, shape (personas, controls)."""
-    names = tuple(sorted({name for contrast in contrasts for name in contrast.treated.personas}))
-    return names, _by_persona(contrasts, lambda c: change.persona_drift(c.treated.answers, c.control.answers))
+    return _by_persona(contrasts, lambda c: change.persona_drift(c.treated.answers, c.control.answers))
 
 
-def _by_persona(contrasts: Sequence[Contrast], measure: Any) -> FloatArray:
-    """Lay out a number a persona and control; NaN where the persona was not asked."""
-    names = sorted({name for contrast in contrasts for name in contrast.treated.personas})
-    row = {name: i for i, name in enumerate(names)}
-    table = np.full((len(names), len(contrasts)), np.nan)
-    for column, contrast in enumerate(contrasts):
-        table[[row[name] for name in contrast.treated.personas], column] = measure(contrast)
-    return table
+def _by_persona(
+    contrasts: Sequence[Contrast], measure: Callable[[Contrast], FloatArray]
+) -> tuple[tuple[str, ...], FloatArray]:
+    """Lay out a number for each persona and control; NaN where the persona was not asked."""
+    names = align.union(contrast.treated.personas for contrast in contrasts)
+    return names, align.laid_out([(c.treated.personas, measure(c)) for c in contrasts], names)
 
 
 def _between_codes(contrasts: Sequence[Contrast]) -> IntArray:
@@ -134,20 +137,26 @@ def _between_codes(contrasts: Sequence[Contrast]) -> IntArray:
 
     Whole personas are relabelled, so the order of a persona's answers to a control does not matter.
     """
-    sides = [(contrast.control, contrast.treated) for contrast in contrasts]
-    names = sorted({(arm, name) for pair in sides for arm, side in enumerate(pair) for name in side.personas})
-    row = {key: i for i, key in enumerate(names)}
-    deepest = max(int(side.answers.sum(axis=1).max()) for pair in sides for side in pair)
-    codes = np.full((len(names), 2, deepest, len(contrasts)), -1, dtype=np.int64)
-    for column, pair in enumerate(sides):
-        for arm, side in enumerate(pair):
-            for name, counts in zip(side.personas, side.answers, strict=True):
-                given = np.repeat(np.arange(len(counts)), counts)
-                codes[row[arm, name], arm, : len(given), column] = given
+    sides = [[contrast.control for contrast in contrasts], [contrast.treated for contrast in contrasts]]
+    names = [align.union(side.personas for side in arm) for arm in sides]
+    deepest = max(int(side.answers.sum(axis=1).max()) for arm in sides for side in arm)
+    codes = np.full((len(names[0]) + len(names[1]), 2, deepest, len(contrasts)), -1, dtype=np.int64)
+    for arm, own in enumerate(names):
+        parts = [(side.personas, _answers_in_a_row(side.answers, deepest)) for side in sides[arm]]
+        first = arm * len(names[0])
+        codes[first : first + len(own), arm] = np.moveaxis(align.laid_out(parts, own, missing=-1), 1, 2)
     return codes
 
 
-def all_arms(cell: Cell, *, seed: int) -> dict[str, Any] | None:
+def _answers_in_a_row(counts: IntArray, deepest: int) -> IntArray:
+    """Return each persona's answers as codes, shape (personas, deepest), -1 beyond the last."""
+    codes = np.full((len(counts), deepest), -1, dtype=np.int64)
+    for own, given in zip(codes, counts, strict=True):
+        own[: given.sum()] = np.repeat(np.arange(len(given)), given)
+    return codes
+
+
+def all_arms(cell: Cell, *, seed: int) -> Row | None:
     """Test three arms or more of a negative control together.
 
     Null hypothesis: answers are exchangeable between all arms (within each persona; or whole personas).
@@ -192,3 +201,61 @@ def all_arms(cell: Cell, *, seed: int) -> dict[str, Any] | None:
         "pvalue_common": direction.pvalue,
         "test_common": direction.method,
     }
+
+
+def rows(
+    counted: CountedLog, single: Sequence[Row], failures: Failures, *, options: Options, workers: int | None
+) -> list[Row]:
+    """Return the rows of all controls of each contrast, and of all arms of each control.
+
+    Parameters
+    ----------
+    counted : CountedLog
+    single : sequence of dict
+        The rows of single controls; their step-down p-values are added to them.
+    failures : Failures
+        Where a test that fails is told.
+    options : Options
+    workers : int or None
+        See `confound.parallel.spread`.
+    """
+    keys = ("study", "model", "iteration", "contrast")
+    by_place: dict[tuple[Any, ...], dict[str, Row]] = {}
+    for row in single:
+        by_place.setdefault(tuple(row[key] for key in keys), {})[row["question"]] = row
+    groups = gathered(counted.contrasts, *keys, role="negative_control")
+    made = [
+        (key, [contrast for contrast in group if contrast.cell.question in by_place.get(key, {})])
+        for key, group in groups.items()
+    ]
+    tested = [(group, _codes(counted, group)) for _, group in made if group]
+    task = Guarded(partial(joint_test, seed=options.seed), "joint test", _tested_name)
+    together = []
+    for (key, group), test in zip(made, parallel.spread(task, tested, workers=workers), strict=True):
+        for found in failures.sifted(iter([test])):
+            if found is not None:
+                own = [by_place[key][contrast.cell.question] for contrast in group]
+                together.append(all_controls(found, own, confidence=options.confidence))
+    cells = [cell for cell in counted.compared if cell.role == "negative_control" and len(cell.arms) > 2]
+    arms = parallel.spread(
+        Guarded(partial(all_arms, seed=options.seed), "test of all arms", _cell_name), cells, workers=workers
+    )
+    return together + [row for row in failures.sifted(arms) if row is not None]
+
+
+def _name(contrasts: Sequence[Contrast]) -> str:
+    return " / ".join(map(str, list(contrasts[0].place.values())[:-1]))
+
+
+def _tested_name(made: tuple[Sequence[Contrast], IntArray | None]) -> str:
+    return _name(made[0])
+
+
+def _cell_name(cell: Cell) -> str:
+    return f"{cell.study} / {cell.model} / {cell.iteration} / {cell.question}"
+
+
+def _codes(counted: CountedLog, contrasts: Sequence[Contrast]) -> IntArray | None:
+    """Return the controls' answers by conversation, within subjects and where they are known."""
+    talks = counted.conversations
+    return None if talks is None or contrasts[0].design == "between" else talks.codes(contrasts)

@@ -1,0 +1,175 @@
+"""A log in, counts out: the one reading of the log, and every check that comes before the first statistic."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from confound.counts import conversations, data_warnings
+from confound.counts.cells import Cell, cells
+from confound.counts.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
+from confound.counts.conversations import Conversations
+from confound.counts.counting import Elicited, Grouped, apart, elicited, group
+from confound.counts.notes import Note
+from confound.counts.options import Options
+from confound.counts.questions import Question, resolve
+from confound.counts.retention import Retained, retained
+from confound.errors import InputError
+from confound.log import response_table
+from confound.log.files import LogLike
+from confound.log.response_table import Responses
+
+Questions = Mapping[tuple[str, str], Question]
+
+
+@dataclass(frozen=True, slots=True)
+class CountedLog:
+    """A log that was read, counted and checked; nothing after it reads the log again.
+
+    Attributes
+    ----------
+    cells : tuple of Cell
+    contrasts : tuple of Contrast
+        Of outcomes and negative controls.
+    questions : dict
+        (study, question) -> its role and scale.
+    control_arms : dict
+        Study -> its control arm; studies without one are left out.
+    placebos : dict
+        `placebo - original` -> its contrasts of negative controls.
+    sourced : dict
+        Source arm -> cells of the outcomes asked of personas whose attributes come from that arm.
+    elicited : Elicited or None
+        Outcomes and confounders asked together in the first iteration.
+    retained : tuple of Retained
+    conversations : Conversations or None
+        Answers to negative controls by conversation, where they can be had.
+    notes : tuple of Note
+        What was done while reading, and what is suspect in the log.
+    unasked : tuple of Note
+        Arms in which a question was never asked.
+    """
+
+    cells: tuple[Cell, ...]
+    contrasts: tuple[Contrast, ...]
+    questions: Questions
+    control_arms: Mapping[str, str]
+    placebos: Mapping[str, Sequence[Contrast]]
+    sourced: Mapping[str, Sequence[Cell]]
+    elicited: Elicited | None
+    retained: tuple[Retained, ...]
+    conversations: Conversations | None
+    notes: tuple[Note, ...]
+    unasked: tuple[Note, ...]
+
+    @property
+    def compared(self) -> tuple[Cell, ...]:
+        """The cells of outcomes and negative controls in studies with a control arm."""
+        return tuple(cell for cell in self.cells if _is_compared(cell, self.control_arms))
+
+    def n_arms(self, study: str) -> int:
+        """Return the number of arms of a study."""
+        return len({arm for cell in self.cells if cell.study == study for arm in cell.arms})
+
+
+def prepare(
+    data: LogLike, rename: Mapping[str, str], options: Options, *, table: str | None = None, joint: bool = False
+) -> CountedLog:
+    """Read, count and check a log; everything that `analyze` does before the first statistic.
+
+    Parameters
+    ----------
+    data : path, sequence of paths, data frame or table
+        See `confound.analyze`.
+    rename : mapping
+        The log's name of a column -> the response table's.
+    options : Options
+    table : str, optional
+        The table's name, where `data` is a URL.
+    joint : bool
+        Whether to read which controls were answered in one conversation, for tests of several controls together.
+
+    Raises
+    ------
+    InputError
+        Where the log cannot be read, or nothing in it can be compared.
+    """
+    with response_table.opened(data, rename=rename, table=table) as log:
+        whole = group(log)
+        options.check_labels(whole.labels["arm"], whole.labels["model"])
+        controls, arm_notes = control_arms(whole, options.control)
+        binned, questions, question_notes = resolve(whole, options)
+        proper, sourced = apart(whole)
+        grouped = whole.rows(proper)
+        together = _elicited(log, grouped, questions)
+        alone = log if proper.all() else log.without_source_arms()
+        talks, talk_notes = conversations.read(alone, grouped, binned.rows(proper), questions) if joint else (None, [])
+    made = tuple(cells(binned.rows(proper), questions))
+    compared = [cell for cell in made if _is_compared(cell, controls)]
+    found = tuple(c for cell in compared for c in contrasts(cell, controls[cell.study], options.design))
+    if not found:
+        raise InputError(
+            "no contrast can be made: no question was answered by personas of a control and a treated arm in "
+            f"{options.design or 'any'} design. Check --control and --design"
+        )
+    notes = [
+        *arm_notes,
+        *question_notes,
+        *talk_notes,
+        *data_warnings.duplicate_notes(grouped),
+        *data_warnings.seed_notes(grouped),
+        *data_warnings.cache_notes(made),
+    ]
+    return CountedLog(
+        cells=made,
+        contrasts=found,
+        questions=questions,
+        control_arms=controls,
+        placebos=_placebos(made, options),
+        sourced=_sourced(binned.rows(sourced), questions),
+        elicited=together,
+        retained=retained(grouped),
+        conversations=talks,
+        notes=tuple(notes),
+        unasked=tuple(_unasked(compared, controls)),
+    )
+
+
+def _is_compared(cell: Cell, controls: Mapping[str, str]) -> bool:
+    return cell.study in controls and cell.role in ("outcome", "negative_control")
+
+
+def _elicited(log: Responses, grouped: Grouped, questions: Questions) -> Elicited | None:
+    """Ask for outcomes and confounders together, if the first iteration has both."""
+    iteration = min(map(int, grouped.labels["iteration"]))
+    code = grouped.labels["iteration"].index(str(iteration))
+    asked = {grouped.labels["question"][q] for q in set(grouped.codes["question"][grouped.codes["iteration"] == code])}
+    of_role = {
+        role: sorted({name for (_, name), question in questions.items() if question.role == role} & asked)
+        for role in ("outcome", "confounder")
+    }
+    if not of_role["outcome"] or not of_role["confounder"]:
+        return None
+    return elicited(log, of_role["outcome"] + of_role["confounder"], iteration=iteration)
+
+
+def _placebos(made: Sequence[Cell], options: Options) -> dict[str, list[Contrast]]:
+    controls = [cell for cell in made if cell.role == "negative_control"]
+    return {
+        f"{arm} - {original}": placebo_contrasts(controls, arm, original, options.design)
+        for arm, original in options.placebo.items()
+    }
+
+
+def _sourced(rows: Grouped, questions: Questions) -> dict[str, tuple[Cell, ...]]:
+    """Lay out the outcomes of personas whose attributes come from one arm, by that arm."""
+    outcomes = {key: question for key, question in questions.items() if question.role == "outcome"}
+    codes = rows.codes["source_arm"]
+    return {
+        rows.labels["source_arm"][code]: tuple(cells(rows.rows(codes == code), outcomes)) for code in np.unique(codes)
+    }
+
+
+def _unasked(compared: Sequence[Cell], controls: Mapping[str, str]) -> list[Note]:
+    arms = {study: sorted({arm for c in compared if c.study == study for arm in c.arms}) for study in controls}
+    return [note for cell in compared for note in empty_arm_notes(cell, controls[cell.study], arms[cell.study])]

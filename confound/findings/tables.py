@@ -1,0 +1,39 @@
+"""All tables of an analysis by name; each is at home in a module of this folder."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from confound.findings import (
+    answers,
+    assumptions,
+    comparisons,
+    data,
+    decomposition,
+    drift,
+    effects,
+    sensitivity,
+    stabilization_columns,
+    warnings,
+)
+from confound.findings.schema import Schema
+
+TABLES: Mapping[str, Schema] = MappingProxyType(
+    {
+        schema.name: schema
+        for schema in (
+            data.SCHEMA,
+            drift.SCHEMA,
+            effects.SCHEMA,
+            decomposition.SCHEMA,
+            sensitivity.SCHEMA,
+            assumptions.SCHEMA,
+            comparisons.SCHEMA,
+            stabilization_columns.SCHEMA,
+            stabilization_columns.SETTLED,
+            stabilization_columns.CHECKS,
+            answers.DISTRIBUTIONS,
+            answers.MEANS,
+            warnings.SCHEMA,
+        )
+    }
+)
