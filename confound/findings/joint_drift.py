@@ -225,10 +225,10 @@ def rows(
         by_place.setdefault(tuple(row[key] for key in keys), {})[row["question"]] = row
     groups = gathered(counted.contrasts, *keys, role="negative_control")
     made = [
-        (key, [contrast for contrast in group if contrast.cell.question in by_place.get(key, {})])
-        for key, group in groups.items()
+        (key, [contrast for contrast in groups[key] if contrast.cell.question in rows_of])
+        for key, rows_of in by_place.items()
     ]
-    tested = [(group, _codes(counted, group)) for _, group in made if group]
+    tested = [(group, _codes(counted, group)) for _, group in made]
     task = Guarded(partial(joint_test, seed=options.seed), "joint test", _tested_name)
     together = []
     for (key, group), test in zip(made, parallel.spread(task, tested, workers=workers), strict=True):
