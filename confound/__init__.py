@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from confound.errors import ConfoundError, InputError
+from confound.errors import ConfoundError, ConfoundWarning, InputError
 
 if TYPE_CHECKING:
     from confound.analysis import analyze
     from confound.result import Analysis, load
 
 __version__ = "0.1.0"
-__all__ = ["Analysis", "ConfoundError", "InputError", "analyze", "load"]
+__all__ = ["Analysis", "ConfoundError", "ConfoundWarning", "InputError", "analyze", "load"]
 
 
 def __getattr__(name: str) -> Any:

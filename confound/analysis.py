@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 import confound
 from confound import parallel
 from confound.counts.contrasts import Contrast
@@ -173,29 +175,11 @@ def _found(
     """Make every table in turn; a part that fails is left empty, and told."""
     failures, skip, confidence = Failures(), settings["skip"], options.confidence
     with parallel.one_thread():
-        drift_rows, effect_rows = _single(counted, options, skip, failures, workers=workers, track=track)
-        drift_rows += _joint(counted, drift_rows, options, skip, failures, workers=workers)
-        compared = _part("comparisons", "drift", skip, failures, partial(comparisons.rows, counted, options))
-        parts = decomposition.Parts()
-        if "decomposition" not in skip:
-            parts = decomposition.decomposed(counted, drift_rows, failures, options=options)
-        bounded = _part(
-            *("sensitivity", "sensitivity", skip, failures),
-            partial(sensitivity.rows, counted, drift_rows, effect_rows, options=options),
-        )
+        tables, parts = _tables(counted, options, skip, failures, workers=workers, track=track)
         settling, why_not = _settling(counted, options, skip, failures, workers, tell)
-    shares = _part(
-        "distributions", "", skip, failures, partial(answers.share_rows, counted.cells, confidence=confidence)
-    )
-    means = _part("means", "", skip, failures, partial(answers.mean_rows, counted.cells, confidence=confidence))
-    tables = {
-        "drift": drift.frame(drift_rows),
-        "effects": effects.frame(effect_rows),
-        "decomposition": schema.frame(parts.rows, decomposition.SCHEMA),
-        "comparisons": schema.frame(compared, comparisons.SCHEMA),
-        "assumptions": schema.frame(parts.assumptions, assumptions.SCHEMA),
-        "sensitivity": schema.frame(bounded, sensitivity.SCHEMA),
-    }
+    shares = partial(answers.share_rows, counted.cells, confidence=confidence)
+    means = partial(answers.mean_rows, counted.cells, confidence=confidence)
+    distributions = schema.frame(_part("distributions", failures, shares), answers.DISTRIBUTIONS)
     verdict: tuple[sentences.Finding, ...] = ()
     with failures.catching("verdict"):
         verdict = sentences.findings(**tables, confidence=confidence, settling=settling)
@@ -206,8 +190,8 @@ def _found(
         stabilization=settling.stabilization,
         settled=settling.settled,
         stabilization_checks=settling.checks,
-        distributions=schema.frame(shares, answers.DISTRIBUTIONS),
-        means=schema.frame(means, answers.MEANS),
+        distributions=distributions,
+        means=schema.frame(_part("means", failures, means), answers.MEANS),
         warnings=warnings.frame(notes, failures),
         verdict=verdict,
         settings=settings,
@@ -217,13 +201,37 @@ def _found(
     )
 
 
-def _part(
-    name: str, skipped_with: str, skip: Sequence[str], failures: Failures, make: Callable[[], Iterable[Row]]
-) -> list[Row]:
-    """Make the rows of one table, unless its part is skipped."""
-    if skipped_with not in skip:
-        with failures.catching(name):
-            return list(make())
+def _tables(
+    counted: CountedLog, options: Options, skip: Sequence[str], failures: Failures, *, workers: int | None, track: Track
+) -> tuple[dict[str, pd.DataFrame], decomposition.Parts]:
+    """Make the tables of drift and effects, and what rests on them."""
+    drift_rows, effect_rows = _single(counted, options, skip, failures, workers=workers, track=track)
+    compared: list[Row] = []
+    if "drift" not in skip:
+        joint = partial(joint_drift.rows, counted, list(drift_rows), failures, options=options, workers=workers)
+        drift_rows += _part("joint tests of drift", failures, joint)
+        compared = _part("comparisons", failures, partial(comparisons.rows, counted, options))
+    parts, bounded = decomposition.Parts(), list[Row]()
+    if "decomposition" not in skip:
+        parts = decomposition.decomposed(counted, drift_rows, failures, options=options)
+    if "sensitivity" not in skip:
+        bounds = partial(sensitivity.rows, counted, drift_rows, effect_rows, options=options)
+        bounded = _part("sensitivity", failures, bounds)
+    tables = {
+        "drift": drift.frame(drift_rows),
+        "effects": effects.frame(effect_rows),
+        "decomposition": schema.frame(parts.rows, decomposition.SCHEMA),
+        "comparisons": schema.frame(compared, comparisons.SCHEMA),
+        "assumptions": schema.frame(parts.assumptions, assumptions.SCHEMA),
+        "sensitivity": schema.frame(bounded, sensitivity.SCHEMA),
+    }
+    return tables, parts
+
+
+def _part(name: str, failures: Failures, make: Callable[[], Iterable[Row]]) -> list[Row]:
+    """Make the rows of one table; none if it fails."""
+    with failures.catching(name):
+        return list(make())
     return []
 
 
@@ -253,20 +261,6 @@ def _contrast_rows(contrast: Contrast, *, options: Options) -> tuple[str, list[R
         return "outcome", effects.effect_rows(contrast, confidence=confidence)
     row = drift.drift_row(contrast, seed=options.seed, confidence=confidence, method=options.correction)
     return "negative_control", [row]
-
-
-def _joint(
-    counted: CountedLog,
-    single: list[Row],
-    options: Options,
-    skip: Sequence[str],
-    failures: Failures,
-    *,
-    workers: int | None,
-) -> list[Row]:
-    """Make the rows of all controls of a contrast, and of all arms of a control."""
-    make = partial(joint_drift.rows, counted, single, failures, options=options, workers=workers)
-    return _part("joint tests of drift", "drift", skip, failures, make)
 
 
 def _settling(

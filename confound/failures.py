@@ -34,8 +34,8 @@ class Failure:
     @property
     def message(self) -> str:
         """What is missing and why, in a sentence."""
-        about = f" of {self.about}" if self.about else ""
-        return f"The {self.part}{about} could not be made and is missing: {self.error}. Everything else was computed."
+        about = f" ({self.about})" if self.about else ""
+        return f"Missing: {self.part}{about}. It could not be made ({self.error}); everything else was computed."
 
 
 def failure(part: str, about: str, error: Exception) -> Failure:

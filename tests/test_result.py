@@ -8,7 +8,7 @@ import pytest
 
 import confound
 from confound.errors import InputError
-from confound.result import CONTRACT, DATA, DRIFT, EFFECTS
+from confound.findings.tables import TABLES
 
 
 @pytest.fixture
@@ -27,11 +27,15 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
     """The folder holds the contract's files with the contract's columns, and JSON without NaN."""
     folder = result.save(tmp_path / "out")
-    names = {f"tables/{name}.{kind}" for name in CONTRACT for kind in ("csv", "md")} | {
+    names = {f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "md")} | {
         f"tables/{name}.{kind}" for name in ("data", "drift", "effects", "sensitivity") for kind in ("tex", "html")
     }
     assert set(files(folder)) == {"analysis.json", "report.html", *names}
-    for name, columns in {"data": DATA, "drift": DRIFT, "effects": EFFECTS}.items():
+    for name, columns in {
+        "data": TABLES["data"].names,
+        "drift": TABLES["drift"].names,
+        "effects": TABLES["effects"].names,
+    }.items():
         assert tuple(pd.read_csv(folder / "tables" / f"{name}.csv").columns) == columns
     content = json.loads((folder / "analysis.json").read_text())
     assert content["settings"]["seed"] == 0

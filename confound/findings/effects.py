@@ -78,42 +78,45 @@ def effect_rows(contrast: Contrast, *, confidence: float) -> list[Row]:
     treated, control = _known(contrast)
     if not len(treated.totals) or not len(control.totals):
         return []
-    scale, paired = contrast.cell.scale, contrast.design == "within"
-    made = _quantities(treated, control, scale)
+    made = _quantities(treated, control, contrast.cell.scale)
+    paired = contrast.design == "within"
     compare = difference.paired_difference if paired else difference.welch_difference
     result = compare(made.treated, made.control, confidence=confidence)
+    common = {
+        **contrast.place,
+        "n_personas": len(treated.totals) + (0 if paired else len(control.totals)),
+        "n_control": int(control.known.sum()),
+        "n_treated": int(treated.known.sum()),
+        "design": contrast.design,
+        "unknown_control": contrast.control.n_unknown,
+        "unknown_treated": contrast.treated.n_unknown,
+    }
+    measures = ("mean_control", "mean_treated", "estimate", "se", "ci_low", "ci_high", "pvalue")
+    second = _second_opinions(treated, control, contrast.cell.scale, paired=paired)
+    return [
+        {
+            **common,
+            "level": level,
+            **{name: getattr(result, name)[q] for name in measures},
+            **(dict.fromkeys(second, np.nan) if level else second),
+        }
+        for q, level in enumerate(made.levels)
+    ]
+
+
+def _second_opinions(treated: Side, control: Side, scale: Scale, *, paired: bool) -> dict[str, float]:
+    """Compare an ordinal outcome without its numbers; not a number of other outcomes, or where levels are many."""
     superiority, odds = np.nan, ordinal.OddsRatio(np.nan, np.nan, np.nan)
     if scale.kind == "ordinal":
         superiority = ordinal.superiority(_tied_shares(treated, scale), _tied_shares(control, scale))
         if len(scale.answers) <= MAX_LEVELS:
             odds = ordinal.cumulative_logit(treated.answers[:, :-1], control.answers[:, :-1], paired=paired)
-    common = {
-        "n_personas": len(treated.totals) + (0 if paired else len(control.totals)),
-        "n_control": int(control.known.sum()),
-        "n_treated": int(treated.known.sum()),
+    return {
+        "prob_superiority": superiority,
+        "log_odds": odds.estimate,
+        "log_odds_se": odds.se,
+        "log_odds_pvalue": odds.pvalue,
     }
-    extra = {"design": contrast.design, "unknown_control": contrast.control.n_unknown}
-    extra["unknown_treated"] = contrast.treated.n_unknown
-    return [
-        {
-            **contrast.place,
-            "level": level,
-            **common,
-            "mean_control": result.mean_control[q],
-            "mean_treated": result.mean_treated[q],
-            "estimate": result.estimate[q],
-            "se": result.se[q],
-            "ci_low": result.ci_low[q],
-            "ci_high": result.ci_high[q],
-            "pvalue": result.pvalue[q],
-            "prob_superiority": np.nan if level else superiority,
-            **extra,
-            "log_odds": np.nan if level else odds.estimate,
-            "log_odds_se": np.nan if level else odds.se,
-            "log_odds_pvalue": np.nan if level else odds.pvalue,
-        }
-        for q, level in enumerate(made.levels)
-    ]
 
 
 def _known(contrast: Contrast) -> tuple[Side, Side]:

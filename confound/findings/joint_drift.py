@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from confound import parallel
 from confound.counts import align
@@ -18,10 +19,11 @@ from confound.counts.scales import FloatArray
 from confound.failures import Failures, Guarded
 from confound.findings.keyed import keyed_rng
 from confound.findings.schema import Row
-from confound.statistics.drift import change, common_direction, several_arms, several_controls
+from confound.statistics.drift import change, common_direction, permutation, several_arms, several_controls
 from confound.statistics.drift import distance as tvd
 from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
+BoolArray = npt.NDArray[np.bool_]
 AVERAGED = (
     *("tvd_plugin", "tvd_null", "tvd", "ci_low", "ci_high", "tvd_population", "tvd_population_null", "l2_squared"),
 )
@@ -172,26 +174,32 @@ def all_arms(cell: Cell, *, seed: int) -> Row | None:
     design = infer_design(int(asked.all(axis=1).sum()), int(asked.any(axis=1).sum()))
     where = {"study": cell.study, "model": cell.model, "iteration": cell.iteration, "contrast": ALL_ARMS}
     where["question"] = cell.question
-    rng = keyed_rng(where, seed)
-    if design == "within":
-        counts = cell.answers[asked.all(axis=1)]
-        distance, direction = (
-            several_arms.k_sample_test(counts, rng=rng),
-            common_direction.general_association_test(counts, rng=rng),
-        )
-    else:
-        own = asked.sum(axis=1) == 1
-        arms = [cell.answers[own & asked[:, arm], arm] for arm in range(len(cell.arms))]
-        if min(map(len, arms)) == 0:
-            return None
-        distance, direction = (
-            several_arms.cluster_k_sample_test(*arms, rng=rng),
-            common_direction.cluster_direction_test(*arms, rng=rng),
-        )
-        counts = cell.answers[own]
+    tested = _all_arms_within if design == "within" else _all_arms_between
+    found = tested(cell, asked, keyed_rng(where, seed))
+    return None if found is None else {**where, "design": design, **found}
+
+
+def _all_arms_within(cell: Cell, asked: BoolArray, rng: np.random.Generator) -> Row:
+    """Test within the personas that are in all arms."""
+    counts = cell.answers[asked.all(axis=1)]
+    distance = several_arms.k_sample_test(counts, rng=rng)
+    return _all_arms_row(counts, distance, common_direction.general_association_test(counts, rng=rng))
+
+
+def _all_arms_between(cell: Cell, asked: BoolArray, rng: np.random.Generator) -> Row | None:
+    """Test between the personas that are in one arm each; None if an arm has none."""
+    own = asked.sum(axis=1) == 1
+    arms = [cell.answers[own & asked[:, arm], arm] for arm in range(len(cell.arms))]
+    if min(map(len, arms)) == 0:
+        return None
+    distance = several_arms.cluster_k_sample_test(*arms, rng=rng)
+    return _all_arms_row(cell.answers[own], distance, common_direction.cluster_direction_test(*arms, rng=rng))
+
+
+def _all_arms_row(
+    counts: IntArray, distance: permutation.PermutationTest, direction: common_direction.DirectionTest
+) -> Row:
     return {
-        **where,
-        "design": design,
         "n_personas": len(counts),
         "n_categories": int((counts.sum(axis=(0, 1)) > 0).sum()),
         "tvd_plugin": distance.statistic,
@@ -225,10 +233,10 @@ def rows(
         by_place.setdefault(tuple(row[key] for key in keys), {})[row["question"]] = row
     groups = gathered(counted.contrasts, *keys, role="negative_control")
     made = [
-        (key, [contrast for contrast in group if contrast.cell.question in by_place.get(key, {})])
-        for key, group in groups.items()
+        (key, [contrast for contrast in groups[key] if contrast.cell.question in rows_of])
+        for key, rows_of in by_place.items()
     ]
-    tested = [(group, _codes(counted, group)) for _, group in made if group]
+    tested = [(group, _codes(counted, group)) for _, group in made]
     task = Guarded(partial(joint_test, seed=options.seed), "joint test", _tested_name)
     together = []
     for (key, group), test in zip(made, parallel.spread(task, tested, workers=workers), strict=True):

@@ -12,6 +12,7 @@ from confound.counts.contrasts import Contrast, Side, gathered, infer_design
 from confound.counts.counting import NOT_ASKED, UNKNOWN, Elicited, IntArray
 from confound.counts.options import Options
 from confound.counts.prepare import Questions
+from confound.counts.questions import Question
 from confound.counts.scales import MAX_ANSWERS, FloatArray
 from confound.findings.keyed import keyed_rng
 from confound.findings.schema import Row
@@ -252,32 +253,19 @@ def own_attributes(one: Series, sourced: Sourced, *, confidence: float) -> Itera
 
 def _conversations(one: Series, held: Elicited, questions: Questions) -> standardization.Conversations:
     """Lay out outcome and confounders of the conversations of one series."""
-    cell, arms = one.first.cell, (one.first.treated_arm, one.first.control_arm)
+    cell = one.first.cell
     spec = questions[cell.study, cell.question]
     if spec.recorded or cell.question not in held.codes:
         raise LeftOut("the outcome's numbers do not follow from its answers")
-    places = {"study": [cell.study], "model": [cell.model], "arm": list(arms)}
-    rows = np.ones(len(held.n), dtype=bool)
-    for key, wanted in places.items():
-        rows &= np.isin(held.codes[key], [held.labels[key].index(name) for name in wanted if name in held.labels[key]])
-    confounders = [
-        name
-        for (study, name), question in questions.items()
-        if study == cell.study and question.role == "confounder" and name in held.codes
-    ]
-    asked = [name for name in confounders if (held.codes[name][rows] != NOT_ASKED).any()]
-    if not asked:
-        raise LeftOut("no confounder (role `confounder`) was asked before adjustment in the outcome's conversations")
+    rows = _in_series(one, held)
+    asked = _asked_confounders(one, held, questions, rows)
     for name in (cell.question, *asked):
         rows &= held.codes[name] != NOT_ASKED
     rows &= held.codes[cell.question] != UNKNOWN
     if not rows.any():
         raise LeftOut("no conversation holds the outcome and all of its confounders")
-    answers = held.codes[cell.question][rows]
-    names = {code: held.labels[cell.question][code] for code in np.unique(answers)}
-    if spec.scale.answers and not set(names.values()) <= set(spec.scale.answers):
-        raise LeftOut("the outcome's answers were binned")
-    treated = held.codes["arm"] == held.labels["arm"].index(arms[0])
+    numbers = _numbers(cell.question, held, rows, spec)
+    treated = held.codes["arm"] == held.labels["arm"].index(one.first.treated_arm)
     rows &= _usable(held.codes["persona"], treated, rows, paired=one.paired)
     if not (rows & treated).any() or not (rows & ~treated).any():
         raise LeftOut("no persona has known answers wherever it takes them")
@@ -285,15 +273,45 @@ def _conversations(one: Series, held: Elicited, questions: Questions) -> standar
     if not indicators.shape[1]:
         raise LeftOut("everyone gave the same answer to each confounder")
     _check_size(indicators.shape[1], held.codes["persona"][rows], held.n[rows], treated[rows], paired=one.paired)
-    numbers = dict(zip(names, spec.numbers(list(names.values())), strict=True))
-    _, persona = np.unique(held.codes["persona"][rows], return_inverse=True)
     return standardization.Conversations(
         outcome=np.asarray([numbers[code] for code in held.codes[cell.question][rows]]),
         confounders=indicators,
-        persona=persona,
+        persona=np.unique(held.codes["persona"][rows], return_inverse=True)[1],
         treated=treated[rows],
         n=held.n[rows].astype(np.float64),
     )
+
+
+def _in_series(one: Series, held: Elicited) -> Any:
+    """Return which conversations are of a series' study, model and arms."""
+    cell, arms = one.first.cell, [one.first.treated_arm, one.first.control_arm]
+    rows = np.ones(len(held.n), dtype=bool)
+    for key, wanted in {"study": [cell.study], "model": [cell.model], "arm": arms}.items():
+        rows &= np.isin(held.codes[key], [held.labels[key].index(name) for name in wanted if name in held.labels[key]])
+    return rows
+
+
+def _asked_confounders(one: Series, held: Elicited, questions: Questions, rows: Any) -> list[str]:
+    """Name the confounders that were asked in a series' conversations."""
+    asked = [
+        name
+        for (study, name), question in questions.items()
+        if study == one.first.cell.study
+        and question.role == "confounder"
+        and name in held.codes
+        and (held.codes[name][rows] != NOT_ASKED).any()
+    ]
+    if not asked:
+        raise LeftOut("no confounder (role `confounder`) was asked before adjustment in the outcome's conversations")
+    return asked
+
+
+def _numbers(outcome: str, held: Elicited, rows: Any, spec: Question) -> dict[int, float]:
+    """Return the number behind each answer to the outcome, by its code."""
+    names = {code: held.labels[outcome][code] for code in np.unique(held.codes[outcome][rows])}
+    if spec.scale.answers and not set(names.values()) <= set(spec.scale.answers):
+        raise LeftOut("the outcome's answers were binned")
+    return dict(zip(names, spec.numbers(list(names.values())), strict=True))
 
 
 def _usable(persona: Any, treated: Any, rows: Any, *, paired: bool) -> Any:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import confound
-from confound.findings import sensitivity
+from confound.statistics.effect import sensitivity
 
 
 def test_drift_to_explain_away_and_bounds_by_hand() -> None:

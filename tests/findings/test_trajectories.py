@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from confound import analysis
-from confound.counts.options import Settings
+from confound.counts.options import Options
+from confound.counts.prepare import prepare
 from confound.findings.trajectories import OutcomeTrajectory, trajectories
 
 
@@ -22,7 +22,7 @@ def log(answers: list[str], *, iterations: int = 3, trials: int = 4, seed: int =
 
 def made(frame: pd.DataFrame) -> tuple[list[OutcomeTrajectory], list[str]]:
     """Return the trajectories and the remarks."""
-    found, notes = trajectories(analysis.prepare(frame, {}, Settings()).contrasts)
+    found, notes = trajectories(prepare(frame, {}, Options()).contrasts)
     return found, [note.message for note in notes]
 
 
@@ -45,7 +45,7 @@ def test_answers_never_given_are_dropped_and_equal_ones_joined() -> None:
     """An answer that a study file lists but nobody gave would have no cutpoint."""
     frame = log(["1", "3"])
     order = {"y": ("1", "2", "3")}
-    (found,), _ = trajectories(analysis.prepare(frame, {}, Settings(order=order)).contrasts)
+    (found,), _ = trajectories(prepare(frame, {}, Options(order=order)).contrasts)
     np.testing.assert_array_equal(found.data.numbers, [1, 3])
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import confound
+from confound.findings.tables import TABLES
 from confound.findings.verdict import sentences
-from confound.result import COMPARISONS, DECOMPOSITION, DRIFT, EFFECTS
 
 
 def drift(pvalues: dict[str, float], *, model: str = "m", iteration: int = 0) -> pd.DataFrame:
@@ -29,11 +29,14 @@ def drift(pvalues: dict[str, float], *, model: str = "m", iteration: int = 0) ->
         }
         for question, p in pvalues.items()
     ]
-    return pd.DataFrame(rows, columns=list(DRIFT))
+    return pd.DataFrame(rows, columns=list(TABLES["drift"].names))
 
 
-NO_EFFECTS = pd.DataFrame(columns=list(EFFECTS))
-NOTHING_ELSE = pd.DataFrame(columns=list(DECOMPOSITION)), pd.DataFrame(columns=list(COMPARISONS))
+NO_EFFECTS = pd.DataFrame(columns=list(TABLES["effects"].names))
+NOTHING_ELSE = (
+    pd.DataFrame(columns=list(TABLES["decomposition"].names)),
+    pd.DataFrame(columns=list(TABLES["comparisons"].names)),
+)
 
 
 def test_drift_is_named_with_its_evidence() -> None:
@@ -76,7 +79,7 @@ def test_without_negative_control_nothing_is_claimed() -> None:
     """Effects alone say nothing about drift."""
     effects = pd.DataFrame(
         [["s", "m", 0, "b - a", "y", "", 10, 10, 10, 1.0, 2.0, 1.0, 0.1, 0.8, 1.2, 1e-9, 0.7] + [None] * 6],
-        columns=list(EFFECTS),
+        columns=list(TABLES["effects"].names),
     )
     (finding,) = sentences.findings(drift({}), effects, *NOTHING_ELSE, 0.9)
     assert finding.drifts is None

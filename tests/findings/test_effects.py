@@ -1,4 +1,4 @@
-"""One contrast's rows: what is compared, and in which direction."""
+"""Rows of single contrasts: what is compared, and in which direction."""
 
 import numpy as np
 import pandas as pd
