@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import false_discovery_control
 
-FloatArray = npt.NDArray[np.float64]
+from confound.statistics.arrays import FloatArray
 
 
 def holm(pvalues: npt.ArrayLike) -> FloatArray:

@@ -10,15 +10,13 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, gammaln, ndtri
 
+from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift.persona_mixture import KINDS, PersonaMixture, fit, mixing_weights
 
 __all__ = ["Calibrated", "calibrated", "draw_labels", "draw_shares"]
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 # Prior of the kinds other than none: sparse, worth one persona in all.
 SHAPE_PRIOR = 1.0

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
+from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift import distance
 from confound.statistics.effect import difference as effects
 
@@ -25,7 +26,6 @@ __all__ = [
     "pooled_drift_test",
 ]
 
-FloatArray = NDArray[np.float64]
 
 # Relabellings and resamples of personas behind a group's standard error, which they leave off by 2 %.
 N_RESAMPLES = 1000
@@ -274,7 +274,7 @@ class _Arm:
 
     shares: FloatArray  # (personas, answers of all controls)
     asked: FloatArray  # (personas, Q)
-    places: NDArray[np.int64]  # (Q,): where each control's answers begin
+    places: IntArray  # (Q,): where each control's answers begin
 
 
 def _arms(pairs: Sequence[tuple[ArrayLike, ArrayLike]], name: str) -> tuple[_Arm, _Arm]:
@@ -291,7 +291,7 @@ def _arms(pairs: Sequence[tuple[ArrayLike, ArrayLike]], name: str) -> tuple[_Arm
     return _arm(treated), _arm(control)
 
 
-def _arm(counts: Sequence[NDArray[np.int64]]) -> _Arm:
+def _arm(counts: Sequence[IntArray]) -> _Arm:
     times = np.stack([each.sum(axis=1) for each in counts], axis=1)
     shares = [each / np.maximum(1, each.sum(axis=1, keepdims=True)) for each in counts]
     widths = [each.shape[1] for each in counts]

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
+from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift import distance
 from confound.statistics.drift.relabelling import check_resamples, checked_arms, relabelled_counts, sequential_pvalue
 
 __all__ = ["DirectionTest", "cluster_direction_test", "common_direction_test", "general_association_test"]
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 # Counts by which each sum over strata must be free to move, down and up, for chi-square: Mantel and Fleiss
 # (1980), American Journal of Epidemiology 112, 129-134, who ask for five. Below it, in simulation without drift at

@@ -9,16 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import xlog1py, xlogy
 
+from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift import distance
 from confound.statistics.drift.calibration import calibrated
 
 __all__ = ["METHODS", "CorrectedTvd", "corrected_tvd", "effective_counts"]
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 DEFAULT = "mixture"
 METHODS = ("plugin", "null", "jackknife", "bootstrap", "folded", "npmle", "mixture")

@@ -4,9 +4,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import gammaln
 from scipy.stats import t as student
+
+from confound.statistics.arrays import FloatArray, IntArray
 
 __all__ = [
     "SquaredDistance",
@@ -23,8 +25,6 @@ __all__ = [
     "stratum_null_means",
 ]
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 # Points of the common lattice of all strata, over the reach of their sum, up to which the no-drift mean of
 # `population_plugin` is exact; and points of the grid that atoms are split onto beyond that.

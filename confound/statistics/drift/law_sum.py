@@ -11,13 +11,10 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 
+from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift.null_law import Stratum, stratum_laws
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 # Points of the lattices' common multiple up to which strata of different lattices are added exactly: 0.3 s
 # of FFTs.

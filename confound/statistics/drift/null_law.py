@@ -12,11 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from confound.statistics.arrays import FloatArray, IntArray
 
 # Cost of the dynamic program: adding an answer by scattering the states one by one, or by sliding the whole
 # lattice along. Nanoseconds an element, measured; only their ratio and the limit below depend on them.

@@ -12,12 +12,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from confound.statistics.arrays import BoolArray, FloatArray, IntArray
 from confound.statistics.drift import distance, law_sum, null_law
 
 __all__ = ["PermutationTest", "cluster_permutation_test", "permutation_test"]
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 # Smallest p-value reported: with thousands of answers the exact one can lie below what a float can hold.
 SMALLEST_PVALUE = float(np.finfo(np.float64).tiny)
@@ -209,7 +208,7 @@ def cluster_permutation_test(
 
 
 def _relabelled_share_distances(
-    shares: FloatArray, in_treated: NDArray[np.bool_], rng: np.random.Generator, n_resamples: int
+    shares: FloatArray, in_treated: BoolArray, rng: np.random.Generator, n_resamples: int
 ) -> FloatArray:
     drawn = np.empty(n_resamples)
     at_once = max(1, LABELS_AT_ONCE // len(shares))
@@ -220,7 +219,7 @@ def _relabelled_share_distances(
     return drawn
 
 
-def _share_distances(shares: FloatArray, in_treated: NDArray[np.bool_]) -> FloatArray:
+def _share_distances(shares: FloatArray, in_treated: BoolArray) -> FloatArray:
     """Return the distance between the arms' mean shares for each row of labels."""
     n1 = in_treated[0].sum()
     treated_sums = in_treated.astype(np.float64) @ shares

@@ -9,13 +9,12 @@ stays in the result. The shares in the control arm are a mixture of Dirichlets, 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
+
+from confound.statistics.arrays import FloatArray, IntArray
 
 __all__ = ["KINDS", "PersonaMixture", "fit", "mixing_weights"]
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 # Importance draws of a persona's control shares given its control answers and this part of its treated ones:
 # together they serve every kind, from no drift (all) to unrelated arms (none).

@@ -18,11 +18,11 @@ from scipy.optimize import brentq
 from scipy.special import gammaln, ndtr, ndtri, xlog1py, xlogy
 from scipy.stats import chi2, ncx2
 
+from confound.statistics.arrays import FloatArray
 from confound.statistics.drift import distance as tvd
 
 __all__ = ["Direction", "detectable_tvd", "needed_personas", "needed_trials", "power_to_detect"]
 
-FloatArray = NDArray[np.float64]
 Direction = Literal["common", "varied"]
 Design = Literal["within", "between"]
 # Power as a function of the number of personas, all else being settled; and that as a function of the distance.

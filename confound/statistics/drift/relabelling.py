@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from confound.statistics.arrays import FloatArray, IntArray
 
 __all__ = ["check_resamples", "checked_arms", "relabelled_counts", "sequential_pvalue"]
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 # By how much a drawn statistic may fall short of the observed one, relative to 1 or to itself if larger, and still
 # count as tied: far more than rounding, so that a tie is never missed.

@@ -7,16 +7,14 @@ than those of all pairs of arms.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift import distance
 from confound.statistics.drift.permutation import PermutationTest, cluster_permutation_test, permutation_test
 from confound.statistics.drift.relabelling import check_resamples, checked_arms, relabelled_counts, sequential_pvalue
 
 __all__ = ["cluster_k_sample_test", "k_sample_test"]
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 
 def k_sample_test(counts: ArrayLike, *, rng: np.random.Generator, n_resamples: int = 9999) -> PermutationTest:

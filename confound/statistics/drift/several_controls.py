@@ -6,12 +6,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from confound.statistics.arrays import BoolArray, FloatArray, IntArray
 from confound.statistics.drift.relabelling import TIE_TOLERANCE, check_resamples
 
 __all__ = ["ManyControls", "step_down_maxt"]
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 Numbers = NDArray[np.floating[Any]]
 
 # Labels, or drawn counts, of one persona held at once: 32 MB as float32.
@@ -54,7 +53,7 @@ class ManyControls:
 class _Block(NamedTuple):
     """Units that are relabelled among themselves: a persona's conversations (within), or all personas (between)."""
 
-    treated: NDArray[np.bool_]  # (units,)
+    treated: BoolArray  # (units,)
     values: Numbers  # (units, answers of all controls end to end): one-hot, or shares
     asked: Numbers  # (units, Q): 1 where the unit answered the control
 
@@ -188,7 +187,7 @@ def _block_distances(block: _Block, places: IntArray, rng: np.random.Generator, 
     return drawn
 
 
-def _labels(treated: NDArray[np.bool_], n_resamples: int, rng: np.random.Generator) -> NDArray[np.float32]:
+def _labels(treated: BoolArray, n_resamples: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """Return labels that give the treated arm as many units as it has, at random, shape (units, B).
 
     Unit by unit over all draws at once: faster by far than to permute each draw.

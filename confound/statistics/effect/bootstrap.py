@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-FloatArray = npt.NDArray[np.float64]
+from confound.statistics.arrays import FloatArray
 
 N_DRAWS = 2000
 # A standard error below these, relative to the values and to their distances from the mean, is rounding.

@@ -21,12 +21,10 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 
 from confound.errors import ConfoundError
+from confound.statistics.arrays import BoolArray, FloatArray
 from confound.statistics.effect.bootstrap import N_DRAWS, Resampled, sum_of_means
-
-FloatArray = npt.NDArray[np.float64]
 
 SQUARE = (
     "treated outcome of treated users",
@@ -210,9 +208,9 @@ def by_source(means: FloatArray, *, arms_paired: bool, sources_paired: bool) -> 
     return groups
 
 
-def _members(square: FloatArray, own: npt.NDArray[np.bool_]) -> FloatArray:
+def _members(square: FloatArray, own: BoolArray) -> FloatArray:
     """Keep the personas that have a mean in just a group's own cells of the square; 0 in the others."""
-    present: npt.NDArray[np.bool_] = ~np.isnan(square)
+    present: BoolArray = ~np.isnan(square)
     member = np.asarray((present == own).all(axis=-1, keepdims=True))
     return np.where(member, np.where(own, square, 0.0), np.nan)
 

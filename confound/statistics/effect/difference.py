@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 from scipy.special import expit, logit, ndtr, xlogy
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+from confound.statistics.arrays import FloatArray, IntArray
 
 # Newton's steps of a cumulative logit: how many at most, how small one is that needs no check since rounding hides what
 # it gains, and how small the last one is.

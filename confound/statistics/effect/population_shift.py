@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from confound.statistics.arrays import FloatArray
 
 N_FLIPS = 1999
 ROUNDING = 1e-12  # by which equal distances may differ

@@ -8,11 +8,8 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from confound.statistics.arrays import BoolArray, FloatArray, IntArray
 
 METHODS = ("g-formula", "aipw")
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import optimize
 
-FloatArray = npt.NDArray[np.float64]
+from confound.statistics.arrays import FloatArray
 
 MAX_RHAT = 1.01  # Vehtari, Gelman, Simpson, Carpenter and Buerkner (2021)
 MIN_ESS = 400

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
+from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.stabilization.inputs import Priors
 from confound.statistics.stabilization.law import (
     EFFECTS,
@@ -24,9 +24,6 @@ from confound.statistics.stabilization.law import (
     variants,
     walk,
 )
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 CHUNK = 50  # draws at a time: a hundred personas then take some tens of megabytes
 NODES = 20  # of the quadrature over personas

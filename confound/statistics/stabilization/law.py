@@ -17,10 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from confound.statistics.arrays import FloatArray, IntArray
 
 SIDES = (0.5, -0.5)  # of the treated and the control arm
 EFFECTS = 4  # of a persona: level, level', effect, effect'

@@ -8,14 +8,12 @@ Buerkner and Vehtari 2021). What is moved is what one persona can move: cutpoint
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from confound.statistics.arrays import FloatArray
 from confound.statistics.stabilization.arviz_versions import smoothed
 from confound.statistics.stabilization.draws import Theta, evidence
 from confound.statistics.stabilization.inputs import Priors
 from confound.statistics.stabilization.law import Persons, Quadratic
-
-FloatArray = npt.NDArray[np.float64]
 
 MOVES = 10  # the best is kept, not the first that is no better than the one before: far moves take several steps
 

@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import nutpie
 import pymc as pm
 import pytensor
@@ -23,11 +22,10 @@ from pytensor.graph.op import Op
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 
+from confound.statistics.arrays import FloatArray
 from confound.statistics.stabilization.inputs import PATHS, Priors, Sampler
 from confound.statistics.stabilization.kernel import CENTRES, evidence
 from confound.statistics.stabilization.law import EFFECTS, Quadratic
-
-FloatArray = npt.NDArray[np.float64]
 
 INNER = "_inner"  # ends the names of what means nothing by itself: signs, and coordinates of what is kept
 # What data tell of a group's settled effect, biases, and log of the scale, as a precision: their standard errors are

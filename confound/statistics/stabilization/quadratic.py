@@ -17,12 +17,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from confound.statistics.arrays import FloatArray
 from confound.statistics.stabilization.inputs import Priors
 from confound.statistics.stabilization.law import EFFECTS, SIDES, Persons, Quadratic, condense, loadings, reduce
-
-FloatArray = npt.NDArray[np.float64]
 
 PRIORS = Priors()  # of the pilot, whatever those of the model: they but say where the likelihood is looked at
 PILOT_STEPS = 100
