@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from confound.errors import InputError
-from simulate.backends.latent_class.structural import keyed_generator
+from simulate.randomness import keyed_generator
 from simulate.study.definition import Persona
 from simulate.study.marked import suggest
 

@@ -12,7 +12,7 @@ from simulate.study.prompts import Prompts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulate.study.definition import Arm, Persona, Question, Study
+    from simulate.study.definition import Arm, ClosedQuestion, Persona, Study
     from simulate.study.prompts import Message
 
 # Rules of thumb, and stated as such: English has about four characters a token, a turn of a dialogue about this many
@@ -112,7 +112,7 @@ def plan(
     )
 
 
-def _tokens_read(study: Study, asked: Sequence[Sequence[Question]]) -> int:
+def _tokens_read(study: Study, asked: Sequence[Sequence[ClosedQuestion]]) -> int:
     """Estimate what one trial of one persona reads, over all arms and iterations."""
     prompts, (persona,) = Prompts(study), make_personas(study.personas, 1, seed=0, study=study)
     item, total = study.item(0), 0
@@ -171,7 +171,7 @@ def _dialogue_prompts(study: Study, persona: Persona, arm: Arm) -> list[str]:
 
 def _question_prompts(study: Study, persona: Persona, arm: Arm) -> list[str]:
     """Show a question of each role; of the second arm on, where only the intervention differs, the first alone."""
-    firsts: dict[str, Question] = {}
+    firsts: dict[str, ClosedQuestion] = {}
     for question in study.questions.values():
         firsts.setdefault(question.role, question)
     shown = list(firsts.values()) if arm is study.arms[0] else list(firsts.values())[:1]
@@ -181,7 +181,7 @@ def _question_prompts(study: Study, persona: Persona, arm: Arm) -> list[str]:
     ]
 
 
-def _asked(study: Study, persona: Persona, arm: Arm, iteration: int, question: Question) -> list[Message]:
+def _asked(study: Study, persona: Persona, arm: Arm, iteration: int, question: ClosedQuestion) -> list[Message]:
     prompts, dialogue = Prompts(study), [AGENT_SAYS, USER_SAYS] * study.turns
     held = prompts.conversation(persona, _specified(study, iteration), arm, study.item(0), dialogue)
     return prompts.question(held, question)
