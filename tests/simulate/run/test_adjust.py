@@ -258,7 +258,7 @@ def test_rule_is_read(text: str, quantity: str, sign: str, bound: float) -> None
 )
 def test_other_rules_are_refused(text: str) -> None:
     """Anything but a quantity, a sign and a finite number is refused with the right form."""
-    with pytest.raises(InputError, match=r"a rule has the form QUANTITY < NUMBER, such as 'tvd_excess < 0\.02'"):
+    with pytest.raises(InputError, match=r"write a rule as QUANTITY < NUMBER, such as 'tvd_excess < 0\.02'"):
         parse_rule(text)
 
 
