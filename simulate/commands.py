@@ -1,4 +1,4 @@
-"""What `confound simulate` does, one function a use: arguments as they were typed in, text for the terminal out."""
+"""What `confound simulate` does, one function for each use: given the arguments as typed, it returns the text to print."""
 
 from __future__ import annotations
 

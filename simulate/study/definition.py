@@ -159,7 +159,7 @@ class Study:
         Iterations by default, iteration 0 (before adjustment) included: at most `len(batches) + 1`.
     personas : PersonaSource
     sampling : Mapping of str to Any
-        Sampling settings for the model; what a backend does not know it refuses.
+        Sampling settings for the model; a backend refuses those that it does not know.
     text_hash : str
         SHA-256 of the file's bytes, in hexadecimal.
     structure : Mapping of str to Any or None

@@ -1,6 +1,6 @@
 """Who is simulated: the adult population, people written into the study, or people of the user's own data.
 
-A persona depends on the seed, the study's name and its own place alone, never on how many are asked for.
+A persona depends only on the seed, the study's name and its own place, not on how many are asked for.
 """
 
 from __future__ import annotations
