@@ -1,4 +1,4 @@
-"""What `confound simulate` does, one function for each use: given the arguments as typed, it returns the text to print."""
+"""What `confound simulate` does, one function for each use: it takes arguments as typed and returns text to print."""
 
 from __future__ import annotations
 

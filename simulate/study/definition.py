@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-ROLES = ("outcome", "negative_control", "confounder", "retention")
 # Sources of personas: those that read a file of the user's own, and all.
 OWN_DATA = ("file", "opinionqa", "book_opinions", "movielens")
 SOURCES = ("us_adults", "inline", *OWN_DATA)

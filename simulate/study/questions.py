@@ -6,9 +6,10 @@ import itertools
 from typing import TYPE_CHECKING
 
 from confound.counts.scales import canonical
+from confound.vocabulary import ROLES
 from simulate.parsing.options import MAX_OPTIONS
 from simulate.study import marked
-from simulate.study.definition import ROLES, ClosedQuestion
+from simulate.study.definition import ClosedQuestion
 from simulate.study.marked import suggest
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from confound.errors import InputError
-from simulate.study.definition import ROLES
+from confound.vocabulary import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

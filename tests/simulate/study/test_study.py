@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from confound.counts.options import read_study_files
 from confound.errors import InputError
+from confound.vocabulary import ROLES
 from simulate.study import marked
 from simulate.study.catalogue import find_study, shipped_names
-from simulate.study.definition import ROLES, SOURCES, Study, check_iterations
+from simulate.study.definition import SOURCES, Study, check_iterations
 from simulate.study.prompts import VARIABLES
 from simulate.study.reading import OPTIONAL, REQUIRED, list_studies, load_study, study_of, study_text
 
