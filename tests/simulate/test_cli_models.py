@@ -94,7 +94,7 @@ def test_trouble_ends_with_the_command_that_goes_on(tmp_path: Path) -> None:
         assert done.exit_code == 2
         assert done.stderr.count("\n") == 1
         assert "500 server error" in done.stderr
-        command = shlex.split(done.stderr.partition("Go on with: ")[2])
+        command = shlex.split(done.stderr.partition("Continue with: ")[2])
         assert command[:2] == ["confound", "simulate"]
         assert f"{url}/v1" in command
         dropped = CliRunner().invoke(main, [*command[1:], "--drop-incomplete"])
