@@ -11,7 +11,7 @@ from confound.errors import InputError
 from confound.result import CONTRACT, DATA, DRIFT, EFFECTS
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def result(log_frame) -> confound.Analysis:  # type: ignore[no-untyped-def]
     """Analyse a log of one control and one outcome."""
     control = log_frame({"control": "xxyy", "treated": "xyyy"})
@@ -39,6 +39,7 @@ def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
     assert len(content["effects"]) == len(result.effects)
 
 
+@pytest.mark.slow
 def test_figures_are_saved_unless_skipped(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """Every figure is there as PDF and PNG, the same bytes when saved again; none if skipped."""
     log = log_frame({"control": "xxyy", "treated": "xyyy"})
@@ -64,6 +65,7 @@ def test_a_manifest_says_where_targeted_confounders_begin(log_frame, tmp_path: P
     assert found == [{}, {"study": 3}, *[{}] * 6, {"study": 8}, {"study": 8}]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     """Rows in another order change no byte, and neither does a second run; Monte Carlo tests included."""
     rows = [

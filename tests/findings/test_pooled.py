@@ -108,6 +108,7 @@ def test_change_over_iterations() -> None:
     assert overall.loc[1, "ci_high"] < 0 < overall.loc[2, "ci_low"]
 
 
+@pytest.mark.slow
 def test_placebo_is_the_noise_floor() -> None:
     """An arm that rewords the control sets what a treatment must exceed; one as far off as it does not."""
     frame = log({"control": 0.0, "reworded": 0.25, "treated": 0.25, "strong": 0.7}, personas=60)
