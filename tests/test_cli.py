@@ -43,6 +43,7 @@ def test_analyze_end_to_end(log: Path, tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_skip_leaves_a_part_out(log: Path, tmp_path: Path) -> None:
     """--skip effects writes an empty effects table and no effect in the verdict."""
     options = ["--rename", "condition=arm", "--outcome", "buys", "--negative-control", "party", "--skip", "effects"]

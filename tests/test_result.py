@@ -53,6 +53,7 @@ def test_figures_are_saved_unless_skipped(log_frame, tmp_path: Path) -> None:  #
     assert {name for name in first if name not in made} - {"analysis.json"} == set(files(skipped)) - {"analysis.json"}
 
 
+@pytest.mark.slow
 def test_a_manifest_says_where_targeted_confounders_begin(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """It is read beside the log, given by hand otherwise, and unknown without either or where it is no manifest."""
     log = log_frame({"control": "xxyy", "treated": "xyyy"})
@@ -134,6 +135,7 @@ def test_notebook_view_escapes(log_frame) -> None:  # type: ignore[no-untyped-de
     assert "User drift: negative controls</caption>" in html
 
 
+@pytest.mark.slow
 def test_load_gives_back_what_was_saved(result: confound.Analysis, tmp_path: Path) -> None:
     """Frames with their types, verdict, settings and versions come back the same, from the folder or its file."""
     folder = result.save(tmp_path / "out")

@@ -85,6 +85,7 @@ def test_all_controls_between_relabels_personas() -> None:
     assert drift.loc[drift["question"] == "(all)", "pvalue"].iloc[0] == pytest.approx(single, abs=0.01)
 
 
+@pytest.mark.slow
 def test_all_arms_is_the_k_sample_test() -> None:
     """Three arms get a row for all of them; two do not."""
     frame = log({"control": 0.0, "low": 0.0, "high": 0.4}, questions=1)

@@ -249,6 +249,7 @@ def test_extra_columns_by_name(suffix: str, log: pd.DataFrame, expected: confoun
     assert_same(confound.analyze(path), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", ["log[1]", "it's a", 'so "so"', "all*?", "~{a,b}", "a=50%", "a\\b"])
 def test_file_names(
     stem: str, log: pd.DataFrame, expected: confound.Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -249,6 +249,7 @@ def test_many_models_and_rows_go_on_pages(result: confound.Analysis) -> None:
     assert [sheet.name for sheet in made] == ["x", "x-2", "x-3", "x-4"]
 
 
+@pytest.mark.slow
 def test_the_same_figure_gives_the_same_bytes(result: confound.Analysis) -> None:
     """Drawn and saved twice, with other settings of Matplotlib around, no byte changes."""
     first = next(figures.draw_all(result))

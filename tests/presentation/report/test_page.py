@@ -294,6 +294,7 @@ def test_many_groups_fold(log_frame: LogFrame) -> None:
     assert '<a href="#drift-5">' in many
 
 
+@pytest.mark.slow
 def test_large_drawings_become_pixels() -> None:
     """A figure of many lines is embedded as PNG, a small one as SVG; both keep their size on the page."""
     plain, crowded = Figure(figsize=(4, 2)), Figure(figsize=(4, 2))
