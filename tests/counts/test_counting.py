@@ -77,6 +77,7 @@ def test_counts_of_any_labels(rows: list[Row], tmp_path: Path) -> None:
         assert tally(counted(tmp_path / "log.csv")) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(
     st.lists(

@@ -48,6 +48,7 @@ def test_example_has_the_sizes_asked_for(tmp_path: Path) -> None:
     assert (known["personas"], known["trials"], known["seed"], known["design"]) == (12, 3, 0, "within")
 
 
+@pytest.mark.slow
 def test_example_log_agrees_with_its_truth(tmp_path: Path) -> None:
     """The paired estimates of both iterations are within 4 standard errors of the differences in truth.json."""
     write_example(tmp_path / "run")

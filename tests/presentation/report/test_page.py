@@ -1,6 +1,7 @@
 """The page: what it says, that it is sound HTML, that it needs nothing, and that no log can change what it does."""
 
 import base64
+import functools
 import hashlib
 import itertools
 import json
@@ -75,12 +76,18 @@ def between(n: int = 12) -> confound.Analysis:
     return confound.analyze(pd.DataFrame(rows), correction="null")
 
 
-def drawn() -> Iterator[Picture]:
+def drawn_anew() -> Iterator[Picture]:
     """Draw a line for every section."""
     for section in report.SECTIONS:
         figure = Figure(figsize=(4, 2))
         figure.subplots().plot([0, 1])
         yield picture(Drawn(f"line-{section}", section, f"Caption of <{section}>", f"A line in {section}", figure))
+
+
+@functools.cache
+def drawn() -> tuple[Picture, ...]:
+    """Return the pictures that all tests share."""
+    return tuple(drawn_anew())
 
 
 def parse(page: str) -> Element:
@@ -170,11 +177,13 @@ def test_a_label_that_turns_round_is_shown_not_obeyed() -> None:
     assert report.visible("a\u202eb\x00") == r"a\u202eb\x00"
 
 
+@pytest.mark.slow
 def test_same_result_same_page(hostile: confound.Analysis) -> None:
     """Figures, labels and settings give the same bytes again."""
-    assert report.page(hostile, drawn()) == report.page(hostile, drawn())
+    assert report.page(hostile, drawn_anew()) == report.page(hostile, drawn_anew())
 
 
+@pytest.mark.slow
 def test_sections_follow_what_there_is(hostile: confound.Analysis, log_frame: LogFrame) -> None:
     """The verdict comes first, and a part that was not made has no section and no entry in the contents."""
     whole = ["verdict", "overview", "drift", "effects", "decomposition", "stabilization", "sensitivity", "data"]
@@ -285,6 +294,7 @@ def test_many_groups_fold(log_frame: LogFrame) -> None:
     assert '<a href="#drift-5">' in many
 
 
+@pytest.mark.slow
 def test_large_drawings_become_pixels() -> None:
     """A figure of many lines is embedded as PNG, a small one as SVG; both keep their size on the page."""
     plain, crowded = Figure(figsize=(4, 2)), Figure(figsize=(4, 2))
@@ -297,6 +307,7 @@ def test_large_drawings_become_pixels() -> None:
     assert pictures(figures, workers=2) == made
 
 
+@pytest.mark.slow
 def test_saved_beside_the_tables(tmp_path: Path) -> None:
     """Saving writes the page, with the figures that are drawn; left out if skipped."""
     result = between()

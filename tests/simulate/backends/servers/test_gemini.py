@@ -85,6 +85,7 @@ def test_dialogues_alternate(tmp_path: Path) -> None:
     assert "hm, B" not in json.dumps([call.body for call in record])
 
 
+@pytest.mark.slow
 def test_blocked_prompts_and_answers_are_unknown(tmp_path: Path) -> None:
     """A blocked prompt and a blocked answer are Unknown with the API's reason, counted by arm, and are no failures."""
     reasons = {}

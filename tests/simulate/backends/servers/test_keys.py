@@ -104,6 +104,7 @@ def test_key_is_nowhere(
         assert "[key]" in places[str(tmp_path / "journal.log")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", SENT)
 def test_key_is_not_printed(tmp_path: Path, backend: str) -> None:
     """The command line ends in one message without the key, exits 2, and its child's output holds it nowhere."""

@@ -249,6 +249,7 @@ def test_servers_share_the_load_and_one_that_is_gone_is_left_alone(tmp_path: Pat
     assert 144 < manifest["calls"] < 144 + 20
 
 
+@pytest.mark.slow
 def test_users_and_agent_are_apart(tmp_path: Path) -> None:
     """In dialogues the agent's turns go to its server, model and sampling, all else to the users'."""
     users: list[Call] = []
