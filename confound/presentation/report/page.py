@@ -18,7 +18,7 @@ from confound.findings.pooled import ALL_CONTROLS
 from confound.findings.verdict.sentences import Finding, main_rows
 from confound.presentation import text as tables
 from confound.presentation.figures.pictures import Picture
-from confound.presentation.report import overview, repeat
+from confound.presentation.report import methods, overview, repeat
 from confound.presentation.report.overview import Group, Row
 from confound.presentation.report.references import Citations
 from confound.presentation.tables import publication, rendering
@@ -74,6 +74,7 @@ def page(result: Result, pictures: Iterable[Picture] = ()) -> str:
         by_section[picture.section].append(picture)
     environment = _environment(frames)
     style = Markup(environment.get_template("report.css").render())  # noqa: S704 -- our own file
+    sources = Citations()
     written = environment.get_template("report.html").render(
         style=style,
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
@@ -98,7 +99,10 @@ def page(result: Result, pictures: Iterable[Picture] = ()) -> str:
         remarks=frames["warnings"].sort_values("level", ascending=False, kind="stable").to_dict("records"),
         command=repeat.command(result.settings),
         call=repeat.call(result.settings),
-        sources=Citations(),
+        sources=sources,
+        method=functools.partial(methods.to_html, cite=sources.cite),
+        joint=bool((frames["drift"]["question"] == ALL_CONTROLS).any()),
+        checks=set(frames["assumptions"]["check"]),
     )
     return written.strip() + "\n"
 
