@@ -12,7 +12,7 @@ TODAY = $(shell date +%F)
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test-fast test test-vllm lint bench bench-full bench-speed bench-validity clean
+.PHONY: help demo test-fast test test-vllm lint docs bench bench-full bench-speed bench-validity clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,10 @@ lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(STAMP) ## Build the documentation site: build/site/index.html
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 bench: $(STAMP) ## Measure speed and validity at a small size, some ten minutes, and print the tables
 	$(BIN)/python -m benchmarks.speed --rounds 1

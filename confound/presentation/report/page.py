@@ -18,7 +18,7 @@ from confound.failures import Failure
 from confound.findings.findings import Findings
 from confound.findings.verdict.sentences import Finding, main_rows
 from confound.presentation.figures.pictures import Picture
-from confound.presentation.report import overview, repeat
+from confound.presentation.report import methods, overview, repeat
 from confound.presentation.report.overview import Group, Row
 from confound.presentation.report.references import Citations
 from confound.presentation.tables import publication, rendering
@@ -58,6 +58,7 @@ def page(result: Findings, pictures: Iterable[Picture] = (), failures: Iterable[
         by_section[picture.section].append(picture)
     environment = _environment(frames)
     style = Markup(environment.get_template("report.css").render())  # noqa: S704 -- our own file
+    sources = Citations()
     written = environment.get_template("report.html").render(
         style=style,
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
@@ -82,7 +83,10 @@ def page(result: Findings, pictures: Iterable[Picture] = (), failures: Iterable[
         remarks=_remarks(frames["warnings"], failures),
         command=repeat.command(result.settings),
         call=repeat.call(result.settings),
-        sources=Citations(),
+        sources=sources,
+        method=functools.partial(methods.to_html, cite=sources.cite),
+        joint=bool((frames["drift"]["question"] == ALL_CONTROLS).any()),
+        checks=set(frames["assumptions"]["check"]),
     )
     return written.strip() + "\n"
 

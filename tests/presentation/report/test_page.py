@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -247,6 +248,14 @@ def test_references_are_those_cited() -> None:
     assert "Student (1908)" not in references
     assert "Robins (1986)" not in references
     assert "by adjustment" not in described(page, "methods").lower()
+
+
+def test_methods_name_the_routes_taken(hostile: confound.Analysis) -> None:
+    """A route of the decomposition is described where it was taken, whatever its estimator is called."""
+    standardized = replace(hostile, decomposition=hostile.decomposition.assign(method="g-formula"))
+    words = described(report.page(standardized), "methods")
+    assert "By standardization" in words
+    assert "By adjustment" not in words
 
 
 def test_citations_are_listed_once_by_author() -> None:
