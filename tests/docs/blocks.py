@@ -126,5 +126,3 @@ def same(shown: str, printed: str) -> bool:
     """Tell whether lines shown stand in what was printed, in their order; ``...`` stands for any lines between."""
     parts = [re.escape(part.strip("\n")) for part in re.split(r"^ *\.\.\.\n", shown, flags=re.MULTILINE)]
     return re.search(r"\n(?:.*\n)*?".join(part for part in parts if part), printed) is not None
-
-
