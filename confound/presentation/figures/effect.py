@@ -137,11 +137,17 @@ def waterfalls(result: Findings) -> Iterator[Drawn]:
             )
             caption = (
                 f"The observed effect in {sheet.studies} and its parts (by {method}, at iteration "
-                f"{captions.span(sheet.part['iteration'])}): selection bias of the treated and of the control arm's "
-                "outcome (half of SBT and of SBC; together ASB) is taken from it, the causal effect (CATE) is left. "
+                f"{captions.span(sheet.part['iteration'])}): {_taken(sheet.part)} is taken from it, "
+                "and the causal effect (CATE) is left. "
                 f"Lines: {percent(result)} intervals of each part, in the outcome's units."
             )
             yield Drawn(sheet.name, "decomposition", caption, captions.of_parts(sheet.part), figure)
+
+
+def _taken(part: pd.DataFrame) -> str:
+    if {"sbt", "sbc"} <= set(part["quantity"]):
+        return "selection bias of the treated and of the control arm's outcome (half of SBT and of SBC; together ASB)"
+    return "the average selection bias (ASB)"
 
 
 def _waterfall(rows: pd.DataFrame, *, ax: Axes, reach: tuple[float, float]) -> None:

@@ -1,6 +1,6 @@
 """One panel of a figure: tidy rows of one study, model and question -> axes."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -270,7 +270,8 @@ def waterfall(decomposition: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         In the units of the outcome, from top to bottom: the observed effect; what bias in the treated and in the
-        control arm's outcome takes from it (half of SBT and of SBC, which add up to ASB); the causal effect (CATE). The
+        control arm's outcome takes from it (half of SBT and of SBC, which add up to ASB), or ASB where these two are
+        not told; the causal effect (CATE). The
         lines over the bars' ends are the intervals of each part.
     """
     place = ("study", "model", "contrast", "question", "method", "iteration")
@@ -379,8 +380,7 @@ def _steps(rows: pd.DataFrame) -> list[Step]:
         low, high = sorted((scale * row["ci_low"], scale * row["ci_high"]))
         return scale * row["estimate"], low, high
 
-    halves = np.isclose(numbers("asb")[0], 0.5 * (numbers("sbt")[0] + numbers("sbc")[0]), rtol=0, atol=1e-6)
-    taken = [("sbt", -0.5), ("sbc", -0.5)] if halves else [("asb", -1.0)]
+    taken = [("sbt", -0.5), ("sbc", -0.5)] if _in_halves(found) else [("asb", -1.0)]
     at, low, high = numbers("observed")
     steps: list[Step] = [("observed", 0.0, at, (low, high), (at, low, high))]
     for name, scale in taken:
@@ -389,6 +389,14 @@ def _steps(rows: pd.DataFrame) -> list[Step]:
         at += part
     left, low, high = numbers("cate")
     return [*steps, ("cate", 0.0, left, (low, high), (left, low, high))]
+
+
+def _in_halves(found: Mapping[Hashable, Mapping[Hashable, Any]]) -> bool:
+    """Tell whether ASB is the mean of SBT and SBC; with more than two arms adjustment does not tell these."""
+    if not {"sbt", "sbc"} <= set(found):
+        return False
+    mean = 0.5 * (found["sbt"]["estimate"] + found["sbc"]["estimate"])
+    return bool(np.isclose(found["asb"]["estimate"], mean, rtol=0, atol=1e-6))
 
 
 def _bar(name: str) -> tuple[str, str]:

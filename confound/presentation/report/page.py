@@ -158,7 +158,7 @@ def _leftward(text: str) -> bool:
 
 
 def visible(text: str) -> str:
-    """Show what a browser would obey, as `confound.presentation.text.printable`; joined emoji stay joined."""
+    """Show what a browser would obey, as `confound.text.printable`; joined emoji stay joined."""
     return ZWJ.join(printable(part) for part in text.split(ZWJ))
 
 

@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 import confound
 from confound import figures
 from confound.errors import InputError
+from confound.findings import schema
+from confound.findings.tables import TABLES
 from confound.presentation.figures import canvas, panels, pictures, sheets
 from tests.grid_log import grid_log
 
@@ -206,7 +208,7 @@ def test_models_of_the_path_and_sensitivity_are_drawn() -> None:
     ]
     sensitivity = pd.DataFrame([place | {"iteration": 0, "drift_to_explain_away": 0.3, "largest_tvd": 0.2}])
     frames = {"settled": settled, "stabilization": pd.DataFrame(quantities), "sensitivity": sensitivity}
-    empty = {name: pd.DataFrame(columns=columns) for name, columns in EMPTY.items()}
+    empty = dict(EMPTY)
     made = {d.name: d for d in figures.draw_all(Given(empty | frames, {}))}
     assert set(made) == {"settled", "stabilization", "sensitivity"}
     assert len(segments(made["stabilization"].figure.axes[0])) == 2
@@ -215,20 +217,12 @@ def test_models_of_the_path_and_sensitivity_are_drawn() -> None:
     assert "0.30" in made["sensitivity"].alt
 
 
-EMPTY = {
-    "drift": confound.result.DRIFT,
-    "effects": confound.result.EFFECTS,
-    "decomposition": confound.result.DECOMPOSITION,
-    "assumptions": confound.result.ASSUMPTIONS,
-    "distributions": confound.result.DISTRIBUTIONS,
-    "means": confound.result.MEANS,
-}
+EMPTY = {name: schema.frame([], table) for name, table in TABLES.items()}
 
 
 def test_empty_frames_yield_nothing() -> None:
     """Without rows there is no figure, and no error."""
-    empty = {name: pd.DataFrame(columns=columns) for name, columns in EMPTY.items()}
-    assert list(figures.draw_all(Given(empty, {}))) == []
+    assert list(figures.draw_all(Given(EMPTY, {}))) == []
 
 
 def test_a_panel_refuses_rows_of_several_groups(result: confound.Analysis) -> None:
