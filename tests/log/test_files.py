@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import confound
 from confound import ConfoundError, InputError
-from confound.log.files import expand
+from confound.log.paths import expand
 
 Write = Callable[[pd.DataFrame, Path], None]
 QUICK = settings(

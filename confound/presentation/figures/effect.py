@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from confound.findings.findings import Findings
 from confound.presentation.figures import canvas, captions, panels, sheets
+from confound.presentation.figures import waterfall as waterfall_panel
 from confound.presentation.figures.canvas import mark, series
 from confound.presentation.figures.drawn import (
     Drawn,
@@ -28,7 +29,6 @@ from confound.presentation.figures.panels import (
     means_by_arm,
     settled_parts,
     settled_path,
-    waterfall,
 )
 from confound.presentation.figures.sheets import Sheet
 from confound.vocabulary import ALL_CONTROLS
@@ -129,10 +129,10 @@ def waterfalls(result: Findings) -> Iterator[Drawn]:
         for sheet in sheets.sheets(rows, ("study", "contrast", "question"), stem, lambda _: 0.92):
             figure = sheet.draw(
                 _waterfall,
-                given={row: {"reach": panels.reach(sheet.row(row))} for row in sheet.rows},
+                given={row: {"reach": waterfall_panel.reach(sheet.row(row))} for row in sheet.rows},
                 title=f"what the observed effect is made of, by {method}",
                 xlabel="effect, in the outcome's units",
-                left=label_room(list(panels.NAMES.values())),
+                left=label_room(list(waterfall_panel.NAMES.values())),
                 x="row",
             )
             caption = (
@@ -151,7 +151,7 @@ def _taken(part: pd.DataFrame) -> str:
 
 
 def _waterfall(rows: pd.DataFrame, *, ax: Axes, reach: tuple[float, float]) -> None:
-    waterfall(rows, ax=ax)
+    waterfall_panel.waterfall(rows, ax=ax)
     wide = canvas.inches_wide(ax)
     low, high = reach
     span = (high - low) or 1.0
