@@ -219,9 +219,10 @@ def power(**given: Any) -> None:
     Example:
       confound power --personas 100 --trials 30 --answers 4 --drift 0.05
     """  # noqa: D301 -- click reads the escape
+    from confound.findings.power import planned
     from confound.presentation import terminal
 
-    click.echo(terminal.power(given.pop("design"), **given))
+    click.echo(terminal.planned(planned(given.pop("design"), **given)))
 
 
 @main.command()

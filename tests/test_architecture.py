@@ -19,7 +19,7 @@ FLOW: dict[str, set[str]] = {
     "result": {"findings", "presentation"},
     "figures": {"findings", "presentation"},
     "analysis": {"log", "counts", "findings", "result"},
-    "cli": {"analysis", "result", "presentation"},
+    "cli": {"analysis", "result", "findings", "presentation"},
 }
 FRAMES_AND_ENGINES = {"pandas", "ibis", "duckdb", "pyarrow", "click"}
 HEAVY = {"numpy", "pandas", "scipy", "ibis", "duckdb", "pyarrow", "statsmodels", "pymc", "matplotlib"}

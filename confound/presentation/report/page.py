@@ -200,10 +200,9 @@ def _places(effects: pd.DataFrame) -> dict[str, int]:
 def _remarks(warnings: pd.DataFrame, failures: Iterable[Failure]) -> list[dict[str, Any]]:
     """Put what is missing first, then warnings, then notes."""
     told = set(warnings["message"])
-    more = [{"level": "failure", "message": f.message} for f in failures if f.message not in told]
-    listed = pd.concat([warnings, pd.DataFrame(more, columns=list(warnings.columns)).fillna("")])
-    order = listed["level"].map(LEVELS.index)
-    return _records(listed.iloc[np.argsort(order, kind="stable")])
+    nowhere = dict.fromkeys(warnings.columns, "")
+    more = [{**nowhere, "level": "failure", "message": f.message} for f in failures if f.message not in told]
+    return sorted([*_records(warnings), *more], key=lambda remark: LEVELS.index(remark["level"]))
 
 
 def _there(frames: Mapping[str, pd.DataFrame], name: str, group: Group) -> bool:
