@@ -82,6 +82,14 @@ def persona_drift(treated: ArrayLike, control: ArrayLike) -> FloatArray:
     inverts. In simulation (4 answers in all proportions) it is low by .05 at drifts of .1 and .2 with 30 trials, and
     by .08 and .13 with 5; the distance less ``m`` is low by .07 and .11, and by .09 and .16. As an estimate of one
     drift a corrected distance is better; in a difference what it lacks cancels, unless one of the two is near 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
+    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> persona_drift(treated, control).round(2)
+    array([ 0.24, -0.17,  0.25])
     """
     return _signed_root(distance.stratum_distances(treated, control), distance.stratum_null_means(treated, control))
 
@@ -113,6 +121,13 @@ def pooled_drift_test(excess: ArrayLike) -> float:
     Student (1908), Biometrika 6, 1-25. The excess is skewed to the right, which makes the test conservative with few
     personas. A combination of the controls' own p-values that is valid whatever their dependence (Bonferroni: the
     smallest of Holm's) needs one control to stand out; this one does not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> excess = np.array([[0.10, 0.05], [0.12, 0.08], [0.07, 0.11]])  # personas, controls
+    >>> round(pooled_drift_test(excess), 3)
+    0.003
     """
     means = _persona_means(np.atleast_2d(np.asarray(excess, dtype=np.float64)))
     means = means[np.isfinite(means)]
@@ -160,6 +175,13 @@ def change_in_drift(later: ArrayLike, earlier: ArrayLike, *, confidence: float =
     simulation a change from .2 to .1 is right to .003 at 30 trials, and understated by .02 to .05 at 5; one from .1 to
     none is understated by .02 to .05 at 30 trials and .06 to .08 at 5. If answers also become more deterministic, the
     same drift is understated less, and so seems to grow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> before, after = np.array([0.4, 0.5, 0.3]), np.array([0.2, 0.1, 0.1])
+    >>> round(change_in_drift(after, before).estimate, 3)
+    -0.267
     """
     x, y = np.asarray(later, dtype=np.float64), np.asarray(earlier, dtype=np.float64)
     if x.shape != y.shape:
@@ -191,6 +213,13 @@ def difference_in_drift(group: ArrayLike, reference: ArrayLike, *, confidence: f
     -------
     DriftDifference
         With Welch's t interval. For its bias see `change_in_drift`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> here, there = np.array([0.4, 0.5, 0.3]), np.array([0.2, 0.1, 0.1])
+    >>> round(difference_in_drift(here, there).estimate, 3)
+    0.267
     """
     means = [
         _persona_means(np.asarray(v, dtype=np.float64).reshape(len(np.asarray(v)), -1)) for v in (group, reference)

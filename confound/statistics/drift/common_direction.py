@@ -109,6 +109,14 @@ def common_direction_test(
     See Also
     --------
     general_association_test : The same for more arms; states the method.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
+    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> round(common_direction_test(treated, control, rng=np.random.default_rng(0)).pvalue, 2)
+    0.11
     """
     arms = checked_counts(treated, control)
     return general_association_test(np.stack(arms, axis=1), rng=rng, n_resamples=n_resamples)
@@ -150,6 +158,13 @@ def general_association_test(counts: ArrayLike, *, rng: np.random.Generator, n_r
     the statistic is the quadratic form in a generalized inverse of the sum. One stratum: Pearson's
     chi-square times (N - 1)/N. Landis, Heyman and Koch (1978), International Statistical Review 46, 237-254;
     as R's ``mantelhaen.test`` and coin's ``cmh_test``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> counts = np.array([[[8, 2], [5, 5], [4, 6]], [[9, 1], [6, 4], [5, 5]]])  # personas, arms, answers
+    >>> round(general_association_test(counts, rng=np.random.default_rng(0)).pvalue, 2)
+    0.03
     """
     checked = checked_strata(counts)
     check_positive(n_resamples=n_resamples)
@@ -240,6 +255,14 @@ def cluster_direction_test(*arms: ArrayLike, rng: np.random.Generator, n_resampl
     -----
     Strasser and Weber (1999), Mathematical Methods of Statistics 8, 220-250; the quadratic statistic of
     coin's ``independence_test``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = np.eye(2, dtype=int)[[0, 0, 0, 0, 1]]
+    >>> control = np.eye(2, dtype=int)[[0, 1, 1, 1, 1]]
+    >>> round(cluster_direction_test(treated, control, rng=np.random.default_rng(0)).pvalue, 2)
+    0.2
     """
     check_positive(n_resamples=n_resamples)
     rows = checked_samples({f"arm {i}": arm for i, arm in enumerate(arms)})

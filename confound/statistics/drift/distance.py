@@ -43,6 +43,14 @@ def stratum_distances(treated: ArrayLike, control: ArrayLike) -> FloatArray:
     ------
     ValueError
         As `validation.checked_counts`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
+    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> stratum_distances(treated, control).round(2)
+    array([0.3, 0. , 0.3])
     """
     treated, control = checked_counts(treated, control)
     return np.asarray(0.5 * np.abs(_share_gaps(treated, control)).sum(axis=1))
@@ -65,6 +73,14 @@ def plugin(treated: ArrayLike, control: ArrayLike) -> float:
     ------
     ValueError
         As `validation.checked_counts`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
+    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> round(plugin(treated, control), 3)
+    0.2
     """
     return float(stratum_distances(treated, control).mean())
 
@@ -87,6 +103,14 @@ def population_plugin(treated: ArrayLike, control: ArrayLike) -> float:
     ------
     ValueError
         As `validation.checked_counts`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
+    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> round(population_plugin(treated, control), 3)
+    0.2
     """
     treated, control = checked_counts(treated, control)
     return float(0.5 * np.abs(_share_gaps(treated, control).mean(axis=0)).sum())
@@ -122,6 +146,14 @@ def population_null_mean(treated: ArrayLike, control: ArrayLike) -> float:
     two arm sizes, above all) that is exact up to rounding; else each atom is split between the two nearest of
     `GRID_POINTS` so that its mean is kept, which is off by less than one part in a thousand. One stratum:
     `null_mean`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
+    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> round(population_null_mean(treated, control), 3)
+    0.097
     """
     treated, control = checked_counts(treated, control)
     if len(treated) == 1:
@@ -180,6 +212,14 @@ def null_mean(treated: ArrayLike, control: ArrayLike) -> float:
     ------
     ValueError
         As `validation.checked_counts`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
+    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> round(null_mean(treated, control), 3)
+    0.174
     """
     return float(stratum_null_means(treated, control).mean())
 
@@ -210,6 +250,14 @@ def stratum_null_means(treated: ArrayLike, control: ArrayLike) -> FloatArray:
     ``h(a) = a (n0 - m + a) P(a)`` we have ``h(a) - h(a + 1) = N (a - E a) P(a)``, so the sum over ``a >= c``,
     the first integer above ``E a``, telescopes to ``h(c)``, and ``E|a/n1 - (m - a)/n0| = 2 h(c) / (n1 n0)``.
     On such identities: Diaconis and Zabell (1991), Statistical Science 6(3), 284-302.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
+    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> stratum_null_means(treated, control).round(3)
+    array([0.182, 0.172, 0.167])
     """
     treated, control = checked_counts(treated, control)
     n1 = treated.sum(axis=1, keepdims=True)

@@ -99,6 +99,15 @@ def permutation_test(
     keeps small tails right under the FFT is that of Keich (2005), Journal of Computational Biology 12(4),
     416-430. Monte Carlo p-values: Phipson and Smyth (2010), Statistical Applications in Genetics and
     Molecular Biology 9(1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
+    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> test = permutation_test(treated, control, rng=np.random.default_rng(0))
+    >>> round(test.statistic, 3), round(test.null_mean, 3), round(test.pvalue, 3), test.method
+    (0.2, 0.174, 0.498, 'exact')
     """
     treated, control = checked_counts(treated, control)
     check_positive(n_resamples=n_resamples)
@@ -183,6 +192,15 @@ def cluster_permutation_test(
     Notes
     -----
     Phipson and Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9(1), article 39.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = np.eye(2, dtype=int)[[0, 0, 0, 0, 1]]  # a persona a row, one answer each
+    >>> control = np.eye(2, dtype=int)[[0, 1, 1, 1, 1]]
+    >>> test = cluster_permutation_test(treated, control, rng=np.random.default_rng(0))
+    >>> round(test.statistic, 3), round(test.pvalue, 3)
+    (0.6, 0.206)
     """
     treated, control = checked_samples({"treated": treated, "control": control})
     check_positive(n_resamples=n_resamples)

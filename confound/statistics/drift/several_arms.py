@@ -46,6 +46,13 @@ def k_sample_test(counts: ArrayLike, *, rng: np.random.Generator, n_resamples: i
     ------
     ValueError
         As `validation.checked_strata`, if no stratum has two arms, or if `n_resamples` is below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> counts = np.array([[[8, 2], [5, 5], [4, 6]], [[9, 1], [6, 4], [5, 5]]])  # personas, arms, answers
+    >>> round(k_sample_test(counts, rng=np.random.default_rng(0)).statistic, 3)
+    0.233
     """
     checked = checked_strata(counts)
     check_positive(n_resamples=n_resamples)
@@ -114,6 +121,13 @@ def cluster_k_sample_test(*arms: ArrayLike, rng: np.random.Generator, n_resample
     ValueError
         If there are fewer than two arms, they differ in their number of answers, a count is negative or no integer, a
         persona has no answer or an arm no persona; or if `n_resamples` is below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> arms = [np.eye(2, dtype=int)[rows] for rows in ([0, 0, 0], [0, 1, 1], [1, 1, 1])]
+    >>> round(cluster_k_sample_test(*arms, rng=np.random.default_rng(0)).pvalue, 2)
+    0.13
     """
     rows = checked_samples({f"arm {i}": arm for i, arm in enumerate(arms)})
     check_positive(n_resamples=n_resamples)

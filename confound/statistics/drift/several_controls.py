@@ -100,6 +100,16 @@ def step_down_maxt(
     and the p-values are exact whatever B. Adjusted p-values: Westfall and Young (1993), Resampling-Based Multiple
     Testing, algorithm 4.1, as R's ``multtest::mt.maxT``. Strong control needs what they call subset pivotality, which
     holds where the answers without drift have the same joint law whichever others drift.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> codes = rng.integers(0, 2, size=(10, 2, 8, 3))  # personas, arms, conversations, controls
+    >>> codes[:, 1, :, 0] = 0  # in the treated arm all answer the first control alike
+    >>> found = step_down_maxt(codes, design="within", rng=rng, n_resamples=999)
+    >>> bool(found.pvalue_adjusted[0] < 0.01), bool(found.pvalue_adjusted[1] > 0.01)
+    (True, True)
     """
     array = _checked_codes(codes)
     check_positive(n_resamples=n_resamples)

@@ -51,6 +51,14 @@ def paired_difference(treated: FloatArray, control: FloatArray, *, confidence: f
     References
     ----------
     Student (1908), "The probable error of a mean", Biometrika 6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated, control = np.array([[3.0], [4.0], [3.5]]), np.array([[2.0], [3.5], [2.5]])
+    >>> found = paired_difference(treated, control)
+    >>> float(found.estimate[0].round(3)), float(found.pvalue[0].round(3))
+    (0.833, 0.038)
     """
     check_inside("confidence", confidence)
     differences = treated - control
@@ -75,6 +83,14 @@ def welch_difference(treated: FloatArray, control: FloatArray, *, confidence: fl
     ----------
     Welch (1947), "The generalization of Student's problem when several different population variances are involved",
     Biometrika 34.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated, control = np.array([[3.0], [4.0], [3.5]]), np.array([[2.0], [3.5], [2.5]])
+    >>> found = welch_difference(treated, control)
+    >>> float(found.estimate[0].round(3)), float(found.pvalue[0].round(3))
+    (0.833, 0.2)
     """
     check_inside("confidence", confidence)
     v1, v0 = _sem(treated) ** 2, _sem(control) ** 2

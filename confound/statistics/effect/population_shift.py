@@ -53,6 +53,14 @@ def shifts(moved: Sequence[FloatArray], *, rng: np.random.Generator) -> list[Shi
     References
     ----------
     Sign flips: Fisher (1935), "The Design of Experiments", section 21.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> moved = [np.array([[0.1, -0.1], [0.2, -0.2], [0.1, -0.1]])]  # change of shares: personas, answers
+    >>> (found,) = shifts(moved, rng=np.random.default_rng(0))
+    >>> round(found.distance, 3)
+    0.133
     """
     if not moved:
         return []
