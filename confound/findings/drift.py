@@ -41,7 +41,7 @@ SCHEMA = Schema(
             _UNIT,
             head="Seen",
             group=_TVD,
-            note="Seen: the plug-in distance.",
+            note="Seen: the plug-in distance, not corrected.",
         ),
         Column(
             "tvd_null",

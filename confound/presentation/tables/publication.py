@@ -321,6 +321,7 @@ def _notes(
         yield f"Cells: {', then '.join(s.head.format(ci=interval) for s in lines)}."
     heads = frozenset(statistic.head for part in plan.parts for statistic in part.lines)
     yield from kind.notes(Shown(plan.frame, settings, heads))
+    yield from dict.fromkeys(s.note for part in plan.parts for s in part.lines if s.note)
     if any(line.endswith(MARK) for line in cells):
         yield f"{MARK} p < .05 after Holm's correction."
     yield from _size_note(plan.frame, frames)

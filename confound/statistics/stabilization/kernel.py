@@ -10,7 +10,7 @@ import numpy as np
 from confound.statistics.stabilization.inputs import PATHS
 from confound.statistics.stabilization.personas import EFFECT_SIDES, compiled, condense, condense_back, memory
 
-EXPONENTIAL, RANDOM_WALK, CHANGEPOINT = range(len(PATHS))
+EXPONENTIAL, _, CHANGEPOINT = range(len(PATHS))  # the random walk is what is neither
 CENTRES = 3  # of a group: settled effect, halves of the biases of the treated and the control arm
 
 

@@ -9,7 +9,8 @@ import click
 import pytest
 
 import confound
-from confound import analysis, cli
+from confound import cli
+from confound.counts.options import options_of
 from confound.presentation.report import repeat
 
 LogFrame = Callable[..., Any]
@@ -34,7 +35,7 @@ OPTIONS: dict[str, Any] = {
 def settings(**options: Any) -> dict[str, Any]:
     """Return what `analyze` would list as its settings."""
     rename, skip = options.pop("rename", {}), options.pop("skip", [])
-    _, listed = analysis._settings(**options)  # noqa: SLF001 -- the list itself is under test
+    _, listed = options_of(**options)
     return {"log": ["my log.csv"], "rename": rename, **listed, "skip": list(skip)}
 
 
