@@ -13,14 +13,7 @@ from confound.findings import schema
 from confound.findings.keyed import keyed_rng
 from confound.findings.schema import CONTRAST, ITERATION, MODEL, N_PERSONAS, STUDY, Column, Row, Schema
 from confound.statistics import multiplicity
-from confound.statistics.drift import (
-    common_direction,
-    corrected_distance,
-    jensen_shannon,
-    permutation,
-    power,
-    squared_distance,
-)
+from confound.statistics.drift import common_direction, corrected_distance, permutation, power, squared_distance
 from confound.statistics.drift import distance as tvd
 from confound.vocabulary import ALL_CONTROLS, DEFAULT_CORRECTION
 
@@ -126,16 +119,6 @@ SCHEMA = Schema(
             group=_TEST,
             note="maxT: step-down over the same controls (Westfall and Young 1993).",
         ),
-        Column(
-            "jensen_shannon",
-            "number",
-            "Jensen-Shannon divergence of the arms' answers, as seen",
-            "bits",
-            optional=True,
-            head="JSD",
-            places=3,
-            note="JSD: Jensen-Shannon divergence in bits, as seen (Lin 1991).",
-        ),
     ),
 )
 
@@ -184,15 +167,7 @@ def drift_row(contrast: Contrast, *, seed: int, confidence: float, method: str =
         **_corrected(contrast, found["pvalue"], method=method, confidence=confidence, rng=keyed_rng(where, seed)),
         "detectable_tvd": _detectable(contrast, keyed_rng(where, seed)),
         "left_out": contrast.left_out,
-        "jensen_shannon": _jensen_shannon(contrast),
     }
-
-
-def _jensen_shannon(contrast: Contrast) -> float:
-    sides = contrast.treated.answers, contrast.control.answers
-    if contrast.design == "within":
-        return jensen_shannon.plugin(*sides)
-    return jensen_shannon.plugin(*(side.sum(axis=0, keepdims=True) for side in sides))
 
 
 def _within(treated: IntArray, control: IntArray, *, rng: np.random.Generator, confidence: float) -> dict[str, Any]:
