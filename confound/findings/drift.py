@@ -17,7 +17,7 @@ from confound.statistics.drift import common_direction, corrected_distance, perm
 from confound.statistics.drift import distance as tvd
 from confound.vocabulary import ALL_CONTROLS, DEFAULT_CORRECTION
 
-_TVD, _TEST = "Total variation distance", "p, null hypothesis of no drift"  # heads over columns
+_TVD, _TEST = "Total variation distance", "p-value"  # heads over columns
 _UNIT = "total variation distance, 0 to 1"
 _FAMILY = "over the controls of a study, model, iteration and contrast"
 SCHEMA = Schema(
