@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from confound.statistics import multiplicity
-from confound.text import named
+from confound.text import estimate, named, number
 from confound.vocabulary import ALL_CONTROLS
 
 LEVEL = 0.05
@@ -27,9 +27,7 @@ Row = Mapping[Any, Any]
 
 def interval(row: Row, confidence: float) -> str:
     """Write an estimate with its interval, if it has one."""
-    if pd.isna(row["ci_low"]):
-        return f"{row['estimate']:+.3f}"
-    return f"{row['estimate']:+.3f} ({confidence * 100:g} % {row['ci_low']:+.3f} to {row['ci_high']:+.3f})"
+    return estimate(row["estimate"], row["ci_low"], row["ci_high"], 3, sign=True, confidence=confidence)
 
 
 def part_points(
@@ -137,7 +135,7 @@ def _population(rows: Sequence[Row]) -> Iterator[str]:
 
 def _own(rows: Sequence[Row]) -> Iterator[str]:
     if rows:
-        moves = " and ".join(f"{row['estimate']:+.3f} ({named(row['arm'])})" for row in rows)
+        moves = " and ".join(f"{number(row['estimate'], 3, sign=True)} ({named(row['arm'])})" for row in rows)
         sure = any(row["pvalue"] < LEVEL / len(rows) for row in rows)
         yield f"attributes from a persona's own arm, which should change nothing, moved the outcome by {moves}" + (
             ", more than chance" if sure else ", no more than chance"

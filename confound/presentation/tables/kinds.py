@@ -10,7 +10,7 @@ from confound.findings.schema import Column, Schema
 from confound.findings.tables import TABLES
 from confound.findings.verdict.sentences import LEVEL, main_rows
 from confound.presentation.tables.layout import MARK
-from confound.text import MISSING, number, p_equals, p_value
+from confound.text import MISSING, bracketed, number, p_equals, p_value
 from confound.vocabulary import ALL_CONTROLS, CORRECTION_WORDS
 
 Record = Mapping[str, Any]
@@ -130,15 +130,11 @@ def _p(name: str, head: str, group: str = "") -> Statistic:
 
 
 def _bounds(low: str, high: str, head: str, group: str = "") -> Statistic:
-    return Statistic(head, lambda row, d: _bracketed(row[low], row[high], d), (low, high), group)
+    return Statistic(head, lambda row, d: bracketed(row[low], row[high], d), (low, high), group)
 
 
 def _interval(group: str = "") -> Statistic:
     return _bounds("ci_low", "ci_high", "{ci}", group)
-
-
-def _bracketed(low: Any, high: Any, d: int) -> str:
-    return MISSING if pd.isna(low) or pd.isna(high) else f"[{number(low, d)}, {number(high, d)}]"
 
 
 def _p_line(row: Record, _: int) -> str:
