@@ -27,7 +27,7 @@ MOST_ANSWERS = 3_000_000  # some 300 bytes each while they are read
 
 @dataclass(frozen=True, slots=True)
 class Conversations:
-    """Answers to negative controls, a row an answer.
+    """Answers to negative controls, one in each row.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """Response table -> answer counts. The log is read here, once; everything after works on counts.
 
-`group` runs one grouped query where the log lives and brings back a row a (study, model, iteration, persona, arm,
-question, role, answer) with its count, as integer codes. `elicited` runs one more, over the first iteration, where
+`group` runs one grouped query where the log lives. It brings back a row for each (study, model, iteration, persona,
+arm, question, role, answer) with its count, as integer codes. `elicited` runs one more, over the first iteration, where
 outcomes and confounders were asked in one conversation: counts lose which answers go together.
 """
 
@@ -37,7 +37,7 @@ MAX_SOUGHT = 1000  # a column of the wrong thing holds more bad labels than one 
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The grouped log, a row a distinct combination of `KEYS`.
+    """The grouped log, a row for each distinct combination of `KEYS`.
 
     Attributes
     ----------

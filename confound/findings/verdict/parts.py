@@ -158,8 +158,8 @@ def _sensitive(rows: Sequence[Row], confidence: float) -> Iterator[str]:
     if not pd.isna(first["largest_tvd"]):
         yield (
             f"Users apart by {first['drift_to_explain_away']:.2f} (total variation distance) or more could explain "
-            f"this effect away at iteration {first['iteration']}; the controls, which are apart by no more than the "
-            f"users, show up to {first['largest_tvd']:.2f}."
+            f"this effect away at iteration {first['iteration']}; the largest distance of a "
+            f"control, a lower bound on that of the users, is {first['largest_tvd']:.2f}."
         )
     steps = [row for row in rows if isinstance(row["adopted"], str) and row["adopted"]]
     if steps:
@@ -174,10 +174,10 @@ def _drift_needed(rows: Sequence[Row]) -> Iterator[str]:
         seen = max(row["largest_tvd"] for row in known)
         one = len(known) == 1
         apart = f"{needed[0]:.2f}" if one else f"{min(needed):.2f} to {max(needed):.2f}"
-        what = "the observed effect" if one else f"one or other of the {len(known)} observed effects"
+        what = "the observed effect" if one else f"one of the {len(known)} observed effects or another"
         yield (
-            f"Users apart by {apart} (total variation distance) or more could explain {what} away; the controls, "
-            f"which are apart by no more than the users, show up to {seen:.2f}."
+            f"Users apart by {apart} (total variation distance) or more could explain {what} away; the largest "
+            f"distance of a control, a lower bound on that of the users, is {seen:.2f}."
         )
 
 

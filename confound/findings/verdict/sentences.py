@@ -114,7 +114,7 @@ def _finding(
 
 
 def standing(drift: pd.DataFrame) -> pd.DataFrame:
-    """Return the controls that stand after Holm's correction over both tests of all of them, the surest first."""
+    """Return the controls that stand after Holm's correction over both tests of all; the smallest p-value first."""
     if drift.empty:
         return drift
     adjusted = multiplicity.holm(drift[list(TESTS)].to_numpy().ravel()).reshape(-1, len(TESTS))
@@ -218,7 +218,7 @@ def _effect_points(effects: pd.DataFrame, confidence: float) -> Iterator[str]:
         _effect(row, confidence, several=several) for row in rows.head(SHOWN if few else SUREST).to_dict("records")
     )
     sure = int((rows["pvalue"] < LEVEL).sum())
-    many = f"{sure} of {len(rows)} observed effects have p < .05, uncorrected; the surest are"
+    many = f"{sure} of {len(rows)} observed effects have p < .05, uncorrected; the smallest p-values belong to"
     yield f"{when}{'observed effect' if few else many}: {shown}."
 
 

@@ -1,4 +1,4 @@
-"""A result -> one page that opens offline: verdict, tables, figures, methods, and how to have it again."""
+"""A result -> one page that opens offline: verdict, tables, figures, methods, and how to repeat it."""
 
 import base64
 import functools

@@ -1,4 +1,4 @@
-"""The settings of an analysis -> what to type to have it again: on the command line, and in Python."""
+"""The settings of an analysis -> what to type to repeat it, on the command line and in Python."""
 
 import csv
 import io

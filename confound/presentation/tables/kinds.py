@@ -221,10 +221,10 @@ def _decomposition_notes(shown: Shown) -> Iterator[str]:
 
 def _comparison_notes(_: Shown) -> Iterator[str]:
     yield (
-        "Statistic: drift (total variation distance, squared distances less their no-drift means under the root) less "
-        "the drift that it is held against; the persona is the cluster."
+        "Statistic: difference of two drifts. Each is the signed root of the squared total variation distance less its "
+        "squared mean without drift, averaged over personas. The persona is the cluster."
     )
-    yield "p is two-sided for drift alike, not corrected for several controls."
+    yield "p: two-sided, null hypothesis of equal drift, not corrected for several controls."
 
 
 def _by_role(data: pd.DataFrame) -> pd.DataFrame:

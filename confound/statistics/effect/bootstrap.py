@@ -47,7 +47,7 @@ def sum_of_means(
     Parameters
     ----------
     groups : sequence of ndarray of float64, shapes (P_g, Q)
-        A row a persona; NaN where a persona has no value, whose mean is then over the others.
+        A row for each persona; NaN where a persona has no value, whose mean is then over the others.
     rng : numpy.random.Generator
     confidence : float, default 0.95
         In (0, 1).

@@ -37,7 +37,7 @@ class Decomposition:
     Attributes
     ----------
     estimate, se, ci_low, ci_high : ndarray of float64, shape (I, 7)
-        A row an iteration, columns in the order of `QUANTITIES`.
+        A row for each iteration, columns in the order of `QUANTITIES`.
     draws : ndarray of float64, shape (B, I, 7)
         The same estimates in each joint resample of the personas.
 
