@@ -82,7 +82,7 @@ def persona_means(one: Series) -> tuple[FloatArray, FloatArray]:
 
 
 def _means(sides: Sequence[Side], names: Sequence[str]) -> FloatArray:
-    """Lay out the personas' means, a column a side; NaN where nothing is known."""
+    """Lay out the personas' means, one column for each side; NaN where nothing is known."""
     return align.laid_out([(side.personas, _ratio(side.totals, side.known)) for side in sides], names)
 
 

@@ -256,7 +256,7 @@ def settled_path(
     paths: Sequence[str] | None = None,
     targeted_from: int | None = None,
 ) -> Axes:
-    """Draw the probability that the effect has settled by each iteration, a line a model of the path.
+    """Draw the probability that the effect has settled by each iteration, one line for each model of the path.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class _Part:
     column : Column
     model : str or None
     lines : tuple of Statistic
-        What a cell shows, a line each.
+        What a cell shows, each on a line of its own.
     """
 
     column: Column
