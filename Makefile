@@ -8,9 +8,11 @@ VLLM_VENV := .venv-vllm
 VLLM_STAMP := $(VLLM_VENV)/.installed
 
 TODAY = $(shell date +%F)
+# A process for each core, up to eight; an idle one takes tests over from the others, neighbours together.
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vllm lint bench bench-full bench-speed bench-validity clean
+.PHONY: help demo test-fast test test-vllm lint docs bench bench-full bench-speed bench-validity clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,8 +39,11 @@ demo: $(STAMP) ## Make an example log with known truth, analyse it, say where th
 	@echo "The log:    build/demo/run/responses.parquet (its truth: build/demo/run/truth.json)"
 	@echo "The report: build/demo/report"
 
-test: $(STAMP) ## Run all tests
-	$(BIN)/python -m pytest
+test-fast: $(STAMP) ## Run the tests that take a second at most: a minute on two cores, for while you work
+	$(PYTEST) -m 'not slow'
+
+test: $(STAMP) ## Run all tests but those of vllm: some minutes on two cores
+	$(PYTEST)
 
 test-vllm: $(VLLM_STAMP) ## Run the tests of the vllm backend on a real engine, on the CPU
 	$(VLLM_VENV)/bin/python -m pytest tests/vllm
@@ -47,6 +52,10 @@ lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(STAMP) ## Build the documentation site: build/site/index.html
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 bench: $(STAMP) ## Measure speed and validity at a small size, some ten minutes, and print the tables
 	$(BIN)/python -m benchmarks.speed --rounds 1

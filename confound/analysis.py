@@ -39,7 +39,7 @@ from confound.findings.findings import Description
 from confound.findings.schema import Row
 from confound.findings.verdict import sentences
 from confound.log import warehouses
-from confound.log.files import LogLike
+from confound.log.source import LogLike
 from confound.result import Analysis
 from confound.vocabulary import DEFAULT_CORRECTION, Design
 

@@ -1,10 +1,9 @@
 """The command line: parse, one library call, print."""
 
-import contextlib
 import csv
 import functools
+import importlib
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,32 +11,34 @@ from typing import Any, TypeVar
 import click
 
 from confound import __version__
-from confound.errors import ConfoundError, InputError
+from confound.console import EXIT_FAILED, PAIR, Command, errors_told, with_options
+from confound.errors import InputError
 
 T = TypeVar("T")
-Command = Callable[..., None]
-
-EXIT_FAILED = 1
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 
 
-class Pairs(click.ParamType[tuple[str, str]]):
-    """NAME=VALUE."""
+class Imported(click.Command):
+    """A command that is imported when it is asked for, so that `confound --help` starts at once.
 
-    name = "NAME=VALUE"
+    Parameters
+    ----------
+    name : str
+    place : str
+        Module and name of the command, `module:name`.
+    short_help : str
+        What `confound --help` says of it.
+    """
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Split at the first equals sign."""
-        if isinstance(value, tuple):
-            return value
-        left, sign, right = value.partition("=")
-        if not (left and sign and right):
-            self.fail(f"{value!r} has not the form {param.metavar if param else self.name}", param, ctx)
-        return left, right
+    def __init__(self, name: str, place: str, short_help: str) -> None:
+        super().__init__(name, short_help=short_help)
+        self._module, _, self._command = place.partition(":")
 
-
-PAIR = Pairs()
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Return the context of the command itself, which parses and runs in the place of this one."""
+        command: click.Command = getattr(importlib.import_module(self._module), self._command)
+        return command.make_context(info_name, args, parent, **extra)
 
 
 def _log_options(command: Command) -> Command:
@@ -65,7 +66,7 @@ def _log_options(command: Command) -> Command:
         ),
         click.option("--design", type=click.Choice(["within", "between"]), help="Default: inferred for each contrast."),
     ]
-    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+    return with_options(options)(command)
 
 
 def _library_options(given: dict[str, Any]) -> dict[str, Any]:
@@ -100,22 +101,6 @@ def _bins(question: str, text: str) -> int:
     return int(count)
 
 
-def _errors_told(command: Command) -> Command:
-    """Print what the library refuses as one message and exit 2."""
-
-    @functools.wraps(command)
-    def told(**given: Any) -> None:
-        try:
-            command(**given)
-        except ConfoundError as error:
-            from confound.text import printable
-
-            click.echo(f"Error: {printable(str(error))}", err=True)
-            sys.exit(EXIT_BAD_INPUT)
-
-    return told
-
-
 def _track(made: Iterable[T], total: int) -> Iterator[T]:
     """Show progress on stderr, if a person is there to see it."""
     hidden = not sys.stderr.isatty()
@@ -140,6 +125,15 @@ def main() -> None:
     """  # noqa: D301 -- click reads the escape
 
 
+main.add_command(
+    Imported(
+        "simulate",
+        "simulate.options:simulate",
+        short_help="Simulate STUDY by Algorithm 1, and write a response table for `analyze`.",
+    )
+)
+
+
 @main.command()
 @_log_options
 @click.option(
@@ -161,7 +155,7 @@ def main() -> None:
     "--targeted-from", type=int, metavar="K", help="First iteration with targeted confounders, marked in figures."
 )
 @click.option("--workers", type=int, help="Processes. Default: one a core, for a log that is worth it.")
-@_errors_told
+@errors_told
 def analyze(out: Path, **given: Any) -> None:
     """Measure user drift and effects in LOG..., and say what they mean.
 
@@ -195,7 +189,7 @@ def analyze(out: Path, **given: Any) -> None:
 
 @main.command()
 @_log_options
-@_errors_told
+@errors_told
 def check(**given: Any) -> None:
     """Validate and describe LOG... without any statistics.
 
@@ -217,7 +211,7 @@ def check(**given: Any) -> None:
 @click.option("--design", type=click.Choice(["within", "between"]), default="within", show_default=True)
 @click.option("--level", default=0.05, show_default=True, help="Of the test.")
 @click.option("--power", default=0.8, show_default=True, help="How often the drift shall be found.")
-@_errors_told
+@errors_told
 def power(**given: Any) -> None:
     """Say which drift a design can find, so that "no drift found" is not confused with "could not have found it".
 
@@ -225,9 +219,10 @@ def power(**given: Any) -> None:
     Example:
       confound power --personas 100 --trials 30 --answers 4 --drift 0.05
     """  # noqa: D301 -- click reads the escape
+    from confound.findings.power import planned
     from confound.presentation import terminal
 
-    click.echo(terminal.power(given.pop("design"), **given))
+    click.echo(terminal.planned(planned(given.pop("design"), **given)))
 
 
 @main.command()
@@ -239,7 +234,7 @@ def power(**given: Any) -> None:
 @click.option("--columns", help="model or statistic. Default: models where there are from two to six.")
 @click.option("--iterations", default="ends", show_default=True, help="ends (the first and the last) or all.")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write. Default: print.")
-@_errors_told
+@errors_told
 def tables(result: Path, name: str, form: str, out: Path | None, **given: Any) -> None:
     """Make one table for a publication from RESULT, the folder that `confound analyze --out` left.
 
@@ -264,163 +259,3 @@ def tables(result: Path, name: str, form: str, out: Path | None, **given: Any) -
     except OSError as error:
         raise InputError(f"{out}: cannot be written: {error.strerror or error}. Name another file") from error
     click.echo(f"Saved: {out}")
-
-
-def _simulate_options(command: Command) -> Command:
-    """Add the options of `simulate`."""
-    folder = click.Path(path_type=Path)
-    options = [
-        click.argument("study", required=False),
-        click.option("--out", type=folder, help="Folder for the run."),
-        click.option("--list", "show_list", is_flag=True, help="List the studies that come with confound."),
-        click.option("--show", is_flag=True, help="Print the file of STUDY."),
-        click.option("--dry-run", is_flag=True, help="Print every kind of prompt once, and what a run would take."),
-        click.option("--personas", type=int, help="Synthetic users. Default: as the study says."),
-        click.option("--trials", type=int, help="Conversations of each user in each arm. Default: as the study says."),
-        click.option("--iterations", type=int, help="Iteration 0 included. Default: as the study says."),
-        click.option("--seed", type=int, help="Of all random draws. Default: 0."),
-        click.option("--draw", type=click.Choice(["separate", "joint"]), help="How a batch of confounders is drawn."),
-        click.option("--retention", is_flag=True, default=None, help="Ask whether users keep to what they adopted."),
-        click.option(
-            "--source-design",
-            is_flag=True,
-            default=None,
-            help="Run arm by source arm too, adopted attributes all from one arm; written to source_design.parquet.",
-        ),
-        click.option("--stop", metavar="RULE", help="Stop adjusting once RULE holds, such as 'tvd_upper < 0.05'."),
-        click.option("--shard", metavar="I/N", help="Run the I-th of N shares of the users."),
-        click.option("--merge", is_flag=True, help="Join the shards in --out."),
-        click.option("--resume", is_flag=True, help="Go on with the run in --out."),
-        click.option(
-            "--drop-incomplete",
-            is_flag=True,
-            help="Leave users that miss answers out of the tables, in all arms. Else no table while any does.",
-        ),
-    ]
-    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
-
-
-def _model_options(command: Command) -> Command:
-    """Add the options that say which models answer, and how they are reached."""
-    options = [
-        click.option("--models", "show_models", is_flag=True, help="List the models with known settings."),
-        click.option(
-            "--backend",
-            help="What answers: structural (the default without --model), made-up users of known truth; vllm, in this "
-            "process; openai, any server that speaks its protocol; gemini.",
-        ),
-        click.option("--model", help="The model that plays the users; --models has settings for some."),
-        click.option("--temperature", type=float, help="This and the next three override the study's and --models'."),
-        click.option("--top-p", type=float),
-        click.option("--top-k", type=int),
-        click.option("--max-tokens", type=int, help="Most tokens of an answer, thinking included."),
-        click.option("--choice", is_flag=True, default=None, help="Let the server allow only options' labels."),
-        click.option(
-            "--draws", type=int, metavar="N", help="Most answers drawn in one call. 1: a seed for each answer."
-        ),
-        click.option("--agent-backend", help="What speaks as the agent of dialogues. Default: as --backend."),
-        click.option("--agent-model", help="The model that speaks as the agent. Default: as --model."),
-        click.option("--agent-sampling", type=PAIR, multiple=True, help="Such as temperature=0.5; overrides --models."),
-        click.option("--base-url", multiple=True, help="Server of the model; several share the load. Keys: see above."),
-        click.option("--agent-base-url", multiple=True, help="Server of --agent-model. Default: as --base-url."),
-        click.option("--engine", type=PAIR, multiple=True, help="For vllm, such as tensor_parallel_size=2."),
-        click.option("--concurrency", type=int, help="Calls at once. Default: 64."),
-        click.option("--rpm", type=float, help="Most calls in a minute."),
-        click.option("--tpm", type=float, help="Most tokens in a minute, read and written."),
-        click.option("--timeout", type=float, metavar="SECONDS", help="Of one call. Default: 300."),
-        click.option("--attempts", type=int, help="Calls for one request before it counts as failed. Default: 8."),
-        click.option("--max-calls", type=int, help="Stop before more calls are made in all; --resume goes on."),
-        click.option("--price-in", type=float, metavar="PRICE", help="Of a million tokens read, to count the cost."),
-        click.option("--price-out", type=float, metavar="PRICE", help="Of a million tokens written."),
-        click.option("--agent-price-in", type=float, metavar="PRICE", help="Of the agent. Default: as --price-in."),
-        click.option("--agent-price-out", type=float, metavar="PRICE", help="Of the agent. Default: as --price-out."),
-    ]
-    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
-
-
-@main.command()
-@_simulate_options
-@_model_options
-@_errors_told
-def simulate(study: str | None, out: Path | None, **given: Any) -> None:
-    """Simulate STUDY by Algorithm 1, and leave a response table that `confound analyze` takes as it is.
-
-    STUDY is `example`, a study that comes with confound (--list), or the path of a study file. After each iteration one
-    answer to each confounder, drawn from all of a user's conversations in all arms, becomes part of the user.
-
-    \b
-    RULE compares one quantity of the negative controls, largest over controls and arms, with a number:
-      tvd_upper   the upper end of the corrected distance's 95 % interval: what drift there may still be
-      tvd_plugin  the plug-in distance, which is above 0 even with no drift
-      tvd_excess  the plug-in less its exact mean with no drift, which is too small where users drift
-      pvalue      the smallest p-value of no drift, times the number of tests; large: none was found
-
-    The keys of paid servers come from the environment alone: OPENAI_API_KEY, and GEMINI_API_KEY or GOOGLE_API_KEY. A
-    call that fails is made again after a while; a user whose answers still do not come waits, and --resume asks again.
-    Until then there is no table, since who fails may depend on the arm; --drop-incomplete makes one without such users.
-
-    \b
-    Examples:
-      confound simulate book_opinions --out run
-      confound analyze run --out report
-      confound simulate opinionqa --out run --model Qwen/Qwen3-30B-A3B --base-url http://localhost:8000/v1
-      confound simulate my_study.yaml --out run --shard 1/4     # and 2/4 to 4/4, anywhere, then
-      confound simulate my_study.yaml --out run --merge
-    """  # noqa: D301 -- click reads the escape
-    from simulate import commands
-
-    shown = {name: given.pop(name) for name in ("show_list", "show_models", "show", "dry_run")}
-    if shown["show_list"]:
-        click.echo(commands.listing())
-    elif shown["show_models"]:
-        click.echo(commands.models())
-    elif shown["show"]:
-        click.echo(commands.text(study), nl=False)
-    elif shown["dry_run"]:
-        sizes = {name: given[name] for name in ("personas", "trials", "iterations", "seed")}
-        click.echo(commands.preview(study, **sizes))
-    else:
-        _run(study, out, **given)
-
-
-def _run(study: str | None, out: Path | None, *, merge: bool, **given: Any) -> None:
-    """Run or merge, watched; Ctrl-C ends in a sentence."""
-    from simulate import commands
-
-    if out is None:
-        raise click.UsageError("Missing option '--out': the folder for the run.")
-    try:
-        with _watched() as progress:
-            if merge:
-                done = commands.merge(study, out, drop_incomplete=given["drop_incomplete"])
-            else:
-                done = commands.run(study, out, progress=progress, **given)
-    except KeyboardInterrupt:
-        again = commands.resume_command(study, out, given)
-        click.echo(f"\nStopped. What was answered is on disk. Go on with:\n  {again}", err=True)
-        sys.exit(EXIT_INTERRUPTED)
-    click.echo(done)
-
-
-@contextlib.contextmanager
-def _watched() -> Iterator[Callable[[int, int], None]]:
-    """Yield what shows answers on disk, their rate and the time left on stderr, if a person is there to see it."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None  # noqa: ARG005
-        return
-    with contextlib.ExitStack() as stack:
-        bars: list[Any] = []
-        before, start = 0, time.monotonic()
-
-        def show(done: int, total: int) -> None:
-            nonlocal before
-            if not bars:
-                bar = click.progressbar(length=max(1, total - done), file=sys.stderr, show_eta=True)
-                bars.append(stack.enter_context(bar))
-            else:
-                rate = (bars[0].pos + done - before) / max(time.monotonic() - start, 1e-9)
-                bars[0].label = f"{done:,} answers, {rate:,.0f} a second"
-                bars[0].update(done - before)
-            before = done
-
-        yield show

@@ -12,8 +12,8 @@ from confound.presentation.figures.panels import (
     means_by_arm,
     settled_parts,
     settled_path,
-    waterfall,
 )
+from confound.presentation.figures.waterfall import waterfall
 
 __all__ = [
     "KINDS",

@@ -9,7 +9,7 @@ import pytest
 LogFrame = Callable[..., pd.DataFrame]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def log_frame() -> LogFrame:
     """Return a maker of small logs: every persona in both arms, answers in turn from the lists given by arm."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from confound.findings.pooled import ALL_CONTROLS
+from confound.vocabulary import ALL_CONTROLS
 
 NAN = float("nan")
 SETTINGS = {"confidence": 0.95, "correction": "mixture", "seed": 7}

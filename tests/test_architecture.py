@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-GROUND = {"errors", "vocabulary", "text", "parallel", "failures"}
+GROUND = {"console", "errors", "vocabulary", "text", "parallel", "failures"}
 # A wing (a folder, or a module beside the folders) -> the wings that it may import, beside itself and the ground.
 FLOW: dict[str, set[str]] = {
     "log": set(),
@@ -19,7 +19,7 @@ FLOW: dict[str, set[str]] = {
     "result": {"findings", "presentation"},
     "figures": {"findings", "presentation"},
     "analysis": {"log", "counts", "findings", "result"},
-    "cli": {"analysis", "result", "presentation"},
+    "cli": {"analysis", "result", "findings", "presentation"},
 }
 FRAMES_AND_ENGINES = {"pandas", "ibis", "duckdb", "pyarrow", "click"}
 HEAVY = {"numpy", "pandas", "scipy", "ibis", "duckdb", "pyarrow", "statsmodels", "pymc", "matplotlib"}
@@ -109,3 +109,51 @@ def test_help_loads_nothing_heavy() -> None:
     """`confound --help` imports neither pandas nor scipy nor an engine, so it answers at once."""
     code = "from confound.cli import main\nmain(['--help'], standalone_mode=False)"
     assert not loaded_by(code) & HEAVY
+
+
+# Of the simulator: a folder, or a module beside the folders -> what it may import, beside itself and the ground.
+SIMULATE_GROUND = {"randomness"}
+SIMULATE_FLOW: dict[str, set[str]] = {
+    "parsing": set(),
+    "study": {"parsing"},
+    "backends": {"study", "parsing"},
+    "run": {"study", "parsing", "backends"},
+    "commands": {"study", "backends", "run"},
+    "progress": set(),
+    "options": {"commands", "progress"},
+}
+# What the simulator may use of `confound`: the ground, and these parts by their public names.
+OPEN_TO_SIMULATE = {"confound.log", "confound.counts.scales.canonical", "confound.statistics", "confound.findings"}
+
+
+def simulate_part(name: str) -> str:
+    """Return the folder or module of `simulate` that a dotted name is in."""
+    return name.split(".")[1]
+
+
+@pytest.mark.parametrize("path", files("simulate"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_simulator_follows_its_own_flow(path: Path) -> None:
+    """A folder of `simulate` imports from those before it, from itself and from the ground."""
+    own = path.relative_to(ROOT / "simulate").parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    allowed = SIMULATE_GROUND if own in SIMULATE_GROUND else SIMULATE_FLOW[own] | SIMULATE_GROUND | {own}
+    known = SIMULATE_GROUND | set(SIMULATE_FLOW)
+    named = {name for name in imports(path) if name.startswith("simulate.")}
+    assert {simulate_part(name) for name in named} <= allowed & known
+
+
+@pytest.mark.parametrize("path", files("simulate"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_simulator_uses_little_of_confound(path: Path) -> None:
+    """`simulate` uses the ground of `confound` and public names of log, statistics and findings, nothing else."""
+    for name in (name for name in imports(path) if name.split(".")[0] == "confound"):
+        opened = any(name == part or name.startswith(f"{part}.") for part in OPEN_TO_SIMULATE)
+        assert opened or name.split(".")[1] in GROUND, name
+        assert not any(part.startswith("_") for part in name.split(".")), name
+
+
+def test_help_lists_the_simulator_without_importing_it() -> None:
+    """`confound --help` names `simulate`, which is imported only when its own help or a run asks for it."""
+    code = "from confound.cli import main\nmain({}, standalone_mode=False)"
+    assert "simulate" not in loaded_by(code.format(["--help"]))
+    assert "simulate" in loaded_by(code.format(["simulate", "--help"]))

@@ -22,6 +22,7 @@ if child: os.wait()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_cost_of_a_command_has_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes of 100 MiB and half a second each cost twice that; what they share counts once."""

@@ -14,16 +14,22 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.fixture
-def log(tmp_path: Path, log_frame) -> Path:  # type: ignore[no-untyped-def]
+def written(folder: Path, log_frame) -> Path:  # type: ignore[no-untyped-def]
     """Write a small CSV log under names of its own."""
     control = log_frame({"old": "xxyy", "new": "xyyy"})
     outcome = log_frame({"old": ["no", "yes", "no"], "new": ["yes", "yes", "maybe"]}, question="buys", role="outcome")
-    path = tmp_path / "log.csv"
+    path = folder / "log.csv"
     pd.concat([control, outcome]).drop(columns="role").rename(columns={"arm": "condition"}).to_csv(path, index=False)
     return path
 
 
+@pytest.fixture
+def log(tmp_path: Path, log_frame) -> Path:  # type: ignore[no-untyped-def]
+    """Write the log where a test writes too."""
+    return written(tmp_path, log_frame)
+
+
+@pytest.mark.slow
 def test_analyze_end_to_end(log: Path, tmp_path: Path) -> None:
     """Options map the log, the verdict comes first, the tables are saved, and the exit code is 0."""
     options = ["--rename", "condition=arm", "--outcome", "b*", "--negative-control", "party", "--control", "old"]
@@ -37,6 +43,7 @@ def test_analyze_end_to_end(log: Path, tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_skip_leaves_a_part_out(log: Path, tmp_path: Path) -> None:
     """--skip effects writes an empty effects table and no effect in the verdict."""
     options = ["--rename", "condition=arm", "--outcome", "buys", "--negative-control", "party", "--skip", "effects"]
@@ -85,6 +92,7 @@ def test_malformed_options_are_refused(log: Path, option: list[str]) -> None:
     assert "Traceback" not in done.output
 
 
+@pytest.mark.slow
 def test_simulated_example_is_analysed(tmp_path: Path) -> None:
     """`simulate example` writes a folder that `analyze` takes as it is."""
     assert run("simulate", "example", "--out", tmp_path / "run", "--personas", 20, "--trials", 6).exit_code == 0
@@ -103,12 +111,13 @@ def test_power_says_what_can_be_found() -> None:
     assert run("power", "--trials", 0).exit_code == 2
 
 
-@pytest.fixture
-def saved(log: Path, tmp_path: Path) -> Path:
-    """Analyse the small log."""
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory, log_frame) -> Path:  # type: ignore[no-untyped-def]
+    """Analyse the small log, once for all that read the result."""
+    folder = tmp_path_factory.mktemp("saved")
     options = ["--rename", "condition=arm", "--outcome", "buys", "--negative-control", "party"]
-    assert run("analyze", log, *options, "--out", tmp_path / "out").exit_code == 0
-    return tmp_path / "out"
+    assert run("analyze", written(folder, log_frame), *options, "--out", folder / "out").exit_code == 0
+    return folder / "out"
 
 
 def test_tables_are_remade(saved: Path, tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ import confound
 from confound.findings.verdict import sentences
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
-pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the published logs are not beside the project")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA.exists(), reason="the published logs are not beside the project"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from confound.errors import InputError
 from confound.findings.tables import TABLES
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def result(log_frame) -> confound.Analysis:  # type: ignore[no-untyped-def]
     """Analyse a log of one control and one outcome."""
     control = log_frame({"control": "xxyy", "treated": "xyyy"})
@@ -43,6 +43,7 @@ def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
     assert len(content["effects"]) == len(result.effects)
 
 
+@pytest.mark.slow
 def test_figures_are_saved_unless_skipped(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """Every figure is there as PDF and PNG, the same bytes when saved again; none if skipped."""
     log = log_frame({"control": "xxyy", "treated": "xyyy"})
@@ -56,6 +57,7 @@ def test_figures_are_saved_unless_skipped(log_frame, tmp_path: Path) -> None:  #
     assert {name for name in first if name not in made} - {"analysis.json"} == set(files(skipped)) - {"analysis.json"}
 
 
+@pytest.mark.slow
 def test_a_manifest_says_where_targeted_confounders_begin(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """It is read beside the log, given by hand otherwise, and unknown without either or where it is no manifest."""
     log = log_frame({"control": "xxyy", "treated": "xyyy"})
@@ -68,6 +70,7 @@ def test_a_manifest_says_where_targeted_confounders_begin(log_frame, tmp_path: P
     assert found == [{}, {"study": 3}, *[{}] * 6, {"study": 8}, {"study": 8}]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     """Rows in another order change no byte, and neither does a second run; Monte Carlo tests included."""
     rows = [
@@ -136,6 +139,7 @@ def test_notebook_view_escapes(log_frame) -> None:  # type: ignore[no-untyped-de
     assert "User drift: negative controls</caption>" in html
 
 
+@pytest.mark.slow
 def test_load_gives_back_what_was_saved(result: confound.Analysis, tmp_path: Path) -> None:
     """Frames with their types, verdict, settings and versions come back the same, from the folder or its file."""
     folder = result.save(tmp_path / "out")

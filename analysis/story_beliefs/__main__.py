@@ -11,10 +11,10 @@ import upstream
 
 import confound
 from confound import figures
-from confound.findings.pooled import ALL_CONTROLS
 from confound.presentation.figures import pictures
 from confound.presentation.tables import rendering
 from confound.statistics.multiplicity import holm
+from confound.vocabulary import ALL_CONTROLS
 
 TITLE = "Does a story change who the reader is?"
 PEOPLE = "human"

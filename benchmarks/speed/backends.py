@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.speed.table import range_of
-from simulate.backends.protocol import Options
-from simulate.run.loop import Means, simulate
-from simulate.study.definition import Study, load_study
+from simulate.backends.access import ModelAccess
+from simulate.run.loop import simulate
+from simulate.run.resources import Resources
+from simulate.study.definition import Study
+from simulate.study.reading import load_study
 from tests.simulate.servers import Answer, Call, completion, owned_by, serve
 
 ROOT = Path(__file__).parents[2]
@@ -80,10 +82,16 @@ def survey(calls: int) -> tuple[Study, int]:
 
 def by_confound(url: str, study: Study, personas: int, draws: int) -> None:
     """Run the study."""
-    means = Means(options=Options(base_urls=(f"{url}/v1",), concurrency=CONCURRENCY))
+    resources = Resources(access=ModelAccess(base_urls=(f"{url}/v1",), concurrency=CONCURRENCY))
     with tempfile.TemporaryDirectory() as folder:
         simulate(
-            study, Path(folder, "run"), backend="openai", model=MODEL, personas=personas, trials=draws, means=means
+            study,
+            Path(folder, "run"),
+            backend="openai",
+            model=MODEL,
+            personas=personas,
+            trials=draws,
+            resources=resources,
         )
 
 

@@ -39,10 +39,10 @@ def confound(path: Path) -> dict[str, Any]:
         import numpy as np
 
         from confound import analysis
-        from confound.counts.options import Settings
+        from confound.counts.options import Options
         from confound.statistics.drift import permutation
     with timed(seconds, "count"):
-        prepared = analysis.prepare(str(path), {}, Settings())
+        prepared = analysis.prepare(str(path), {}, Options())
     controls = [contrast for contrast in prepared.contrasts if contrast.cell.role == "negative_control"]
     with timed(seconds, "test"):
         rng = np.random.default_rng(0)

@@ -21,16 +21,18 @@ from typing import Any, NamedTuple
 import yaml
 
 from benchmarks.speed.table import range_of
+from simulate.backends.access import ModelAccess
 from simulate.backends.limits import Budget
-from simulate.backends.protocol import Options, Request
+from simulate.backends.protocol import Request
 from simulate.backends.vllm import VllmModel
-from simulate.run.adjust import Profile
 from simulate.run.block import Block
 from simulate.run.loop import simulate
 from simulate.run.requests import Asking
 from simulate.run.settings import chosen
-from simulate.study.definition import Study, load_study, study_text
+from simulate.study.definition import Study
 from simulate.study.personas import make_personas
+from simulate.study.profile import Profile
+from simulate.study.reading import load_study, study_text
 
 SIDES = ("`LLM.chat`", "backend", "whole run")
 HEAD = (
@@ -147,7 +149,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         model, engine = (given.model, {}) if given.model else tiny(folder)
         engine |= {name: yaml.safe_load(value) for name, value in (pair.split("=", 1) for pair in given.engine)}
-        backend = VllmModel(Options(model, engine=engine), Budget())
+        backend = VllmModel(ModelAccess(model, engine=engine), Budget())
         work = workload(model, personas=given.personas, trials=given.trials, max_tokens=given.max_tokens)
         table = compare(backend, work, rounds=given.rounds)
         prompts = len(work.requests)

@@ -14,7 +14,7 @@ from confound.counts.contrasts import Contrast
 from confound.counts.counting import UNKNOWN, CodeArray, Grouped, IntArray, recode
 from confound.counts.notes import Note
 from confound.counts.questions import Question
-from confound.log.files import engine_errors
+from confound.log.faults import engine_errors
 from confound.log.response_table import Responses
 
 if TYPE_CHECKING:

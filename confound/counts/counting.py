@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from confound.counts.scales import FloatArray, canonical, label
 from confound.errors import InputError
-from confound.log.files import engine_errors
+from confound.log.faults import engine_errors
 from confound.log.response_table import DEFAULTS, Responses
 from confound.vocabulary import ROLES
 

@@ -16,8 +16,8 @@ from confound.counts.questions import Question, resolve
 from confound.counts.retention import Retained, retained
 from confound.errors import InputError
 from confound.log import response_table
-from confound.log.files import LogLike
 from confound.log.response_table import Responses
+from confound.log.source import LogLike
 
 Questions = Mapping[tuple[str, str], Question]
 

@@ -9,85 +9,37 @@ import codecs
 import contextlib
 import csv
 import glob
-import gzip
 import io
 import itertools
-import json
-import re
 import shutil
 import tempfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
-from urllib.parse import unquote
+from typing import Any, cast
 from uuid import uuid4
-
-import numpy as np
 
 from confound.errors import InputError
 from confound.log import warehouses
+from confound.log.faults import (
+    HEAD,
+    SHOWN_ROWS,
+    csv_fault,
+    encoding_of,
+    engine_errors,
+    json_fault,
+    nested_message,
+    refuse_binary,
+    refuse_duplicates,
+    undecodable,
+)
+from confound.log.in_memory import to_arrow
+from confound.log.paths import FORMATS, binary, expand, partition, suffix
+from confound.log.source import FILE, ROW, LogLike, Source, _nested, literal, numbered, unnumbered
 
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
-    import pandas as pd
-    import pyarrow as pa
-
-LogLike: TypeAlias = "str | PathLike[str] | Sequence[str | PathLike[str]] | pd.DataFrame | pa.Table | ir.Table"
-
-FILE, ROW = "_confound_file", "_confound_row"  # a log's own columns are not called so
-FORMATS = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".json": "json",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-    ".ipc": "arrow",
-}
 MEMORY_LIMIT = "2GB"  # DuckDB spills to disk beyond it; counting the paper's grid stays below
 DELIMITERS = ",;\t|"
-SHOWN_ROWS = 3
-SHOWN_TEXT = 40
-HEAD = 4096  # bytes that tell a text from a binary file
-BINARY = {
-    b"\x1f\x8b": "is compressed with gzip. Let its name end in .gz",
-    b"PK\x03\x04": "is a zip file or an Excel workbook, no text. Export it as CSV",
-    b"PAR1": "is a parquet file. Let its name end in .parquet",
-}
-CSV_FAULTS = {
-    "unterminated quote": "a quote is opened and never closed, or text follows the closing quote",
-    "state machine": r"the rows end in different ways (\n, \r\n), or text follows a closing quote",
-    "Maximum line size": "a row is too long; a quote may be opened and never closed",
-}
-_PARTITION_OF_NONE = "__HIVE_DEFAULT_PARTITION__"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One scan: a table whose columns still have the names that the log gave them.
-
-    Attributes
-    ----------
-    name : str
-        What messages call it.
-    table : ibis.Table
-        The rows, lazily, with the columns `FILE` and `ROW` (1-based; missing where rows have no order) added.
-    columns : tuple of str
-        The log's own column names.
-    nested : tuple of str
-        The columns that hold lists or objects.
-    """
-
-    name: str
-    table: "ir.Table"
-    columns: tuple[str, ...]
-    nested: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -118,13 +70,13 @@ def opened(data: LogLike, wanted: Sequence[str], *, table: str | None = None) ->
 
     url = _url(data, table)
     if isinstance(data, ibis.Table):
-        yield [_unnumbered("the table", data)]
+        yield [unnumbered("the table", data)]
         return
     with tempfile.TemporaryDirectory(prefix="confound-", ignore_cleanup_errors=True) as scratch:
         limits = {"memory_limit": MEMORY_LIMIT, "temp_directory": f"{scratch}/spill"}
         if url is not None:
             with warehouses.opened(url, table, limits) as (name, held):
-                yield [_unnumbered(name, held)]
+                yield [unnumbered(name, held)]
             return
         connection = ibis.duckdb.connect(**limits)
         try:
@@ -144,56 +96,6 @@ def _url(data: LogLike, table: str | None) -> str | None:
     return str(urls[0]) if urls else None
 
 
-@contextlib.contextmanager
-def engine_errors(name: str) -> Iterator[None]:
-    """Turn what the engine raises into an `InputError` about `name`, in one sentence."""
-    import duckdb
-    import pyarrow as pa
-    from ibis.common.exceptions import IbisError
-
-    engine = (duckdb.Error, pa.ArrowException, IbisError)
-    try:
-        yield
-    except (*engine, UnicodeError, EOFError, OSError, zlib.error, csv.Error) as error:
-        raise InputError(f"{name}: cannot be read: {_plain(error)}") from error
-
-
-def _plain(error: Exception) -> str:
-    """Say in words what an engine's message says about the data, leaving out its advice on its own options."""
-    text = " ".join(str(error).split())
-    for mark in (" Possible fixes:", " Possible Solution:", " Try ", " LINE 1:", " Candidate "):
-        text = text.split(mark)[0]
-    text = re.sub(r"^(?:[A-Z]\w+ )+Error: ", "", text)
-    lower = text.lower()
-    if "unicode" in lower or "utf-8" in lower or "utf8" in lower or isinstance(error, UnicodeError):
-        return f"it holds bytes that are no UTF-8 text. Save it as UTF-8 (iconv -f LATIN1 -t UTF-8). [{text}]"
-    if "no space left" in lower or "out of memory" in lower:
-        return f"the machine ran out of room. Free some, or pass fewer files at once. [{text}]"
-    return f"{text.rstrip('.')}. If the file is damaged, write or copy it again"
-
-
-def _numbered(name: str, table: "ir.Table") -> Source:
-    """Wrap a table that does not know its rows' numbers."""
-    import ibis
-
-    columns = tuple(table.columns)
-    numbered = table.mutate(**{FILE: ibis.literal(name), ROW: ibis.row_number() + 1})
-    return Source(name, numbered, columns, _nested(table))
-
-
-def _unnumbered(name: str, table: "ir.Table") -> Source:
-    """Wrap a table of an engine in which rows have no order; numbering them could cost a sort of the whole."""
-    import ibis
-
-    columns = tuple(table.columns)
-    return Source(name, table.mutate(**{FILE: _literal(name), ROW: ibis.null("int64")}), columns, _nested(table))
-
-
-def _nested(table: "ir.Table") -> tuple[str, ...]:
-    """Name the columns of lists, structs and maps."""
-    return tuple(name for name, dtype in table.schema().items() if dtype.is_nested())
-
-
 @dataclass(frozen=True, slots=True)
 class _Opener:
     """Opens each kind of data on one DuckDB connection."""
@@ -209,9 +111,9 @@ class _Opener:
 
         if isinstance(data, pd.DataFrame):
             names = tuple(map(str, data.columns))
-            _refuse_duplicates("the data frame", names)
+            refuse_duplicates("the data frame", names)
             with engine_errors("the data frame"):
-                table = _arrow(data, self.wanted)
+                table = to_arrow(data, self.wanted)
             return [self._registered("the data frame", table, names)]
         if isinstance(data, pa.Table):
             return [self._registered("the table", data, tuple(data.column_names))]
@@ -226,9 +128,7 @@ class _Opener:
         files = list({file.resolve(): file for file in listed}.values())  # a file named twice is read once
         if not files:
             raise InputError("no log was given. Name a file, a folder or a glob")
-        kinds = {
-            kind: [f for f in files if FORMATS[_suffix(f)] == kind] for kind in ("parquet", "arrow", "csv", "json")
-        }
+        kinds = {kind: [f for f in files if FORMATS[suffix(f)] == kind] for kind in ("parquet", "arrow", "csv", "json")}
         readers: dict[str, Callable[[list[Path]], list[Source]]] = {
             "parquet": self._parquet,
             "arrow": self._arrow_files,
@@ -242,11 +142,11 @@ class _Opener:
 
     def _registered(self, name: str, data: Any, columns: tuple[str, ...]) -> Source:
         """Scan an Arrow table or data set in place."""
-        _refuse_duplicates(name, columns)
+        refuse_duplicates(name, columns)
         view = f"arrow_{uuid4().hex}"
         with engine_errors(name):
             self.connection.con.register(view, self._needed(data))
-            source = _numbered(name, self.connection.table(view))
+            source = numbered(name, self.connection.table(view))
         return Source(name, source.table, columns, source.nested)
 
     def _needed(self, data: Any) -> Any:
@@ -289,10 +189,10 @@ class _Opener:
         for file in files:
             with engine_errors(str(file)):
                 schema = pq.read_schema(file)
-            _refuse_duplicates(str(file), schema.names)
+            refuse_duplicates(str(file), schema.names)
             types = [f"{field.name}: {field.type}" for field in schema if field.name in self.wanted]
             if schema.names:  # without columns it is an empty partition
-                alike.setdefault((*sorted(types), "", *_partition(file)), []).append(file)
+                alike.setdefault((*sorted(types), "", *partition(file)), []).append(file)
         return [self._alike_parquet(members) for members in alike.values()]
 
     def _alike_parquet(self, files: list[Path]) -> Source:
@@ -302,7 +202,7 @@ class _Opener:
             table = self.connection.read_parquet(
                 list(paths),
                 union_by_name=True,
-                hive_partitioning=bool(_partition(files[0])),
+                hive_partitioning=bool(partition(files[0])),
                 hive_types_autocast=False,
                 filename=FILE,
                 file_row_number=True,
@@ -311,7 +211,7 @@ class _Opener:
             table = table.rename({ROW: "file_row_number"}).mutate(**{ROW: lambda t: t[ROW] + 1})
         linked = {path: file for path, file in paths.items() if path != file}
         if len(files) == 1:
-            table = table.mutate(**{FILE: _literal(name)})
+            table = table.mutate(**{FILE: literal(name)})
         elif linked:
             table = table.mutate(**{FILE: table[FILE].substitute(linked)})
         return Source(name, table, tuple(c for c in table.columns if c not in (FILE, ROW)), _nested(table))
@@ -322,15 +222,15 @@ class _Opener:
         for number, file in enumerate(files):
             if file.stat().st_size == 0:  # an empty partition; a log of nothing else is refused by the caller
                 continue
-            view = f"text_{number}_{_suffix(file)[1:]}"
+            view = f"text_{number}_{suffix(file)[1:]}"
             with engine_errors(str(file)):
                 columns = self._loaded(file, view, load)
                 if not columns:
                     continue
                 table = self.connection.table(view)
-            held = table.select(*(c for c in table.columns if c in self.wanted), ROW, **{FILE: _literal(str(file))})
-            given = {key: text for key, text in _partition(file).items() if key not in columns}
-            located = held.mutate(**{key: _literal(text) for key, text in given.items()})
+            held = table.select(*(c for c in table.columns if c in self.wanted), ROW, **{FILE: literal(str(file))})
+            given = {key: text for key, text in partition(file).items() if key not in columns}
+            located = held.mutate(**{key: literal(text) for key, text in given.items()})
             sources.append(Source(str(file), located, (*columns, *given)))
         return sources
 
@@ -341,7 +241,7 @@ class _Opener:
         try:
             return load(file, view)
         except (duckdb.Error, UnicodeError) as error:
-            fault = _undecodable(file)
+            fault = undecodable(file)
             if fault:
                 raise InputError(fault) from error
             raise
@@ -351,12 +251,12 @@ class _Opener:
         import duckdb
 
         path = self._utf8(file)
-        header, delimiter, blank = _header(Path(path), tabs=_suffix(file) == ".tsv")
+        header, delimiter, blank = _header(Path(path), tabs=suffix(file) == ".tsv")
         if not header:
             return header
         if any("\ufffd" in name for name in header):
             raise UnicodeError("the header holds bytes that are no UTF-8")
-        _refuse_duplicates(str(file), [name for name in header if name])
+        refuse_duplicates(str(file), [name for name in header if name])
         # Columns go by their place: names may be empty (the index that pandas writes), or differ in case alone.
         types = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
         scan = (
@@ -372,7 +272,7 @@ class _Opener:
                 raise InputError(self._ragged(file, scan, len(header))) from error
             if "unicode" in str(error).lower():
                 raise
-            raise InputError(_csv_fault(file, str(error))) from error
+            raise InputError(csv_fault(file, str(error))) from error
         return header
 
     def _create(self, view: str, columns: Sequence[str], scan: str) -> None:
@@ -398,7 +298,7 @@ class _Opener:
         import duckdb
 
         path = self._utf8(file, strip_mark=True)
-        shape = "auto" if _suffix(file) == ".json" else "newline_delimited"
+        shape = "auto" if suffix(file) == ".json" else "newline_delimited"
         types = ", ".join(f"{_quoted(name)}: 'JSON'" for name in self.wanted)
         names = [_identifier(c) for c in self.wanted]
         nested = " ".join(
@@ -411,7 +311,7 @@ class _Opener:
         try:
             self._create(view, [*kept, *extra], f"read_json({scan})")
         except duckdb.InvalidInputException as error:
-            fault = _undecodable(file) or (_json_fault(file) if shape == "newline_delimited" else "")
+            fault = undecodable(file) or (json_fault(file) if shape == "newline_delimited" else "")
             if fault:
                 raise InputError(fault) from error
             raise
@@ -436,16 +336,16 @@ class _Opener:
 
     def _utf8(self, file: Path, *, strip_mark: bool = False) -> str:
         """Return a path to the file as UTF-8; UTF-16 and UTF-32 are known by their byte-order mark."""
-        with _binary(file) as stream:
+        with binary(file) as stream:
             start = stream.read(HEAD)
-        encoding = _encoding(start)
+        encoding = encoding_of(start)
         if encoding.startswith("utf-8"):
-            _refuse_binary(file, start)
+            refuse_binary(file, start)
         if encoding == "utf-8" or (encoding == "utf-8-sig" and not strip_mark):
             return self._no_glob(file)
-        copy = self.scratch / f"utf8_{uuid4().hex}{_suffix(file)}"
+        copy = self.scratch / f"utf8_{uuid4().hex}{suffix(file)}"
         with (
-            _binary(file) as raw,
+            binary(file) as raw,
             codecs.getreader(encoding)(raw) as source,
             copy.open("w", encoding="utf-8", newline="") as target,
         ):
@@ -461,201 +361,14 @@ class _Opener:
         return str(link)
 
 
-def nested_message(name: str, column: str, rows: Sequence[int]) -> str:
-    """Word the refusal of a column that holds objects or lists."""
-    where = ", ".join(map(str, rows))
-    return (
-        f"{name}: column '{column}' holds nested objects or lists (first in row {where}); it must hold plain values. "
-        "Flatten it before writing the log"
-    )
-
-
-def expand(path: str | PathLike[str]) -> list[Path]:
-    """List the files that a path, a folder or a glob stands for, sorted.
-
-    A folder that holds `responses.*` stands for that file and a simulated run's `source_design.*` beside it; another
-    stands for every log file below it, those in hidden folders and in folders that begin with an underscore left out.
-    """
-    path = Path(path)
-    if path.is_dir():
-        return _folder(path)
-    if path.exists():
-        if _suffix(path) not in FORMATS:
-            raise InputError(f"{path}: unknown format. Known are {', '.join(FORMATS)}, each also with .gz for text")
-        return [path]
-    if glob.has_magic(str(path)):
-        found = [Path(p) for p in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 -- absolute patterns
-        files = [file for p in found for file in (_below(p) if p.is_dir() else [p]) if _is_log(file)]
-        if not files:
-            raise InputError(f"{path}: no file of a known format matches ({', '.join(FORMATS)})")
-        return files
-    raise InputError(f"{path}: no such file or folder")
-
-
-def _folder(folder: Path) -> list[Path]:
-    whole = [file for file in sorted(folder.glob("responses.*")) if _is_log(file)]
-    if whole:
-        return whole[:1] + [file for file in sorted(folder.glob("source_design.*")) if _is_log(file)][:1]
-    files = _below(folder)
-    kinds = sorted({FORMATS[_suffix(file)] for file in files})
-    if not files:
-        raise InputError(f"{folder}: the folder holds no log ({', '.join(FORMATS)})")
-    if len(kinds) > 1:
-        raise InputError(f"{folder}: the folder mixes {' and '.join(kinds)} files. Name the files, or use a glob")
-    return files
-
-
-def _below(folder: Path) -> list[Path]:
-    """List the log files at any depth; notebooks keep copies in hidden folders, table formats their own notes in _*."""
-    files = [file for file in sorted(folder.rglob("*")) if _is_log(file)]
-    return [
-        file
-        for file in files
-        if not any(part.startswith((".", "_")) and "=" not in part for part in file.relative_to(folder).parts)
-    ]
-
-
-def _is_log(file: Path) -> bool:
-    return file.is_file() and _suffix(file) in FORMATS and not file.name.startswith((".", "_"))
-
-
-def _suffix(file: Path) -> str:
-    """Return what tells the format; of a compressed text, what stands before .gz."""
-    suffixes = [s.lower() for s in file.suffixes]
-    if len(suffixes) > 1 and suffixes[-1] == ".gz" and FORMATS.get(suffixes[-2]) in ("csv", "json"):
-        return suffixes[-2]
-    return (suffixes or [""])[-1]
-
-
-def _partition(file: Path) -> dict[str, str | None]:
-    """Return the columns that stand in folder names, as in `study=books/model=gpt/log.csv`."""
-    pairs = [part.split("=", 1) for part in file.parent.parts if "=" in part]
-    return {key: None if text == _PARTITION_OF_NONE else unquote(text) for key, text in pairs}
-
-
-def _binary(file: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(file)) if file.suffix.lower() == ".gz" else file.open("rb")
-
-
-def _encoding(start: bytes) -> str:
-    marks = {
-        codecs.BOM_UTF32_LE: "utf-32",
-        codecs.BOM_UTF32_BE: "utf-32",
-        codecs.BOM_UTF16_LE: "utf-16",
-        codecs.BOM_UTF16_BE: "utf-16",
-        codecs.BOM_UTF8: "utf-8-sig",
-    }  # UTF-32 first: its little-endian mark begins with UTF-16's
-    return next((name for mark, name in marks.items() if start.startswith(mark)), "utf-8")
-
-
 def _header(path: Path, *, tabs: bool) -> tuple[list[str], str, int]:
     """Read the header of a CSV file, the delimiter that splits it best, and how many blank lines stand before it."""
     # Bytes that are no text are for the parser to find, which knows their line.
-    with _binary(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as text:
+    with binary(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as text:
         blank, line = next(((n, line) for n, line in enumerate(text) if line.strip()), (0, ""))
         delimiter = "\t" if tabs else max(DELIMITERS, key=line.count)
         names = next(csv.reader(itertools.chain([line], text), delimiter=delimiter), [])
     return [name.strip() for name in names], delimiter, blank
-
-
-def _csv_fault(file: Path, message: str) -> str:
-    """Say what is wrong with a CSV file, in fewer words than the engine, which quotes the whole row."""
-    words = next((words for mark, words in CSV_FAULTS.items() if mark in message), _plain(ValueError(message)))
-    line = re.match(r".*?CSV Error on Line: (\d+)", message, flags=re.DOTALL)
-    where = f"{file}, line {line.group(1)}" if line else f"{file}"
-    return f"{where}: {words}. Write it anew with one program, or as parquet"
-
-
-def _json_fault(file: Path) -> str:
-    """Name the first lines that are no JSON objects."""
-    bad = []
-    with _binary(file) as raw, io.TextIOWrapper(raw, encoding=_encoding_of(file), errors="replace") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip() and not _is_object(line):
-                bad.append(f"line {number} ({_excerpt(line)})")
-            if len(bad) == SHOWN_ROWS:
-                break
-    mend = "Write one object a line, as pandas does with orient='records', lines=True"
-    return f"{file}: {', '.join(bad)}: no whole JSON object. {mend}" if bad else ""
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
-def _undecodable(file: Path) -> str:
-    """Name the first lines that are no UTF-8."""
-    if not _encoding_of(file).startswith("utf-8"):
-        return ""
-    with _binary(file) as lines:
-        bad = list(itertools.islice(((n, line) for n, line in enumerate(lines, 1) if not _is_utf8(line)), SHOWN_ROWS))
-    where = ", ".join(f"line {number} ({_excerpt(line.decode('latin-1'))})" for number, line in bad)
-    return f"{file}: {where}: bytes that are no UTF-8 text. Convert it (iconv -f LATIN1 -t UTF-8)" if bad else ""
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _excerpt(line: str) -> str:
-    text = line.strip()
-    return repr(text if len(text) <= SHOWN_TEXT else text[:SHOWN_TEXT] + "...")
-
-
-def _encoding_of(file: Path) -> str:
-    with _binary(file) as stream:
-        return _encoding(stream.read(4))
-
-
-def _refuse_binary(file: Path, start: bytes) -> None:
-    kind = next((words for mark, words in BINARY.items() if start.startswith(mark)), None)
-    if kind is None and b"\0" in start:
-        kind = "holds NUL bytes and is no text. Save it as UTF-8; UTF-16 needs a byte-order mark"
-    if kind:
-        raise InputError(f"{file}: {kind}")
-
-
-def _refuse_duplicates(name: str, columns: Sequence[str]) -> None:
-    doubled = sorted({column for column in columns if list(columns).count(column) > 1})
-    if doubled:
-        raise InputError(f"{name}: column '{doubled[0]}' stands there twice. Rename or drop one")
-
-
-def _arrow(frame: "pd.DataFrame", wanted: Sequence[str]) -> "pa.Table":
-    """Hand the needed columns of a data frame to Arrow; those of mixed Python objects or categories become text."""
-    import pyarrow as pa
-
-    columns: Mapping[str, pd.Series[Any]] = {str(name): frame[name] for name in frame.columns if name in wanted}
-    arrays = {name: _array(name, column) for name, column in columns.items()}
-    return pa.table(arrays or {"_nothing": pa.nulls(len(frame))})  # the caller says which columns are missing
-
-
-def _array(name: str, column: "pd.Series[Any]") -> "pa.Array":
-    import pandas as pd
-    import pyarrow as pa
-
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        names = pa.array(_text_objects(name, column.cat.categories.to_series()), pa.string())
-        codes = column.cat.codes.to_numpy()
-        return names.take(pa.array(codes, mask=codes < 0))
-    own = isinstance(column.dtype, pd.PeriodDtype | pd.IntervalDtype | pd.SparseDtype)  # Arrow has none of these
-    if column.dtype == object or own:
-        return pa.array(_text_objects(name, column), pa.string())
-    return pa.array(column, from_pandas=True)
-
-
-def _text_objects(name: str, column: "pd.Series[Any]") -> list[str | None]:
-    nested = [i + 1 for i, value in enumerate(column) if isinstance(value, dict | list | tuple | set | np.ndarray)]
-    if nested:
-        raise InputError(nested_message("the data frame", name, nested[:SHOWN_ROWS]))
-    return [None if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
 
 
 def _quoted(text: str) -> str:
@@ -664,9 +377,3 @@ def _quoted(text: str) -> str:
 
 def _identifier(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
-
-
-def _literal(text: str | None) -> Any:
-    import ibis
-
-    return ibis.literal(text, type="string")

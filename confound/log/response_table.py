@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import InputError
-from confound.log import files
-from confound.log.files import FILE, ROW, LogLike, Source
+from confound.log import faults, files
+from confound.log.source import FILE, ROW, LogLike, Source
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -29,8 +29,8 @@ class Responses:
     Attributes
     ----------
     table : ibis.Table
-        The columns of `COLUMNS` as text, or as the whole numbers that they are, `value` as float64; `sources.FILE` and
-        `sources.ROW`; and `_value_text` and `_value_filled`, not missing where `value` holds anything, be it a number.
+        The columns of `COLUMNS` as text, or as the whole numbers that they are, `value` as float64; `source.FILE` and
+        `source.ROW`; and `_value_text` and `_value_filled`, not missing where `value` holds anything, be it a number.
     columns : frozenset of str
         Those of `COLUMNS` that the log has.
     name : str
@@ -53,7 +53,7 @@ class Responses:
             if None in values:
                 condition = condition | held.isnull()
         rows = self.table.filter(condition).select(FILE, ROW, held=held)
-        first = rows.order_by(ibis.asc(FILE), ibis.asc(ROW)).limit(files.SHOWN_ROWS).to_pyarrow().to_pylist()
+        first = rows.order_by(ibis.asc(FILE), ibis.asc(ROW)).limit(faults.SHOWN_ROWS).to_pyarrow().to_pylist()
         file = first[0][FILE] if first else self.name
         here = [row for row in first if row[FILE] == file]
         if any(row[ROW] is None for row in here):  # a table of a database has no first row
@@ -110,7 +110,7 @@ def _checked(rename: Mapping[str, str]) -> Mapping[str, str]:
 
 def _check_columns(source: Source, own_names: Mapping[str, str], rename: Mapping[str, str]) -> None:
     """Refuse a source that lacks a needed column, or holds nested values in one."""
-    names = [column[: files.SHOWN_TEXT] for column in source.columns[:20]]
+    names = [column[: faults.SHOWN_TEXT] for column in source.columns[:20]]
     found = f"found {', '.join(names)}{', ...' if len(source.columns) > 20 else ''}"
     for old, new in rename.items():
         if old not in source.columns:
@@ -129,7 +129,7 @@ def _check_columns(source: Source, own_names: Mapping[str, str], rename: Mapping
         )
     nested = [own_names[column] for column in COLUMNS if own_names[column] in source.nested]
     if nested:
-        raise InputError(files.nested_message(source.name, nested[0], [1]))
+        raise InputError(faults.nested_message(source.name, nested[0], [1]))
 
 
 def _whole(found: Sequence[Source], own_names: Mapping[str, str]) -> frozenset[str]:

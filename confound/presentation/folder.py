@@ -115,11 +115,13 @@ def _write_tables(found: Findings, folder: Path, failures: Failures) -> None:
 def _texts(name: str, frame: pd.DataFrame, found: Findings, failures: Failures) -> Iterator[tuple[str, str]]:
     yield "csv", frames.to_csv(frame)
     if name not in KINDS or frame.empty:
-        yield "md", frames.to_markdown(frame)
+        with failures.catching(f"table {name} as Markdown"):
+            yield "md", frames.to_markdown(frame)
         return
     with failures.catching(f"table {name} for a paper"):
         table = publication.build(name, found.frames, found.settings)
-        yield from ((form, write(table)) for form, write in rendering.TEXTS.items())
+        texts = [(form, write(table)) for form, write in rendering.TEXTS.items()]
+        yield from texts
 
 
 def _add_pictures(found: Findings, folder: Path, failures: Failures, workers: int | None) -> None:

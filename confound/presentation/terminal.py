@@ -2,17 +2,15 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from confound.errors import InputError
 from confound.failures import Failure
 from confound.findings.findings import Description, Findings
+from confound.findings.power import Planned
 from confound.findings.verdict.sentences import main_rows
 from confound.presentation.frames import to_terminal
-from confound.statistics.drift.power import Design, Direction, detectable_tvd, needed_personas, needed_trials
 from confound.text import named, printable
 
 WIDTH = 100
@@ -90,42 +88,22 @@ def wrapped(sentence: str, *, indent: str = "") -> str:
     )
 
 
-def power(
-    design: Design, *, personas: int, trials: int, answers: int, drift: float | None, level: float, power: float
-) -> str:
-    """Return what `confound power` prints: the drift that a design finds, and what it takes to find a given one.
+DIRECTIONS = {"common": "all the same way", "varied": "in different ways"}
 
-    Raises
-    ------
-    InputError
-        Where a size is out of range.
-    """
-    kinds: dict[str, Direction] = {"all the same way": "common"}
-    if design == "within":
-        kinds["in different ways"] = "varied"
-    people = _size(personas, "persona")
-    sizes: dict[str, Any] = {"answers": answers, "design": design, "level": level, "power": power}
-    try:
-        found = {
-            words: detectable_tvd(personas, trials, direction=kind, rng=np.random.default_rng(0), **sizes)
-            for words, kind in kinds.items()
-        }
-        lines = [
-            f"{design.capitalize()} subjects, {people} and {_size(trials, 'trial')} an arm, {answers} answers.",
-            f"With {power:.0%} power at level {level:g} this finds a drift (total variation distance) of",
-            *(f"  {_distance(tvd)} where personas drift {words}" for words, tvd in found.items()),
-        ]
-        if drift is not None:
-            lines.append(f"To find a drift of {drift:g} it takes")
-            for words, kind in kinds.items():
-                more = needed_personas(drift, trials=trials, direction=kind, rng=np.random.default_rng(0), **sizes)
-                longer = needed_trials(drift, personas=personas, direction=kind, rng=np.random.default_rng(0), **sizes)
-                either = (
-                    f"{_size(more, 'persona')} of {_size(trials, 'trial')}, or {_size(longer, 'trial')} of {people}"
-                )
-                lines.append(f"  {either}, where personas drift {words}")
-    except ValueError as error:
-        raise InputError(str(error)) from error
+
+def planned(found: Planned) -> str:
+    """Return what `confound power` prints: the drift that a design finds, and what it takes to find a given one."""
+    people, trials = _size(found.personas, "persona"), _size(found.trials, "trial")
+    lines = [
+        f"{found.design.capitalize()} subjects, {people} and {trials} an arm, {found.answers} answers.",
+        f"With {found.power:.0%} power at level {found.level:g} this finds a drift (total variation distance) of",
+        *(f"  {_distance(tvd)} where personas drift {DIRECTIONS[way]}" for way, tvd in found.detectable.items()),
+    ]
+    if found.drift is not None:
+        lines.append(f"To find a drift of {found.drift:g} it takes")
+    for way, (more, longer) in found.needed.items():
+        either = f"{_size(more, 'persona')} of {trials}, or {_size(longer, 'trial')} of {people}"
+        lines.append(f"  {either}, where personas drift {DIRECTIONS[way]}")
     return "\n".join(lines)
 
 

@@ -13,17 +13,17 @@ MINUTE = 60.0
 class Budget:
     """The calls that a run may make.
 
-    The run takes one for each request that it hands to a backend; a backend takes one for each further call that it
-    makes for a request.
+    The run takes one for each request that it gives to a backend. The backend takes one for each further call for the
+    same request.
 
     Attributes
     ----------
     limit : int or None
-        None: no end.
+        None: no limit.
     spent : int
         Calls made so far, those of earlier sessions included.
     refused : bool
-        Whether somebody asked for more than there is.
+        Whether more calls were wanted than there are.
     """
 
     limit: int | None = None
@@ -40,10 +40,10 @@ class Budget:
 
 
 class Rate:
-    """Holds calls back to so much a minute, evenly spread.
+    """Delays calls so that no more than a given amount is spent in a minute, evenly.
 
-    What a call costs in tokens is known only when it is over, so it pays afterwards and those behind it wait, which
-    libraries for rate limits do not offer.
+    How many tokens a call takes is known only when it is over. It is therefore charged afterwards, and later calls
+    wait; libraries for rate limits do not offer this.
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ class Rate:
         self._free_at = 0.0
 
     async def wait(self) -> None:
-        """Wait until what was spent before is paid for."""
+        """Wait until there is room for another call."""
         while (left := self._free_at - time.monotonic()) > 0:
             await asyncio.sleep(left)
 
     def spend(self, amount: float) -> None:
-        """Pay for something."""
+        """Charge an amount; later calls wait for it."""
         if self._seconds:
             self._free_at = max(self._free_at, time.monotonic()) + amount * self._seconds

@@ -1,11 +1,9 @@
-"""The models of the paper's Table 1 with their sampling, and how sampling settings come together."""
+"""The models of the paper's Table 1, with the sampling settings that it used."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from confound.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,19 +11,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A model and what it is asked with.
+    """A model, and the settings that it is asked with.
 
     Attributes
     ----------
     model : str
     backend : str
-        The one that the paper used.
+        The one that serves it by default.
     sampling : Mapping of str to Any
-        Settings by the names of `CHECKS`.
+        By the names of `simulate.backends.sampling.SETTINGS`.
     thinking : str
-        What becomes of its thinking, in words; empty for a model that does not think.
+        How its thinking is limited, in words; empty for a model that does not think.
     room : int
-        Tokens that thinking may take beside the answer, added to the study's `max_tokens`.
+        Tokens allowed for thinking, added to the study's `max_tokens`, which is for the answer.
     """
 
     model: str
@@ -41,7 +39,7 @@ def _table(temperature: float, top_p: float, top_k: int, **more: Any) -> dict[st
 
 _NO_THINKING = {"enable_thinking": False}
 ROOM = 2048
-# Lin, Yun, Mataric, Canny, Gretton and D'Amour (2026), arXiv 2605.20767, Table 1; it does not speak of thinking.
+# Lin, Yun, Mataric, Canny, Gretton and D'Amour (2026), arXiv 2605.20767, Table 1, which says nothing about thinking.
 PRESETS = (
     Preset("openai/gpt-oss-20b", "vllm", _table(1.0, 1.0, 0, reasoning_effort="low"), "low, stripped", ROOM),
     Preset("google/gemma-3-4b-it", "vllm", _table(1.0, 0.95, 64)),
@@ -53,82 +51,9 @@ PRESETS = (
 AGENT = "google/gemma-4-31B-it"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What a setting may be: a kind, and the least and the most it may come to."""
-
-    kind: type
-    least: float = float("-inf")
-    most: float = float("inf")
-    words: tuple[str, ...] = field(default=())
-
-    def fits(self, value: Any) -> bool:
-        """Tell whether a value will do; a whole number does for a float, and True is no number."""
-        if self.kind in (int, float):
-            kinds = (int,) if self.kind is int else (int, float)
-            return type(value) in kinds and self.least <= value <= self.most
-        return isinstance(value, self.kind) and (not self.words or value in self.words)
-
-    def __str__(self) -> str:
-        if self.words:
-            return f"one of {', '.join(self.words)}"
-        if self.kind is dict:
-            return "a mapping"
-        bounds = [f"{self.least:g} or more"] if self.least > float("-inf") else []
-        bounds += [f"at most {self.most:g}"] if self.most < float("inf") else []
-        return f"a {'whole ' if self.kind is int else ''}number, {' and '.join(bounds)}"
-
-
-CHECKS: Mapping[str, Check] = {
-    "temperature": Check(float, 0, 2),
-    "top_p": Check(float, 0, 1),
-    "top_k": Check(int, -1),
-    "min_p": Check(float, 0, 1),
-    "max_tokens": Check(int, 1),
-    "presence_penalty": Check(float, -2, 2),
-    "frequency_penalty": Check(float, -2, 2),
-    "repetition_penalty": Check(float, 0),
-    "reasoning_effort": Check(str, words=("none", "minimal", "low", "medium", "high", "xhigh", "max")),
-    "thinking_level": Check(str, words=("minimal", "low", "medium", "high")),
-    "chat_template_kwargs": Check(dict),
-}
-
-
-# Backend -> the settings that it has no use for.
-UNKNOWN: Mapping[str, frozenset[str]] = {
-    "vllm": frozenset({"thinking_level"}),
-    "openai": frozenset({"thinking_level"}),
-    "gemini": frozenset({"min_p", "repetition_penalty", "reasoning_effort", "chat_template_kwargs"}),
-}
-
-
 def preset(model: str | None) -> Preset | None:
     """Return the preset of a model; None if it has none."""
     return next((one for one in PRESETS if one.model == model), None)
-
-
-def sampling(model: str | None, study: Mapping[str, Any], given: Mapping[str, Any], *, backend: str) -> dict[str, Any]:
-    """Return what a model is asked with: what was given, else what the study says, else the model's preset.
-
-    Raises
-    ------
-    InputError
-        When there is no such setting, or the backend does not know it, or it is out of range.
-    """
-    known, unknown = preset(model), UNKNOWN.get(backend, frozenset())
-    own = {name: value for name, value in known.sampling.items() if name not in unknown} if known else {}
-    merged = {**own, **study}
-    if known and "max_tokens" in study:
-        merged["max_tokens"] += known.room
-    merged |= given
-    for name, value in merged.items():
-        if name not in CHECKS:
-            raise InputError(f"sampling: there is no setting '{name}'. There are {', '.join(CHECKS)}")
-        if name in unknown:
-            raise InputError(f"sampling: --backend {backend} does not know {name}. Leave it out")
-        if not CHECKS[name].fits(value):
-            raise InputError(f"sampling: {name} must be {CHECKS[name]} but is {value!r}")
-    return merged
 
 
 def listing() -> str:
@@ -152,6 +77,6 @@ def listing() -> str:
             *table,
             "",
             f"The paper's agent in dialogues is {AGENT} (--agent-model). Any other model can be named too: it is asked",
-            "with the server's defaults, but for what the study, --temperature, --top-p, ... say.",
+            "with the server's defaults, except for what the study, --temperature, --top-p, ... say.",
         ]
     )

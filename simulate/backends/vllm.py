@@ -10,32 +10,34 @@ import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confound.errors import InputError
-from simulate.backends.protocol import Reply, Stopped, need
+from simulate.backends.access import need
+from simulate.backends.protocol import Reply, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from simulate.backends.access import ModelAccess
     from simulate.backends.limits import Budget
-    from simulate.backends.protocol import Options, Request
-    from simulate.run.adjust import Profile
+    from simulate.backends.protocol import Request
+    from simulate.study.profile import Profile
 
-# `chat` returns when its last answer is done, and towards its end the engine runs half empty. It works on 256 answers
-# at once, on 1,024 on a large GPU: eight times that keeps it full most of the time, one turn of the paper's 6,000
-# dialogues goes in one piece, and a crash costs minutes.
+# `chat` returns when its last answer is done, and towards the end the engine is partly idle. It works on 256 answers
+# at once, on 1,024 on a large GPU. Eight times that keeps it busy most of the time; one turn of the paper's 6,000
+# dialogues is one chunk, and a crash costs minutes.
 CHUNK = 8192
-# Its own default, 16, cuts answers off.
+# vLLM's own default, 16, cuts answers off.
 MAX_TOKENS = 512
-# Sampling settings that the chat template is told, not the sampler.
-TEMPLATE = ("reasoning_effort",)
-# gpt-oss marks where its thinking ends by special tokens, which are else left out of what it says.
+# Settings that the chat template is given, not the sampler.
+TEMPLATE_SETTINGS = ("reasoning_effort", "chat_template_kwargs")
+# gpt-oss marks the end of its thinking by special tokens, which the engine would otherwise drop from the text.
 CHANNEL = "<|channel|>"
-# How the engine ends an answer that is none.
+# Finish reasons of generation that failed.
 FAILED = ("abort", "error")
 LONGEST = 400
-# The level of vLLM's log at which only what went wrong is told.
+# The level of vLLM's log at which it reports errors only.
 QUIET = "ERROR"
 
-# Engines that run: a study's users and its agent can be the same model, whose weights need no second place.
+# Engines that run: where a study's users and its agent are the same model, they share one engine and its weights.
 _RUNNING: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
 
@@ -50,56 +52,63 @@ class _Call(NamedTuple):
 class VllmModel:
     """Answers with a model that vLLM runs in this process, on the devices that it finds.
 
-    Trials that share a prompt are drawn by one call: vLLM gives the k-th of its `n` draws the seed `seed + k`, which is
-    how the seeds of such trials follow each other. Each draw is therefore the same whichever others are drawn with it,
-    as far as the engine's arithmetic does not depend on what it computes at the same time.
+    Trials that share a prompt are drawn by one call. vLLM gives the k-th of its `n` draws the seed `seed + k`, and the
+    seeds of such trials follow each other in the same way. A draw is therefore the same whichever others are drawn with
+    it, unless the engine's arithmetic depends on what else it computes at the same time.
 
     Parameters
     ----------
-    options : Options
-        `model` is a name or a folder; `engine` goes to `vllm.LLM` as it stands.
+    access : ModelAccess
+        `model` is a name or a folder; `engine` goes to `vllm.LLM` as it is.
     budget : Budget
-        Where one request takes more than one call, the others are taken from it.
+        Calls for a request beyond its first are taken from it.
     chunk : int
-        Answers asked for at a time, 1 or more; they are handed on when all have come.
+        Answers asked for at a time, 1 or more. They are passed on when all are there.
     """
 
     name = "vllm"
     chats = True
+    sampling_settings = frozenset(
+        (
+            *("temperature", "top_p", "top_k", "min_p", "max_tokens"),
+            *("presence_penalty", "frequency_penalty", "repetition_penalty"),
+            *TEMPLATE_SETTINGS,
+        )
+    )
 
-    def __init__(self, options: Options, budget: Budget, *, chunk: int = CHUNK) -> None:
-        self.model = str(options.model)
-        self._draws = options.draws
-        self._engine_options = dict(options.engine)
+    def __init__(self, access: ModelAccess, budget: Budget, *, chunk: int = CHUNK) -> None:
+        self.model = str(access.model)
+        self._draws = access.draws
+        self._engine_options = dict(access.engine)
         self._budget = budget
         self._chunk = chunk
         self._engine: Any = None
         self._defaults: dict[str, Any] = {}
 
     def start(self) -> Any:
-        """Return the engine of vLLM, a `vllm.LLM`, started on the first use.
+        """Return vLLM's engine, a `vllm.LLM`, which is started on the first call.
 
         Raises
         ------
         InputError
-            When vLLM is missing, or knows no such model or argument.
+            When vLLM is missing, or does not know the model or an argument.
         Stopped
-            When it cannot run it here.
+            When the engine cannot run here.
         """
         if self._engine is None:
             self._engine = _engine(self.model, self._engine_options)
-            # What the model's authors recommend holds where nothing else is said, as on a vLLM server.
+            # Where no setting is given the recommendation of the model's authors holds, as on a vLLM server.
             self._defaults = self._engine.llm_engine.model_config.get_diff_sampling_param()
             if CHANNEL in self._engine.get_tokenizer().get_vocab():
                 self._defaults["skip_special_tokens"] = False
         return self._engine
 
     def ready(self) -> None:
-        """Raise `InputError` where vLLM is missing."""
+        """Raise `InputError` when vLLM is missing."""
         need("vllm", self.name)
 
     def truth(self, profiles: Sequence[Sequence[Profile]]) -> None:  # noqa: ARG002 -- of the protocol
-        """Nobody knows it."""
+        """Return None: the truth about a language model's answers is unknown."""
         return
 
     def answer(self, requests: Iterable[Request]) -> Iterator[Reply]:
@@ -132,15 +141,14 @@ class VllmModel:
                 yield from _answered(call, output)
 
     def _outputs(self, calls: list[_Call]) -> list[Any]:
-        """Return the engine's output of each call, or as a string why there is none.
+        """Return the engine's output of each call, or a string that says why there is none.
 
-        One conversation that the engine will not take, such as one that is too long, makes it refuse them all: it is
-        found by halving.
+        One conversation that the engine does not accept, such as one that is too long, makes it refuse all of them.
+        That conversation is found by halving.
         """
         engine = self.start()
-        while (
-            engine.llm_engine.has_unfinished_requests()
-        ):  # of a run that was interrupted: `chat` would return them too
+        # Requests of an interrupted run are finished first: `chat` would return them too.
+        while engine.llm_engine.has_unfinished_requests():
             engine.llm_engine.step()
         sampling = [self.sampling(*call) for call in calls]
         settings = _template_settings(calls[0].request.sampling)
@@ -158,12 +166,11 @@ class VllmModel:
         return self._outputs(calls[:half]) + self._outputs(calls[half:])
 
     def sampling(self, request: Request, trials: Sequence[int], seed: int) -> Any:
-        """Return the `SamplingParams` that draw for some trials of a request, the first of them with this seed."""
+        """Return the `SamplingParams` for some trials of a request; the first of them has this seed."""
         from vllm import SamplingParams
         from vllm.sampling_params import StructuredOutputsParams
 
-        told = (*TEMPLATE, "chat_template_kwargs")
-        given = {name: value for name, value in request.sampling.items() if name not in told}
+        given = {name: value for name, value in request.sampling.items() if name not in TEMPLATE_SETTINGS}
         try:
             return SamplingParams(
                 **{"max_tokens": MAX_TOKENS, **self._defaults, **given},
@@ -176,7 +183,7 @@ class VllmModel:
 
 
 def _chunks(calls: Iterable[_Call], size: int) -> Iterator[list[_Call]]:
-    """Split calls into lists of about `size` draws, in their order: what shares a prefix stays together."""
+    """Split calls into lists of about `size` draws, in order, so that calls with a common prefix stay together."""
     chunk: list[_Call] = []
     drawn = 0
     for call in calls:
@@ -190,9 +197,10 @@ def _chunks(calls: Iterable[_Call], size: int) -> Iterator[list[_Call]]:
 
 
 def _template_settings(sampling: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the chat template is told, such as whether to think."""
-    told = {name: sampling[name] for name in TEMPLATE if name in sampling}
-    return told | dict(sampling.get("chat_template_kwargs", {}))
+    """Return the settings of the chat template, such as whether to think."""
+    own, kwargs = TEMPLATE_SETTINGS
+    given = {own: sampling[own]} if own in sampling else {}
+    return given | dict(sampling.get(kwargs, {}))
 
 
 def _answered(call: _Call, output: Any) -> Iterator[Reply]:
@@ -217,7 +225,7 @@ def _failed(call: _Call, reason: str) -> Iterator[Reply]:
 
 
 def _engine(model: str, options: Mapping[str, Any]) -> Any:
-    """Return an engine, one that runs already if it is the same."""
+    """Return the engine with these options: the one that already runs, if there is one."""
     key = json.dumps([model, dict(options)], sort_keys=True, default=str)
     engine = _RUNNING.get(key)
     if engine is None:
@@ -238,20 +246,20 @@ def _started(model: str, options: Mapping[str, Any]) -> Any:
         raise InputError(f"--backend vllm --model {model}: {_told(error)}") from error
     except Exception as error:
         raise Stopped(
-            f"--backend vllm --model {model}: the engine does not start: {_told(error)}. Its own words above may "
-            "say why; VLLM_LOGGING_LEVEL=INFO in the environment shows all of them. Where memory is short, raise "
+            f"--backend vllm --model {model}: the engine does not start: {_told(error)}. Its messages above may "
+            "say why; VLLM_LOGGING_LEVEL=INFO in the environment shows all of them. If memory is short, raise "
             "--engine gpu_memory_utilization or lower --engine max_model_len"
         ) from error
 
 
 def _quiet(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep vLLM's log off the terminal that shows how far the run is, where the environment does not ask for it.
+    """Keep vLLM's log off the terminal, which shows the progress of the run, unless the environment asks for the log.
 
-    It is dozens of lines a start, some of them a screen long, and on a GPU bars of how far loading and capturing are.
+    It has dozens of lines at each start, some of them as long as a screen, and on a GPU progress bars.
     """
     if os.environ.setdefault("VLLM_LOGGING_LEVEL", QUIET) != QUIET:
         return dict(options)
-    # For the bars that `use_tqdm_on_load` does not reach; tqdm reads it when it is imported, which vLLM does.
+    # For the bars that `use_tqdm_on_load` leaves; tqdm reads the variable when vLLM imports it.
     os.environ.setdefault("TQDM_DISABLE", "1")
     return {"use_tqdm_on_load": False, **options}
 
@@ -262,6 +270,6 @@ def _refuses(error: Exception) -> bool:
 
 
 def _told(error: Exception) -> str:
-    """Return what an error says, in one line of bearable length, without the point at its end."""
+    """Return an error's text on one line, cut to `LONGEST` characters and without a full stop at the end."""
     text = " ".join(str(error).split()).removesuffix(".") or type(error).__name__
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."

@@ -1,4 +1,4 @@
-"""The English that `simulate.parsing.answers` knows: patterns over even, lower-case text, one place to mend each.
+"""The English that the parser of answers knows, as patterns for lower-case text with one spelling of each character.
 
 Lists are written as words, alternatives separated by `|`. A blank stands for one or more blanks.
 """
@@ -18,7 +18,7 @@ def _words(*lists: str) -> str:
 
 # Options that mean nothing in passing ("no idea", "I have read a few"): only a whole or a leading answer counts.
 IN_PASSING = frozenset(
-    (  # noqa: SIM905 -- a list of strings would fill a page
+    (  # noqa: SIM905 -- a list of strings would take a page
         "yes|no|none|never|rarely|seldom|sometimes|often|always|some|most|all|both|other|maybe"
         "|alone|a few|a little|a lot|hardly any|nearly all|about half|half|many|few|not at all"
         "|a great deal|a fair amount|something else|neither|nothing|nobody|nobody's|once or twice"
@@ -227,3 +227,8 @@ WILL_NOT = re.compile(
     )
     + r"\b|n't\b"
 )
+
+
+def without_harmless(low: str) -> str:
+    """Replace turns of phrase such as "no doubt" whose words deny nothing."""
+    return HARMLESS.sub(lambda match: MASK * len(match.group()), low)

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulate.run.adjust import Profile
-    from simulate.study.definition import Question
+    from confound.statistics.arrays import IntArray
+    from simulate.study.definition import ClosedQuestion
+    from simulate.study.profile import Profile
 
-UNKNOWN, NOT_ASKED = -1, -2
+# Codes in the place of an option's.
+UNKNOWN_CODE, NOT_ASKED_CODE = -1, -2
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class QuestionAnswers:
     """Answers of one profile to one question in one arm, as the journal holds them.
 
     Attributes
@@ -53,14 +55,14 @@ class Block:
     ----------
     profile : Profile
     arms : tuple of str
-    questions : tuple of Question
+    questions : tuple of ClosedQuestion
     trials : int
         Conversations in each arm.
     """
 
     profile: Profile
     arms: tuple[str, ...]
-    questions: tuple[Question, ...]
+    questions: tuple[ClosedQuestion, ...]
     trials: int
     codes: NDArray[np.int16] = field(init=False)
     reasons: dict[tuple[int, int, int], str] = field(init=False, default_factory=dict)
@@ -69,10 +71,10 @@ class Block:
 
     def __post_init__(self) -> None:
         shape = (len(self.arms), self.trials, len(self.questions))
-        self.codes = np.full(shape, NOT_ASKED, np.int16)
+        self.codes = np.full(shape, NOT_ASKED_CODE, np.int16)
         self._places = {question.id: place for place, question in enumerate(self.questions)}
 
-    def question(self, name: str) -> Question:
+    def question(self, name: str) -> ClosedQuestion:
         """Return the question of that id."""
         return self.questions[self._places[name]]
 
@@ -83,56 +85,56 @@ class Block:
     def missing(self, arm: str, question: str) -> tuple[int, ...]:
         """Return the trials without an answer yet."""
         row = self.codes_of(question)[self.arms.index(arm)]
-        return tuple((np.flatnonzero(row == NOT_ASKED) + 1).tolist())
+        return tuple((np.flatnonzero(row == NOT_ASKED_CODE) + 1).tolist())
 
     @property
     def complete(self) -> bool:
         """Whether every question of every conversation has its answer."""
-        return bool((self.codes != NOT_ASKED).all())
+        return bool((self.codes != NOT_ASKED_CODE).all())
 
     @property
     def answered(self) -> int:
         """How many answers there are."""
-        return int((self.codes != NOT_ASKED).sum())
+        return int((self.codes != NOT_ASKED_CODE).sum())
 
-    def check(self, cell: Cell) -> None:
-        """Refuse answers that do not belong here.
+    def check(self, answers: QuestionAnswers) -> None:
+        """Refuse answers that do not belong to this block.
 
         Raises
         ------
         ConfoundError
-            When arm, question, trials or codes do not fit, or an answer is there already.
+            When arm, question, trials or codes do not fit, or a trial already has its answer.
         """
-        arm, question = self._place(cell)
-        rows = np.array(cell.trials, np.int64) - 1
-        if (self.codes[arm, rows, question] != NOT_ASKED).any() or len(set(cell.trials)) < len(cell.trials):
-            raise ConfoundError(f"question {cell.question} of persona {self.profile.persona.id} is answered twice")
+        arm, question = self._place(answers)
+        rows = np.array(answers.trials, np.int64) - 1
+        if (self.codes[arm, rows, question] != NOT_ASKED_CODE).any() or len(set(answers.trials)) < len(answers.trials):
+            raise ConfoundError(f"question {answers.question} of persona {self.profile.persona.id} is answered twice")
 
-    def fill(self, cell: Cell) -> None:
-        """Take in answers that `check` has passed."""
-        arm, question = self.arms.index(cell.arm), self._places[cell.question]
-        self.codes[arm, np.array(cell.trials, np.int64) - 1, question] = cell.codes
-        self.reasons |= {(arm, trial - 1, question): reason for trial, reason in cell.reasons.items()}
-        self.texts |= {(arm, trial - 1, question): text for trial, text in cell.texts.items()}
+    def fill(self, answers: QuestionAnswers) -> None:
+        """Add answers that `check` has accepted."""
+        arm, question = self.arms.index(answers.arm), self._places[answers.question]
+        self.codes[arm, np.array(answers.trials, np.int64) - 1, question] = answers.codes
+        self.reasons |= {(arm, trial - 1, question): reason for trial, reason in answers.reasons.items()}
+        self.texts |= {(arm, trial - 1, question): text for trial, text in answers.texts.items()}
 
-    def _place(self, cell: Cell) -> tuple[int, int]:
-        if cell.arm not in self.arms or cell.question not in self._places:
+    def _place(self, answers: QuestionAnswers) -> tuple[int, int]:
+        if answers.arm not in self.arms or answers.question not in self._places:
             raise ConfoundError(
-                f"arm {cell.arm}, question {cell.question} were not asked in iteration {self.profile.iteration}"
+                f"arm {answers.arm}, question {answers.question} were not asked in iteration {self.profile.iteration}"
             )
-        question = self._places[cell.question]
+        question = self._places[answers.question]
         fits = (
-            len(cell.trials) == len(cell.codes) > 0
-            and 1 <= min(cell.trials) <= max(cell.trials) <= self.trials
-            and min(cell.codes) >= UNKNOWN
-            and max(cell.codes) < len(self.questions[question].options)
+            len(answers.trials) == len(answers.codes) > 0
+            and 1 <= min(answers.trials) <= max(answers.trials) <= self.trials
+            and min(answers.codes) >= UNKNOWN_CODE
+            and max(answers.codes) < len(self.questions[question].options)
         )
         if not fits:
-            raise ConfoundError(f"trials or answers of question {cell.question} are out of range")
-        return self.arms.index(cell.arm), question
+            raise ConfoundError(f"trials or answers of question {answers.question} are out of range")
+        return self.arms.index(answers.arm), question
 
 
-def counts(blocks: Sequence[Block], question: str, arm: str) -> NDArray[np.int64]:
+def counts(blocks: Sequence[Block], question: str, arm: str) -> IntArray:
     """Count one arm's answers to a question by persona, Unknown last; shape (personas, K + 1)."""
     width = len(blocks[0].question(question).options) + 1
     place = blocks[0].arms.index(arm)

@@ -1,4 +1,4 @@
-"""From requests to answers on disk: ask the backend, journal what comes, and only then count it."""
+"""From requests to answers on disk: ask the backend, write the replies to the journal, and only then count them."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import ConfoundError
-from simulate.backends.protocol import Stopped, asked
-from simulate.run.block import UNKNOWN, Block, Cell
+from simulate.backends.protocol import Stopped, question_of
+from simulate.parsing.answers import parse
+from simulate.parsing.cleaning import spoken
+from simulate.run.block import UNKNOWN_CODE, Block, QuestionAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from simulate.backends.limits import Budget
     from simulate.backends.protocol import Backend, Reply, Request
-    from simulate.run.adjust import Adoption, Profile
     from simulate.run.journal import Journal, Record
-    from simulate.run.replay import Key, Recorded
+    from simulate.run.replay import Recorded
     from simulate.run.requests import Asking
-    from simulate.study.definition import Question
+    from simulate.study.definition import ClosedQuestion
+    from simulate.study.profile import Adoption, Profile, ProfileKey
 
-# Longest that an answer waits to be written, while others come in.
+# Longest time that an answer waits to be written while others come in.
 FLUSH_SECONDS = 0.5
-# Stands where a model says nothing in a dialogue: templates and servers refuse empty messages.
+# Replaces an empty message in a dialogue, which templates and servers refuse.
 SILENCE = "..."
 
 
@@ -63,15 +65,15 @@ class Collector:
     Parameters
     ----------
     backend, agent : Backend
-        Who answers as the users, and as the agent of a dialogue.
+        The models that play the users, and the agent of a dialogue.
     asking : Asking
     journal : Journal
     found : Recorded
-        What the journal held at first; calls are counted on in it.
+        What the journal held at first; new calls are added to it.
     budget : Budget
         One call is taken for each request.
     progress : callable
-        Told how many answers have just reached the disk.
+        Called with the number of answers that have just reached the disk.
     """
 
     def __init__(
@@ -86,19 +88,19 @@ class Collector:
     ) -> None:
         self._backend, self._agent, self._asking = backend, agent, asking
         self._journal, self._found, self._budget, self._progress = journal, found, budget, progress
-        self._pending: dict[Key, Pending] = {}
+        self._pending: dict[ProfileKey, Pending] = {}
         self._flushed = time.monotonic()
         self.failures: Counter[str] = Counter()
 
     def fill(self, blocks: Sequence[Block]) -> None:
-        """Get every answer that these blocks miss; what failed stays missing and is counted in `failures`.
+        """Ask for every missing answer of these blocks. Requests that fail are counted in `failures`.
 
         Raises
         ------
         Stopped
-            When the backend cannot go on; what it answered before is on disk.
+            When the backend cannot go on; the answers before are on disk.
         ConfoundError
-            When the journal cannot be written, or the backend answers what it was not asked.
+            When the journal cannot be written, or the backend chose an option that the question does not have.
         """
         try:
             if self._asking.turns:
@@ -115,16 +117,16 @@ class Collector:
         for reply in self._replies(self._backend, self._asking.questions(blocks, self._found.dialogues)):
             pending = self._of(by_key[reply.request.profile.key])
             if not pending.count(reply):
-                question = asked(reply.request)
+                question = question_of(reply.request)
                 option, reason = _read(reply, question)
                 if option is not None and option not in codes[question.id]:
                     raise ConfoundError(f"{self._backend.name} answered {option!r}, no option of '{question.id}'")
-                code = UNKNOWN if option is None else codes[question.id][option]
+                code = UNKNOWN_CODE if option is None else codes[question.id][option]
                 answer = (reply.trial, code, reason, reply.text)
                 pending.answers.setdefault((reply.request.arm, question.id), []).append(answer)
 
     def _hold(self, blocks: Sequence[Block]) -> None:
-        """Hold the dialogues of the conversations that miss answers, all of them turn by turn."""
+        """Hold the dialogues of all conversations with missing answers, turn by turn."""
         by_key = {block.profile.key: block for block in blocks}
         open_ = [place for block in blocks for place in _open_conversations(block)]
         said = self._found.dialogues
@@ -137,10 +139,10 @@ class Collector:
                     pending.said.append((reply.request.arm, reply.trial, number, _spoken(reply, pending)))
 
     def _replies(self, backend: Backend, requests: Iterable[Request]) -> Iterator[Reply]:
-        """Ask, pass replies on, and see to it that they reach the disk from time to time and at the end."""
+        """Ask and yield the replies; write them to disk from time to time and at the end."""
         before: Request | None = None
         for reply in backend.answer(itertools.takewhile(lambda _: self._budget.take(), requests)):
-            # Between requests: were half of one's draws on disk, resuming would draw the others with another seed.
+            # Only between requests, so that a resumed run asks for all draws of a request together, as before.
             if reply.request is not before and time.monotonic() - self._flushed > FLUSH_SECONDS:
                 self._flush()
             before = reply.request
@@ -151,42 +153,38 @@ class Collector:
         return self._pending.setdefault(block.profile.key, Pending(block))
 
     def _flush(self) -> None:
-        # Given up before they are written: a second Ctrl-C must not write them twice.
+        # Emptied before writing, so that a second Ctrl-C does not write them twice.
         waiting, self._pending = list(self._pending.values()), {}
         self._flushed = time.monotonic()
         if not waiting:
             return
-        cells = [[_gathered(place, answers) for place, answers in one.answers.items()] for one in waiting]
-        for one, own in zip(waiting, cells, strict=True):
-            for cell in own:
-                one.block.check(cell)
-        lines = [_line(one, own) for one, own in zip(waiting, cells, strict=True)]
+        gathered = [[_gathered(place, answers) for place, answers in one.answers.items()] for one in waiting]
+        for one, own in zip(waiting, gathered, strict=True):
+            for answers in own:
+                one.block.check(answers)
+        lines = [_line(one, own) for one, own in zip(waiting, gathered, strict=True)]
         self._journal.append(lines)
-        for one, own, line in zip(waiting, cells, lines, strict=True):
+        for one, own, line in zip(waiting, gathered, lines, strict=True):
             self._found.count(line)
             self._found.said(one.block.profile.key, one.said)
             self.failures.update(one.failures)
-            for cell in own:
-                one.block.fill(cell)
-        self._progress(sum(len(cell.trials) for own in cells for cell in own))
+            for answers in own:
+                one.block.fill(answers)
+        self._progress(sum(len(answers.trials) for own in gathered for answers in own))
 
 
 def _spoken(reply: Reply, pending: Pending) -> str:
-    """Return a message as the other side hears it, without thinking; count it where nothing was said."""
-    from simulate.parsing.cleaning import spoken
-
+    """Return a message without thinking, as the other side reads it. An empty message is counted and replaced."""
     text = spoken(reply.text or "")[0].strip()
     if not text:
         pending.silent[reply.reason or reply.finish or "empty"] += 1
     return text or SILENCE
 
 
-def _read(reply: Reply, question: Question) -> tuple[str | None, str | None]:
+def _read(reply: Reply, question: ClosedQuestion) -> tuple[str | None, str | None]:
     """Return the option that a reply chose, or why there is none."""
     if reply.option is not None or reply.reason is not None:
         return reply.option, reply.reason
-    from simulate.parsing.answers import parse
-
     parsed = parse(reply.text, question.options, finish_reason=reply.finish)
     return parsed.option, parsed.reason
 
@@ -196,9 +194,9 @@ def _open_conversations(block: Block) -> list[tuple[Profile, str, int]]:
     return [(block.profile, arm, t) for arm in block.arms for t in range(1, block.trials + 1) if (arm, t) in missing]
 
 
-def _gathered(place: tuple[str, str], answers: list[tuple[int, int, str | None, str | None]]) -> Cell:
+def _gathered(place: tuple[str, str], answers: list[tuple[int, int, str | None, str | None]]) -> QuestionAnswers:
     answers = sorted(answers, key=lambda answer: answer[0])
-    return Cell(
+    return QuestionAnswers(
         *place,
         trials=tuple(answer[0] for answer in answers),
         codes=tuple(answer[1] for answer in answers),
@@ -207,12 +205,12 @@ def _gathered(place: tuple[str, str], answers: list[tuple[int, int, str | None, 
     )
 
 
-def _key(key: Key) -> Record:
+def _key(key: ProfileKey) -> Record:
     return dict(zip(("persona", "iteration", "source_arm"), key, strict=True))
 
 
-def _line(pending: Pending, cells: Sequence[Cell]) -> Record:
-    """Return the journal's line for what came in."""
+def _line(pending: Pending, gathered: Sequence[QuestionAnswers]) -> Record:
+    """Return the journal's line for the replies to one profile."""
     return {
         "kind": "answers",
         **_key(pending.block.profile.key),
@@ -223,12 +221,12 @@ def _line(pending: Pending, cells: Sequence[Cell]) -> Record:
         **({"tokens": pending.tokens} if any(pending.tokens) else {}),
         **({"agent_tokens": pending.agent_tokens} if any(pending.agent_tokens) else {}),
         **({"said": pending.said} if pending.said else {}),
-        "cells": [[c.arm, c.question, c.trials, c.codes, _pairs(c.reasons), _pairs(c.texts)] for c in cells],
+        "cells": [[c.arm, c.question, c.trials, c.codes, _pairs(c.reasons), _pairs(c.texts)] for c in gathered],
     }
 
 
-def adopted_line(key: Key, adoptions: Sequence[Adoption]) -> Record:
-    """Return the journal's line for what was adopted from the answers of one profile."""
+def adopted_line(key: ProfileKey, adoptions: Sequence[Adoption]) -> Record:
+    """Return the journal's line for what a profile has adopted."""
     entries = [[a.question, a.value, a.source_arm, a.source_trial] for a in adoptions]
     return {"kind": "adopted", **_key(key), "adopted": entries}
 

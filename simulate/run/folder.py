@@ -1,4 +1,4 @@
-"""The folder of a run: whether it may be written, where shards lie, what they hold together."""
+"""The folder of a run: whether it may be written, and the folders of its shards."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def shard_folders(out: Path) -> list[Path]:
 
 
 def joined(parts: Sequence[Recorded], journals: Sequence[Journal]) -> Recorded:
-    """Return what all shards hold, as if it were of one run.
+    """Return what all shards hold, as if they were one run.
 
     Raises
     ------
     ConfoundError
-        When a shard has not begun, or is of another run.
+        When a shard has not begun, or belongs to another run.
     """
     header = dict(parts[0].header or {}) | {"shard": None}
     whole = Recorded(header=header)
@@ -74,7 +74,7 @@ def joined(parts: Sequence[Recorded], journals: Sequence[Journal]) -> Recorded:
 
 
 def source_of(out: Path) -> str | None:
-    """Return the study file of the run, or of the shards, in a folder; None if there is none."""
+    """Return the study file of the run or the shards in a folder; None if the folder holds no run."""
     homes = [out, *sorted(out.glob("shard-*-of-*"))]
     home = next((home for home in homes if (home / JOURNAL).exists()), None)
     if home is None:

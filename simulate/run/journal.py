@@ -1,8 +1,8 @@
-"""The journal of a run: an append-only file of checked lines, from which everything else can be made again.
+"""The journal of a run: a file of checksummed lines that only grows, and from which all other files can be made.
 
 A line is a CRC-32 in hexadecimal, a blank and a JSON object. Lines count once they are on disk (fsync). A process that
-dies while writing leaves at most one line without its end, which is cut off when the run is resumed. Any other damage
-is refused: what a later line says may rest on what is lost.
+dies while writing leaves at most one incomplete line at the end, which is removed when the run is resumed. A journal
+with any other damage is refused, since later lines may depend on the lost one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-# No suffix of a log: a folder without a table yet is then no log either.
+# Not the suffix of a response table, so that `analyze` does not read a folder that has no table yet.
 JOURNAL = "journal.log"
 CRC_DIGITS = 8
 Record = dict[str, Any]
@@ -33,7 +33,7 @@ class Journal:
     Parameters
     ----------
     folder : Path
-        Made if it does not exist.
+        Created if it does not exist.
 
     Raises
     ------
@@ -76,12 +76,12 @@ class Journal:
             raise ConfoundError(f"{self.path}: cannot be locked ({error.strerror}); use a local disk") from error
 
     def records(self) -> Iterator[tuple[int, Record]]:
-        """Yield the number and the content of every whole line; cut off an unfinished last one.
+        """Yield the number and the content of every complete line; remove an incomplete last one.
 
         Raises
         ------
         ConfoundError
-            When a line that has its end is damaged. The file stays as it is.
+            When a complete line is damaged. The file stays as it is.
         """
         with _told(self.path, "read"), self.path.open("rb") as lines:
             good = 0
@@ -105,11 +105,11 @@ class Journal:
         Raises
         ------
         ConfoundError
-            When they cannot be written; none of them counts then.
+            When they cannot be written. None of them counts then.
         """
         if not self._whole:
-            # What came after an unfinished line would make it damage in the middle.
-            raise ConfoundError(f"{self.path}: the last line was not finished; --resume continues before it")
+            # More lines after an incomplete one would make it damage in the middle.
+            raise ConfoundError(f"{self.path}: its last line is incomplete; --resume removes it and continues")
         data = memoryview(b"".join(_line(record) for record in records))
         self._whole = False
         with _told(self.path, "written"):
@@ -120,7 +120,7 @@ class Journal:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on disk."""
+    """Wait until the names of a folder's files are on disk."""
     place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(place)
@@ -130,12 +130,12 @@ def sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; move it there, whole and on disk, when the block ends well.
+    """Yield a path to write to; replace `path` by that file, once it is on disk, when the block ends without error.
 
     Raises
     ------
     ConfoundError
-        When something cannot be written; what stood at `path` before is still there.
+        When something cannot be written. A file that was at `path` before stays.
     """
     aside = path.with_name(f".{path.name}.part")
     try:
@@ -174,14 +174,14 @@ def _damaged(path: Path, number: int) -> str:
 
 @contextlib.contextmanager
 def _told(path: Path, what: str) -> Iterator[None]:
-    """Turn trouble with the disk into one message."""
+    """Turn an error of the disk into one message."""
     try:
         yield
     except OSError as error:
-        raise ConfoundError(f"{path}: cannot be {what}: {error.strerror or error}. {_mend(error)}") from error
+        raise ConfoundError(f"{path}: cannot be {what}: {error.strerror or error}. {_advice(error)}") from error
 
 
-def _mend(error: OSError) -> str:
+def _advice(error: OSError) -> str:
     import errno
 
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

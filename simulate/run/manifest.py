@@ -1,4 +1,4 @@
-"""The manifest of a run: what was run, with what, when, and what became of it."""
+"""The manifest of a run: its settings, versions, times, calls, cost and state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import ConfoundError
-from simulate.run.block import UNKNOWN
+from simulate.run.block import UNKNOWN_CODE
 from simulate.run.journal import replacing
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 PACKAGES = ("confound", "numpy", "pyarrow", "openai", "google-genai", "vllm")
-# What prices are told for.
+# Prices are given for so many tokens.
 PER_TOKENS = 1_000_000
 
 
 def session(**known: Any) -> dict[str, Any]:
-    """Return the journal's line for a process that begins to work on the run, with what is known of it besides."""
+    """Return the journal's line for a process that begins to work on the run: time, versions and `known`."""
     versions = {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
     return {"kind": "session", "started": _now(), "versions": versions, **known}
 
@@ -67,7 +67,7 @@ def content(
     stopped : dict or None
         The stop rule that held.
     incomplete : sequence of str
-        Personas that miss answers.
+        Personas with missing answers.
     """
     blocks = list(blocks)
     head = {
@@ -76,7 +76,7 @@ def content(
         "updated": _now(),
         "sessions": [{name: value for name, value in one.items() if name != "kind"} for one in found.sessions],
     }
-    if state == "running":  # what follows is only known at the end
+    if state == "running":  # the rest is only known at the end
         return head
     return {
         **head,
@@ -98,7 +98,7 @@ def content(
 
 
 def _cost(found: Recorded) -> float | None:
-    """Return what all tokens cost at the prices given last, of the agent's own if it has some; None without prices."""
+    """Return the cost of all tokens at the prices of the last session that gave some; None without prices."""
     prices = next((one["prices"] for one in reversed(found.sessions) if one.get("prices")), None)
     if prices is None:
         return None
@@ -114,14 +114,14 @@ def _unknown(blocks: Iterable[Block]) -> dict[str, dict[str, int]]:
     tally: dict[str, Counter[str]] = {}
     for block in blocks:
         for arm, codes in zip(block.arms, block.codes, strict=True):
-            tally.setdefault(arm, Counter())["(all)"] += int((codes == UNKNOWN).sum())
+            tally.setdefault(arm, Counter())["(all)"] += int((codes == UNKNOWN_CODE).sum())
         for (place, _, _), reason in block.reasons.items():
             tally[block.arms[place]][reason] += 1
     return {arm: dict(sorted(counts.items())) for arm, counts in tally.items()}
 
 
 def write(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest, replacing what stands there.
+    """Write the manifest, and replace an earlier one.
 
     Raises
     ------
@@ -134,12 +134,12 @@ def write(folder: Path, manifest: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def kept(describe: Callable[[str], dict[str, Any]], folder: Path) -> Iterator[None]:
-    """Keep a manifest while the block runs: at its start, and if it ends before the run does."""
+    """Write the manifest when the block begins, and again if an exception ends it."""
     write(folder, describe("running"))
     try:
         yield
     except BaseException:
-        # What stopped the run matters more than that its manifest could not be written.
+        # The reason why the run stopped is more important than a manifest that could not be written.
         with contextlib.suppress(ConfoundError):
             write(folder, describe("stopped"))
         raise

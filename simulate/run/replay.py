@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import ConfoundError
-from simulate.run.adjust import Adoption
-from simulate.run.block import Cell
+from simulate.run.block import QuestionAnswers
+from simulate.study.profile import Adoption
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from simulate.run.block import Block
     from simulate.run.journal import Journal, Record
     from simulate.run.requests import Dialogues
-
-    Key = tuple[str, int, str | None]
+    from simulate.study.profile import ProfileKey
 
 
 @dataclass(slots=True)
@@ -28,29 +27,29 @@ class Recorded:
     ----------
     header : dict or None
         Settings of the run; None in an empty journal.
-    cells : dict
-        Key of a profile -> its answers, each with the line that it stands in.
+    answers : dict
+        Key of a profile -> its answers, each with the number of its line in the journal.
     adopted : dict
-        Key of a profile -> what was drawn from its answers.
+        Key of a profile -> what was adopted before its iteration.
     dialogues : dict
         Conversation -> its messages so far.
     sessions : list of dict
-        When and under which versions the run was worked on.
+        The processes that worked on the run: when they began, with which versions.
     calls : int
-        Made to a model.
+        Calls made to a model.
     failures : Counter of str
-        Why answers did not come, each time that they were asked for.
+        Reason -> number of failed requests.
     silent : Counter of str
-        Why nothing was said where a message of a dialogue was due.
+        Reason -> number of empty messages in dialogues.
     unseeded : int
         Answers that were not drawn with the seed of their trial.
     tokens, agent_tokens : list of int
-        Read and written: in all, and by the agent of dialogues.
+        Tokens read and written: in all, and by the agent of dialogues.
     """
 
     header: Record | None = None
-    cells: dict[Key, list[tuple[int, Cell]]] = field(default_factory=dict)
-    adopted: dict[Key, tuple[Adoption, ...]] = field(default_factory=dict)
+    answers: dict[ProfileKey, list[tuple[int, QuestionAnswers]]] = field(default_factory=dict)
+    adopted: dict[ProfileKey, tuple[Adoption, ...]] = field(default_factory=dict)
     dialogues: Dialogues = field(default_factory=dict)
     sessions: list[Record] = field(default_factory=list)
     calls: int = 0
@@ -72,11 +71,11 @@ class Recorded:
             if kind == "adopted":
                 self.adopted[key] = tuple(Adoption(*entry) for entry in record["adopted"])
             elif kind == "answers":
-                self.cells.setdefault(key, []).extend((number, _cell(entry)) for entry in record["cells"])
+                self.answers.setdefault(key, []).extend((number, _question_answers(entry)) for entry in record["cells"])
                 self.said(key, record.get("said", ()))
             self.count(record)
 
-    def said(self, key: Key, turns: Iterable[Sequence[Any]]) -> None:
+    def said(self, key: ProfileKey, turns: Iterable[Sequence[Any]]) -> None:
         """Take in messages of dialogues: arm, trial, number of the turn, text."""
         for arm, trial, number, text in turns:
             before = self.dialogues.get((key, arm, trial), ())
@@ -86,15 +85,19 @@ class Recorded:
 
     def add(self, other: Recorded) -> None:
         """Take in what the journal of another shard holds."""
-        self.cells |= other.cells
+        self.answers |= other.answers
         self.adopted |= other.adopted
         self.dialogues |= other.dialogues
         self.sessions += other.sessions
         own = ("calls", "failures", "silent", "unseeded", "tokens", "agent_tokens")
         self.count({name: getattr(other, name) for name in own})
 
+    def answers_held(self) -> int:
+        """Return the number of answers in the journal."""
+        return sum(len(one.trials) for held in self.answers.values() for _, one in held)
+
     def count(self, record: Record) -> None:
-        """Add up the calls of a line."""
+        """Add the calls, failures and tokens of a line."""
         self.calls += record.get("calls", 0)
         self.failures.update(record.get("failures", {}))
         self.silent.update(record.get("silent", {}))
@@ -117,22 +120,22 @@ def recorded(journal: Journal) -> Recorded:
         try:
             found.take(number, record)
         except (KeyError, TypeError, ValueError) as error:
-            raise ConfoundError(f"{journal.path}: line {number} is no line of such a journal ({error!r})") from error
+            raise ConfoundError(f"{journal.path}: line {number} is no line of a run's journal ({error!r})") from error
         if found.header is None:
-            raise ConfoundError(f"{journal.path}: line {number} stands before the settings of the run")
+            raise ConfoundError(f"{journal.path}: line {number} comes before the settings of the run")
     return found
 
 
 def restore(block: Block, found: Recorded, journal: str) -> None:
     """Fill a block with what the journal holds for it."""
-    for number, cell in found.cells.get(block.profile.key, []):
+    for number, answers in found.answers.get(block.profile.key, []):
         try:
-            block.check(cell)
+            block.check(answers)
         except ConfoundError as error:
             raise ConfoundError(f"{journal}: line {number}: {error}") from error
-        block.fill(cell)
+        block.fill(answers)
 
 
-def _cell(entry: Sequence[Any]) -> Cell:
+def _question_answers(entry: Sequence[Any]) -> QuestionAnswers:
     arm, question, trials, codes, reasons, texts = entry
-    return Cell(arm, question, tuple(trials), tuple(codes), dict(reasons), dict(texts))
+    return QuestionAnswers(arm, question, tuple(trials), tuple(codes), dict(reasons), dict(texts))

@@ -1,4 +1,4 @@
-"""From what is not answered yet to requests: which trials share a prompt, and how a dialogue goes on turn by turn."""
+"""From missing answers to requests: which trials share a prompt, and what each turn of a dialogue is asked with."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from simulate.backends.protocol import Request
-from simulate.parsing.answers import labelled
+from simulate.parsing.options import labelled
 from simulate.study.prompts import Prompts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from simulate.backends.protocol import Message
-    from simulate.run.adjust import Profile
     from simulate.run.block import Block
-    from simulate.run.settings import Settings
-    from simulate.study.definition import Arm, Item, Question, Study
+    from simulate.run.settings import RunSettings
+    from simulate.study.definition import Arm, ClosedQuestion, Item, Study
+    from simulate.study.profile import Profile, ProfileKey
+    from simulate.study.prompts import Message
 
-# A conversation: its profile's key, its arm and its trial.
-Place = tuple[tuple[str, int, str | None], str, int]
-Dialogues = dict[Place, tuple[str, ...]]
+    # A conversation, by its profile's key, its arm and its trial -> its messages so far.
+    Dialogues = dict[tuple[ProfileKey, str, int], tuple[str, ...]]
 
 
 class Asking:
@@ -29,12 +28,12 @@ class Asking:
     Parameters
     ----------
     study : Study
-    settings : Settings
+    settings : RunSettings
     chats : bool
         Whether the backend reads prompts.
     """
 
-    def __init__(self, study: Study, settings: Settings, *, chats: bool) -> None:
+    def __init__(self, study: Study, settings: RunSettings, *, chats: bool) -> None:
         self._study = study
         self._settings = settings
         self._chats = chats
@@ -43,13 +42,13 @@ class Asking:
 
     @property
     def turns(self) -> int:
-        """Messages of a dialogue, the agent's and the user's."""
+        """Number of messages in a dialogue, the agent's and the user's; 0 without dialogue."""
         return 2 * self._study.turns if self._chats else 0
 
     def questions(self, blocks: Iterable[Block], dialogues: Dialogues) -> Iterator[Request]:
-        """Yield a request for every answer that is missing, those of one conversation together.
+        """Yield requests for all missing answers, those of one conversation together.
 
-        Trials share a request where they share the prompt: all of them without a dialogue, but for the item.
+        Trials that share the prompt share a request. Without a dialogue these are all trials with the same item.
         """
         for block in blocks:
             for arm in block.arms:
@@ -72,7 +71,7 @@ class Asking:
         return [tuple(group) for group in groups.values()]
 
     def _question(
-        self, profile: Profile, arm: str, trials: tuple[int, ...], question: Question, dialogues: Dialogues
+        self, profile: Profile, arm: str, trials: tuple[int, ...], question: ClosedQuestion, dialogues: Dialogues
     ) -> Request:
         held = dialogues.get((profile.key, arm, trials[0]), ())
 
@@ -92,13 +91,11 @@ class Asking:
         )
 
     def turn(self, number: int, places: Sequence[tuple[Profile, str, int]], said: Dialogues) -> Iterator[Request]:
-        """Yield the requests for one turn of many dialogues, from what was said so far."""
+        """Yield the requests for one turn of many dialogues, given their messages so far."""
         for profile, arm, trial in places:
             yield self._turn(number, profile, arm, trial, said)
 
-    def _turn(
-        self, number: int, profile: Profile, arm: str, trial: int, said: Mapping[Place, tuple[str, ...]]
-    ) -> Request:
+    def _turn(self, number: int, profile: Profile, arm: str, trial: int, said: Dialogues) -> Request:
         held = said.get((profile.key, arm, trial), ())
 
         def compose() -> list[Message]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulate.backends.protocol import answer_seed
-from simulate.run.adjust import RETENTION, retention_question
+from simulate.backends.seeds import answer_seed
 from simulate.run.journal import replacing
+from simulate.study.profile import RETENTION, retention_question
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,23 +18,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from simulate.run.adjust import Profile
+    from confound.statistics.arrays import IntArray
     from simulate.run.block import Block
-    from simulate.study.definition import Question, Study
-
-    Ints = NDArray[np.int64]
+    from simulate.study.definition import ClosedQuestion, Study
+    from simulate.study.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What every row of a table shares.
+    """What all rows of a table have in common.
 
     Attributes
     ----------
     study : Study
     model : str
     seed : int or None
-        Of the run, where the backend is given a seed for each answer; None: column `seed` is empty.
+        Of the run, if every answer was drawn with a seed of its own; None: column `seed` is empty.
     """
 
     study: Study
@@ -48,7 +47,7 @@ def write_responses(path: Path, levels: Iterable[Sequence[Block]], labels: Label
     Parameters
     ----------
     path : Path
-        Replaced when the table is whole.
+        Replaced once the table is complete.
     levels : iterable of sequence of Block
         For each iteration its blocks, complete, in the personas' order.
     labels : Labels
@@ -61,7 +60,7 @@ def write_responses(path: Path, levels: Iterable[Sequence[Block]], labels: Label
     Raises
     ------
     ConfoundError
-        When it cannot be written; what stood there before is still there.
+        When it cannot be written; a file that was there before stays.
     """
     import pyarrow.parquet as pq
 
@@ -108,14 +107,14 @@ def response_table(blocks: Sequence[Block], labels: Labels) -> pa.Table:
 
 
 def write_attributes(path: Path, profiles: Iterable[Profile], labels: Labels) -> None:
-    """Write what was adopted, one row an adoption; `iteration` is the first with the attribute specified.
+    """Write what was adopted, one row for each adoption; `iteration` is the first with the attribute specified.
 
     Parameters
     ----------
     path : Path
-        Replaced when the table is whole.
+        Replaced once the table is complete.
     profiles : iterable of Profile
-        The profiles of the last iteration, which carry all that was adopted.
+        The profiles of the last iteration, which hold everything that was adopted.
     labels : Labels
 
     Raises
@@ -160,18 +159,18 @@ def _schema() -> pa.Schema:
     return pa.schema([(name, kinds.get(name, pa.string())) for name in names])
 
 
-def _retention_questions(study: Study) -> list[Question]:
+def _retention_questions(study: Study) -> list[ClosedQuestion]:
     return [retention_question(question) for question in study.questions.values() if question.role == "confounder"]
 
 
-def _indices(block: Block, place: dict[str, int]) -> tuple[Ints, Ints, Ints, Ints]:
+def _indices(block: Block, place: dict[str, int]) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Return arm, trial (from 0), question and code of each answer."""
     arm, trial, question = np.indices(block.codes.shape)
     own = np.array([place[q.id] for q in block.questions])
     return arm.ravel(), trial.ravel(), own[question.ravel()], block.codes.ravel().astype(np.int64)
 
 
-def _taken(labels: Sequence[Any], indices: Ints, kind: Any = None) -> Any:
+def _taken(labels: Sequence[Any], indices: IntArray, kind: Any = None) -> Any:
     """Look up labels by their place; -1 is missing."""
     import pyarrow as pa
 
@@ -184,7 +183,7 @@ def _constant(label: str, length: int) -> Any:
 
 
 def _sources(block: Block) -> NDArray[np.object_]:
-    """Return the arm in which an answer's specified attribute was drawn: of all for the 2 x 2, else of retention."""
+    """Return the arm in which an answer's attribute was drawn: for all answers in the 2 x 2, else for retention."""
     held: NDArray[np.object_] = np.full(block.codes.shape, block.profile.source_arm, object)
     drawn = {RETENTION + adoption.question: adoption.source_arm for adoption in block.profile.adoptions}
     for place, question in enumerate(block.questions):
@@ -194,7 +193,7 @@ def _sources(block: Block) -> NDArray[np.object_]:
 
 
 def _specified(block: Block) -> NDArray[np.object_]:
-    """Return the answer that a retention question asks for once more."""
+    """Return the adopted answer that a retention question asks for again."""
     held: NDArray[np.object_] = np.full(block.codes.shape, None, object)
     for place, question in enumerate(block.questions):
         if question.id.startswith(RETENTION):

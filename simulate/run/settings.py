@@ -1,4 +1,4 @@
-"""What makes a run the run it is: its settings, as the journal's first line keeps them."""
+"""The settings of a run, as the first line of its journal keeps them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import ConfoundError, InputError
-from simulate.backends import presets
-from simulate.backends.protocol import BACKENDS, MOST_DRAWS
-from simulate.run.adjust import DRAWS, Draw
+from simulate.backends.access import MOST_DRAWS
+from simulate.backends.registry import CHATTING, STRUCTURAL, backend_class
+from simulate.backends.sampling import sampling
+from simulate.run.adjust import BATCH_DRAWS, BatchDraw
 from simulate.run.stop import parse_rule
 from simulate.study.definition import check_iterations
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from simulate.study.definition import Persona, Study
 
 _LEAST = (("personas", 1), ("trials", 1), ("iterations", 1), ("seed", 0), ("draws", 1))
-# Raised when the same settings would give other draws than before.
+# To be raised when the same settings would give other draws than before.
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The choices of a run.
+class RunSettings:
+    """The settings of a run: everything that its answers depend on, except the study.
 
     Attributes
     ----------
@@ -37,43 +38,44 @@ class Settings:
     trials : int
         Conversations of each persona in each arm, 1 or more.
     iterations : int
-        The most there may be, iteration 0 included; 1 or more, at most one more than there are batches.
+        Most iterations, iteration 0 included: 1 or more, at most one more than there are batches.
     seed : int
         0 or more.
     backend : str
     model : str or None
         None: the backend's own.
     sampling : Mapping of str to Any
-        What the model is asked with, see `simulate.backends.presets`.
+        Sampling settings, see `simulate.backends.sampling`.
     choice : bool
-        Whether the engine is to hold the model to the options' labels.
+        Whether the engine lets the model write the options' labels only.
     draws : int
         Most answers drawn on one prompt in one call, 1 or more.
     agent_backend, agent_model : str or None
-        Who speaks as the agent of a dialogue; None: who answers as the users.
+        The model that speaks as the agent of a dialogue; None: the users' model.
     agent_sampling : Mapping of str to Any
+        Sampling settings of the agent's model.
     draw : {"separate", "joint"}
         How the answers to a batch of confounders are drawn, see `simulate.run.adjust.adopt`.
     retention : bool
         Whether retention questions are asked.
     source_design : bool
-        Whether to run the 2 x 2 of arm by source arm besides.
+        Whether to run the 2 x 2 of arm by source arm too.
     stop : str or None
-        Rule by which to stop before the last iteration, see `simulate.run.stop`.
+        Rule that stops the run before its last iteration, see `simulate.run.stop`.
     shard : str or None
         `i/n`: the i-th of n shares of the personas.
 
     Raises
     ------
     InputError
-        When one of them is out of range, or two do not go together.
+        When a setting is out of range, or two do not go together.
     """
 
     personas: int
     trials: int
     iterations: int
     seed: int = 0
-    backend: str = BACKENDS[0]
+    backend: str = STRUCTURAL
     model: str | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
     choice: bool = False
@@ -81,7 +83,7 @@ class Settings:
     agent_backend: str | None = None
     agent_model: str | None = None
     agent_sampling: Mapping[str, Any] = field(default_factory=dict)
-    draw: Draw = DRAWS[0]
+    draw: BatchDraw = BATCH_DRAWS[0]
     retention: bool = False
     source_design: bool = False
     stop: str | None = None
@@ -91,14 +93,14 @@ class Settings:
         for name, least in _LEAST:
             if getattr(self, name) < least:
                 raise InputError(f"--{name} must be {least} or more but got {getattr(self, name)}")
-        if self.draw not in DRAWS:
-            raise InputError(f"--draw must be one of {', '.join(DRAWS)} but got {self.draw!r}")
+        if self.draw not in BATCH_DRAWS:
+            raise InputError(f"--draw must be one of {', '.join(BATCH_DRAWS)} but got {self.draw!r}")
         if self.stop is not None:
             object.__setattr__(self, "stop", str(parse_rule(self.stop)))
         if self.shard is None:
             return
         if parse_shard(self.shard)[1] > self.personas:
-            raise InputError(f"--shard {self.shard}: there are only {self.personas} personas to share out")
+            raise InputError(f"--shard {self.shard}: there are only {self.personas} personas")
         if self.stop is not None:
             raise InputError(
                 "--stop looks at all personas together, which a shard does not have; leave out one of them"
@@ -127,44 +129,66 @@ def parse_shard(text: str) -> tuple[int, int]:
     return part, parts
 
 
-def chosen(study: Study, recorded: Mapping[str, Any] | None, given: Mapping[str, Any]) -> Settings:
-    """Fill in what was not given: from the run that is resumed, else from the study.
+def chosen(
+    study: Study,
+    recorded: Mapping[str, Any] | None,
+    given: Mapping[str, Any],
+    *,
+    opened: Mapping[str, frozenset[str]] | None = None,
+) -> RunSettings:
+    """Return the settings of a run: those given, else those of the run that is resumed, else those of the study.
+
+    Parameters
+    ----------
+    study : Study
+    recorded : Mapping or None
+        Header of the run that is resumed.
+    given : Mapping
+        None stands for a setting that was not given.
+    opened : Mapping of str to frozenset of str
+        Name of a backend that is open already -> the sampling settings that it knows.
 
     Raises
     ------
     InputError
-        When a setting is out of range or the study has too few batches.
+        When a setting is out of range, a backend is unknown, or the study has too few batches.
     """
     defaults = {"personas": study.personas.count, "trials": study.trials, "iterations": study.iterations}
-    known = defaults | {f.name: (recorded or {})[f.name] for f in fields(Settings) if f.name in (recorded or {})}
+    known = defaults | {f.name: (recorded or {})[f.name] for f in fields(RunSettings) if f.name in (recorded or {})}
     said = {name: value for name, value in given.items() if value is not None}
-    for name in ("sampling", "agent_sampling"):  # one setting of a model may be given again without the others
+    for name in ("sampling", "agent_sampling"):  # a resumed run may give one of them without the others
         said[name] = {**known.get(name, {}), **said.get(name, {})}
-    settings = _sampled(study, Settings(**(known | said)))
+    settings = _sampled(study, RunSettings(**(known | said)), opened or {})
     check_iterations(settings.iterations, len(study.batches), lambda text: InputError(f"--iterations: {text}"))
     return settings
 
 
-def _sampled(study: Study, settings: Settings) -> Settings:
-    """Complete the sampling of both models by their presets and the study."""
+def _sampled(study: Study, settings: RunSettings, opened: Mapping[str, frozenset[str]]) -> RunSettings:
+    """Complete the sampling settings of both models from their presets and the study."""
     own = settings.agent_backend or settings.agent_model or settings.agent_sampling
-    if settings.backend == BACKENDS[0]:
+    if settings.backend == STRUCTURAL:
         if settings.sampling or settings.choice or own:
             raise InputError(
-                f"--backend {BACKENDS[0]} has no model, so it takes no sampling, no --choice and no agent. "
-                f"Choose one of {', '.join(BACKENDS[1:])}"
+                f"--backend {STRUCTURAL} has no model, so it takes no sampling, no --choice and no agent. "
+                f"Choose one of {', '.join(CHATTING)}"
             )
         return settings
     if own and not study.turns:
         raise InputError(f"--agent-model: '{study.study}' is a survey, in which no agent speaks. Leave it out")
-    users = presets.sampling(settings.model, study.sampling, settings.sampling, backend=settings.backend)
+
+    def completed(backend: str, model: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+        known = opened[backend] if backend in opened else backend_class(backend).sampling_settings
+        return sampling(model, study.sampling, given, backend=backend, known=known)
+
+    users = completed(settings.backend, settings.model, settings.sampling)
+    if not own:
+        return replace(settings, sampling=users, agent_sampling={})
     name, model = settings.agent_backend or settings.backend, settings.agent_model or settings.model
-    agent = presets.sampling(model, study.sampling, settings.agent_sampling, backend=name)
-    return replace(settings, sampling=users, agent_sampling=agent if own else {})
+    return replace(settings, sampling=users, agent_sampling=completed(name, model, settings.agent_sampling))
 
 
-def header(study: Study, settings: Settings, personas: Sequence[Persona], backend: Backend) -> dict[str, Any]:
-    """Return the journal's first record: all that the answers depend on."""
+def header(study: Study, settings: RunSettings, personas: Sequence[Persona], backend: Backend) -> dict[str, Any]:
+    """Return the journal's first record: everything that the answers depend on."""
     return {
         "kind": "run",
         "format": FORMAT,
@@ -172,14 +196,14 @@ def header(study: Study, settings: Settings, personas: Sequence[Persona], backen
         "source": study.source,
         "study_hash": study.text_hash,
         "control": study.control,
-        **{f.name: getattr(settings, f.name) for f in fields(Settings)},
+        **{f.name: getattr(settings, f.name) for f in fields(RunSettings)},
         "model": backend.model,
         "personas_hash": personas_hash(personas),
     }
 
 
 def personas_hash(personas: Sequence[Persona]) -> str:
-    """Return a hash of who is simulated."""
+    """Return a hash of the personas: ids, attributes and texts."""
     content = [[persona.id, dict(persona.attributes), persona.text] for persona in personas]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
@@ -193,12 +217,12 @@ _SAID = {
 
 
 def check_same(folder: str, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse to go on with a run under other settings.
+    """Refuse to continue a run with other settings.
 
     Raises
     ------
     ConfoundError
-        Naming each setting that changed, with its old and its new value.
+        When a setting changed; the message names each with its old and its new value.
     """
     changed = [name for name in wanted if name != "source" and recorded.get(name) != wanted[name]]
     if not changed:
@@ -214,8 +238,3 @@ def _change(name: str, old: Any, new: Any) -> str:
     if name.endswith("_hash"):
         return f"{_SAID[name]} changed since"
     return f"{_SAID.get(name, name)} was {old} and is now {new}"
-
-
-def joined(settings: Settings) -> Settings:
-    """Return the settings of the whole that a shard is part of."""
-    return replace(settings, shard=None)

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from confound.errors import InputError
-from simulate.backends.latent_class.structural import keyed_generator
+from simulate.randomness import keyed_generator
 from simulate.run.block import counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from confound.statistics.arrays import IntArray
     from simulate.run.block import Block
 
     Quantity = Callable[[Sequence[Block], str], float]
@@ -52,7 +50,7 @@ class StopRule:
         return QUANTITIES[self.quantity](blocks, control)
 
     def holds(self, value: float) -> bool:
-        """Tell whether a value of the quantity means to stop."""
+        """Tell whether the rule holds for a value of the quantity."""
         return bool(_COMPARE[self.sign](value, self.bound))
 
 
@@ -62,7 +60,7 @@ def parse_rule(text: str) -> StopRule:
     Raises
     ------
     InputError
-        When it has another form, or names a quantity that there is not.
+        When it has another form, or an unknown quantity.
     """
     match = _RULE.fullmatch(text)
     try:
@@ -70,23 +68,22 @@ def parse_rule(text: str) -> StopRule:
     except ValueError:
         bound = math.nan
     if match is None or not math.isfinite(bound):
-        raise InputError(f"--stop {text!r}: a rule has the form QUANTITY < NUMBER, such as 'tvd_excess < 0.02'")
+        raise InputError(f"--stop {text!r}: write a rule as QUANTITY < NUMBER, such as 'tvd_excess < 0.02'")
     if match[1] not in QUANTITIES:
         raise InputError(f"--stop {text!r}: there is no quantity {match[1]}. There are {', '.join(QUANTITIES)}")
     return StopRule(match[1], match[2], bound)
 
 
 def tvd_plugin(blocks: Sequence[Block], control: str) -> float:
-    """Return the largest plug-in distance of a negative control between an arm and the control arm: biased upwards."""
-    from confound.statistics.drift import (
-        distance,  # here and below: scipy takes time to import, and few runs have a rule
-    )
+    """Return the largest plug-in distance of a negative control between an arm and the control arm. Biased upwards."""
+    # Imported here and below, since scipy.stats takes a second to import and few runs have a rule.
+    from confound.statistics.drift import distance
 
     return max(distance.plugin(*pair) for pair in _pairs(blocks, control).values())
 
 
 def tvd_excess(blocks: Sequence[Block], control: str) -> float:
-    """Return the largest plug-in distance less its exact mean with no drift: biased downwards where users drift."""
+    """Return the largest difference of the plug-in and its exact mean without drift. Biased downwards under drift."""
     from confound.statistics.drift import distance
 
     return max(distance.plugin(*pair) - distance.null_mean(*pair) for pair in _pairs(blocks, control).values())
@@ -98,7 +95,7 @@ def tvd_upper(blocks: Sequence[Block], control: str) -> float:
 
     ends = []
     for names, pair in _pairs(blocks, control).items():
-        # The same draws at every resume.
+        # A fixed seed: a resumed run must decide the same.
         rng = keyed_generator(0, "stop", *names)
         p = permutation.permutation_test(*pair, rng=rng).pvalue
         ends.append(corrected_distance.corrected_tvd(*pair, pvalue=p, rng=rng).ci_high)
@@ -106,14 +103,14 @@ def tvd_upper(blocks: Sequence[Block], control: str) -> float:
 
 
 def pvalue(blocks: Sequence[Block], control: str) -> float:
-    """Return the smallest p-value of the exact permutation tests of no drift, after Bonferroni.
+    """Return the smallest p-value of the permutation tests of no drift, with Bonferroni's correction.
 
-    A large one says that no drift was found, not that there is none: with few trials it is large from the start.
+    A large value says that no drift was found, not that there is none: with few trials it is always large.
     """
     from confound.statistics.drift import permutation
 
     pairs = _pairs(blocks, control)
-    # Drawn from only where the exact law is too costly; the same at every resume.
+    # Random only where the exact distribution is too costly. A fixed seed: a resumed run must decide the same.
     found = [
         permutation.permutation_test(*pair, rng=keyed_generator(0, "stop", *names)).pvalue
         for names, pair in pairs.items()
@@ -129,8 +126,8 @@ QUANTITIES: Mapping[str, Quantity] = {
 }
 
 
-def _pairs(blocks: Sequence[Block], control: str) -> dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Return (question, arm) -> counts of treated and control, a row a persona, Unknown counted as an answer."""
+def _pairs(blocks: Sequence[Block], control: str) -> dict[tuple[str, str], tuple[IntArray, IntArray]]:
+    """Return (question, arm) -> counts of treated and control, one row per persona, Unknown counted as an answer."""
     controls = [question.id for question in blocks[0].questions if question.role == "negative_control"]
     treated = [arm for arm in blocks[0].arms if arm != control]
     if not controls:

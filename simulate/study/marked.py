@@ -1,23 +1,27 @@
-"""YAML with the line of every value, so that a mistake is shown where it stands."""
+"""YAML with the line of every value, so that a message can name the line of a mistake."""
 
 from __future__ import annotations
 
 import difflib
 import math
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
 from confound.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
 
 MAX_BYTES = 5_000_000
 # Aliases may unfold a few bytes into gigabytes, or into themselves.
 MAX_NODES = 100_000
 MAX_DEPTH = 20
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PLAIN = {"null", "bool", "int", "float", "str", "seq", "map"}
 
 
@@ -114,6 +118,47 @@ class Entry:
     @property
     def _name(self) -> str:
         return f"`{self.where}`" if self.where else "a study file"
+
+
+def one_line(entry: Entry) -> str:
+    """Return a text of one printable line."""
+    text = entry.string()
+    if not text.isprintable():
+        raise entry.error(f"{text!r} must be one line of printable text")
+    return text
+
+
+def identifier(entry: Entry) -> str:
+    """Return a text of letters, digits, `_`, `-` and `.`."""
+    name = one_line(entry)
+    if not _IDENTIFIER.fullmatch(name):
+        raise entry.error(f"'{name}' is no identifier; use letters, digits, _, - and . only")
+    return name
+
+
+def distinct(listed: Iterable[Entry], what: str, key: str | None, read: Callable[[Entry], T]) -> dict[str, T]:
+    """Read the entries of a list into a mapping, and refuse a name that occurs twice.
+
+    Parameters
+    ----------
+    listed : iterable of Entry
+    what : str
+        What messages call an entry.
+    key : str or None
+        The key of an entry that holds its name; None: the entry itself is the name.
+    read : callable
+        Reads one entry.
+    """
+    found: dict[str, T] = {}
+    lines: dict[str, int] = {}
+    for entry in listed:
+        one = read(entry)
+        name_entry = entry.value[key] if key else entry
+        name = one_line(name_entry)
+        if name in found:
+            raise name_entry.error(f"{what} '{name}' stands twice, first on line {lines[name]}; rename or remove one")
+        found[name], lines[name] = one, name_entry.line
+    return found
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

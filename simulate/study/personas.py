@@ -1,6 +1,6 @@
 """Who is simulated: the adult population, people written into the study, or people of the user's own data.
 
-A persona depends on the seed, the study's name and its own place alone, never on how many are asked for.
+A persona depends only on the seed, the study's name and its own place, not on how many are asked for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from confound.errors import InputError
-from simulate.backends.latent_class.structural import keyed_generator
+from simulate.randomness import keyed_generator
 from simulate.study.definition import Persona
 from simulate.study.marked import suggest
 

@@ -1,4 +1,4 @@
-"""What a run would send, before it is run: every kind of prompt once, and how many calls and tokens are to come."""
+"""A run before it is made: every kind of prompt once, and the number of calls and tokens that it will take."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from simulate.study.prompts import Prompts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulate.study.definition import Arm, Persona, Question, Study
+    from simulate.study.definition import Arm, ClosedQuestion, Persona, Study
     from simulate.study.prompts import Message
 
-# Rules of thumb, and stated as such: English has about four characters a token, a turn of a dialogue about this many
-# tokens, an answer to a closed question a few, a chat template a few around each message.
+# Rules of thumb: about four characters for each token of English, so many tokens for a turn of a dialogue and for an
+# answer to a closed question, and a few of the chat template for each message.
 CHARACTERS_A_TOKEN = 4
 TURN_TOKENS = 80
 ANSWER_TOKENS = 6
@@ -93,7 +93,7 @@ def plan(
     arms, conversations = len(study.arms), personas * trials * len(study.arms) * iterations
     asked = [study.asked(iteration, last=iteration == iterations - 1) for iteration in range(iterations)]
     turns = 2 * study.turns * conversations
-    # Trials share a prompt where nothing but the item differs.
+    # In a survey, trials with the same item share a prompt.
     distinct = trials if study.turns else min(trials, max(len(study.items), 1))
     prompts = personas * arms * distinct * sum(map(len, asked))
     answers = personas * arms * trials * sum(map(len, asked))
@@ -112,7 +112,7 @@ def plan(
     )
 
 
-def _tokens_read(study: Study, asked: Sequence[Sequence[Question]]) -> int:
+def _tokens_read(study: Study, asked: Sequence[Sequence[ClosedQuestion]]) -> int:
     """Estimate what one trial of one persona reads, over all arms and iterations."""
     prompts, (persona,) = Prompts(study), make_personas(study.personas, 1, seed=0, study=study)
     item, total = study.item(0), 0
@@ -133,7 +133,7 @@ def _tokens(messages: Sequence[Message]) -> int:
 
 
 def _specified(study: Study, iteration: int) -> dict[str, str]:
-    """Stand in for what was adopted before an iteration: the middle option of each confounder."""
+    """Return made-up adoptions before an iteration: the middle option of each confounder."""
     names = [name for batch in study.batches[:iteration] for name in batch]
     return {name: study.questions[name].options[len(study.questions[name].options) // 2] for name in names}
 
@@ -170,8 +170,8 @@ def _dialogue_prompts(study: Study, persona: Persona, arm: Arm) -> list[str]:
 
 
 def _question_prompts(study: Study, persona: Persona, arm: Arm) -> list[str]:
-    """Show a question of each role; of the second arm on, where only the intervention differs, the first alone."""
-    firsts: dict[str, Question] = {}
+    """Show one question of each role; in later arms, where only the intervention differs, only the first."""
+    firsts: dict[str, ClosedQuestion] = {}
     for question in study.questions.values():
         firsts.setdefault(question.role, question)
     shown = list(firsts.values()) if arm is study.arms[0] else list(firsts.values())[:1]
@@ -181,7 +181,7 @@ def _question_prompts(study: Study, persona: Persona, arm: Arm) -> list[str]:
     ]
 
 
-def _asked(study: Study, persona: Persona, arm: Arm, iteration: int, question: Question) -> list[Message]:
+def _asked(study: Study, persona: Persona, arm: Arm, iteration: int, question: ClosedQuestion) -> list[Message]:
     prompts, dialogue = Prompts(study), [AGENT_SAYS, USER_SAYS] * study.turns
     held = prompts.conversation(persona, _specified(study, iteration), arm, study.item(0), dialogue)
     return prompts.question(held, question)

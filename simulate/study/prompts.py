@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,13 @@ from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from confound.errors import InputError
-from simulate.parsing.answers import labelled
+from simulate.parsing.options import labelled
 from simulate.study.marked import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from simulate.study.definition import Arm, Item, Persona, Question, Study
+    from simulate.study.definition import Arm, ClosedQuestion, Item, Persona, Study
 
 Message = dict[str, str]
 
@@ -30,9 +29,8 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "agent": ("instruction", "item", "turns"),
     "opening": ("item",),
 }
-ARM_VARIABLES = ("item",)
-# What must come through each prompt: variable -> (a stand-in for its value, what of it must be seen).
-_STAND_INS: Mapping[str, Mapping[str, tuple[Any, str]]] = {
+# What each prompt must print: variable -> (a placeholder for its value, the part of it that must be printed).
+_PLACEHOLDERS: Mapping[str, Mapping[str, tuple[Any, str]]] = {
     "persona": {
         "attributes": ([("standinlabel", "standinvalue")], "standinvalue"),
         "specified": ([("standinquestion", "standinanswer")], "standinanswer"),
@@ -43,11 +41,10 @@ _STAND_INS: Mapping[str, Mapping[str, tuple[Any, str]]] = {
     "agent": {"instruction": ("standininstruction", "standininstruction")},
     "opening": {},
 }
-MAX_OPTIONS = len(string.ascii_uppercase)
 _FAULTS = (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
 
-# Chat text is no HTML: escaping would put `&#39;` before the model. Data never becomes a template: only the study
-# file's own texts are compiled, and everything else is a value.
+# Chat text is not HTML: with escaping the model would read `&#39;` for an apostrophe. Data never become a template:
+# only the study file's own texts are compiled, and everything else is a value.
 _ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=jinja2.StrictUndefined,
     autoescape=False,
@@ -56,7 +53,7 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(
 )
 
 
-class TemplateFault(Exception):  # noqa: N818 -- caught and told as an InputError with file and line
+class TemplateFault(Exception):  # noqa: N818 -- always caught and raised again as an InputError with file and line
     """A template that cannot be used; `line` counts from 1 within it."""
 
     def __init__(self, message: str, line: int = 1) -> None:
@@ -65,12 +62,12 @@ class TemplateFault(Exception):  # noqa: N818 -- caught and told as an InputErro
 
 
 def compiled(source: str, variables: Sequence[str]) -> jinja2.Template:
-    """Compile a template that uses no other variables than these.
+    """Compile a template that uses no variables but these.
 
     Raises
     ------
     TemplateFault
-        Where the syntax is wrong or another variable is used.
+        When the syntax is wrong or another variable is used.
     """
     try:
         tree = _ENVIRONMENT.parse(source)
@@ -86,19 +83,19 @@ def compiled(source: str, variables: Sequence[str]) -> jinja2.Template:
 
 
 def rendered(template: jinja2.Template, **values: Any) -> str:
-    """Render a template, without blank ends.
+    """Render a template, without white space at either end.
 
     Raises
     ------
     TemplateFault
-        Where it uses what is not there, or what the sandbox forbids.
+        When it uses a value that is missing, or something that the sandbox forbids.
     """
     try:
         return template.render(**values).strip()
     except _FAULTS as error:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == "<template>"), None)
-        raise TemplateFault(f"cannot be filled in: {str(error).rstrip('.')}; mend this line", line or 1) from error
+        raise TemplateFault(f"cannot be filled in: {str(error).rstrip('.')}; correct this line", line or 1) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +108,8 @@ class _Templates:
 class Prompts:
     """A study's prompts, compiled once.
 
-    A message is a mapping of `role` (`system`, `user`, `assistant`) and `content`. User and assistant alternate, as
-    chat templates want it: what comes twice from one side is joined by a blank line.
+    A message is a mapping of `role` (`system`, `user`, `assistant`) and `content`. Chat templates require that user and
+    assistant alternate, so two messages of the user in a row are joined by a blank line.
 
     Parameters
     ----------
@@ -121,17 +118,17 @@ class Prompts:
     Raises
     ------
     InputError
-        Where a template cannot be used; `load_study` has told that already, with the line.
+        When a template cannot be used. `load_study` finds this earlier, and names the line.
     """
 
     def __init__(self, study: Study) -> None:
         self._study = study
-        given = {"item"} if study.items else set()
+        given = _arm_variables(study)
         try:
             self._templates = _Templates(
-                {name: compiled(source, usable(name, study.items)) for name, source in study.prompts.items()},
-                {arm.name: compiled(arm.statement, tuple(given)) for arm in study.arms if arm.statement},
-                {arm.name: compiled(arm.agent, tuple(given)) for arm in study.arms if arm.agent},
+                {name: compiled(source, _usable(name, study)) for name, source in study.prompts.items()},
+                {arm.name: compiled(arm.statement, given) for arm in study.arms if arm.statement},
+                {arm.name: compiled(arm.agent, given) for arm in study.arms if arm.agent},
             )
             self._questions = {q.id: self._question(q) for q in study.questions.values()}
         except TemplateFault as fault:
@@ -145,7 +142,7 @@ class Prompts:
         item: Item | None = None,
         dialogue: Sequence[str] = (),
     ) -> list[Message]:
-        """Return what the simulated user has before them: who they are, then the intervention.
+        """Return the messages that the simulated user reads: who they are, then the intervention.
 
         Parameters
         ----------
@@ -155,12 +152,14 @@ class Prompts:
         arm : Arm
         item : Item or None
         dialogue : sequence of str
-            The messages so far, the agent's and the user's in turn, the agent's first; the agent speaks as `user`.
+            The messages so far, in turn the agent's and the user's, beginning with the agent's. The agent has the role
+            `user`.
 
         Returns
         -------
         list of dict
-            New on each call. After a message of the agent, the user's reply is due; else `question` adds one.
+            A new list on each call. It ends with a message of the agent where the user's reply is due; else `question`
+            adds a question.
         """
         values = {
             "about": persona.text,
@@ -176,7 +175,7 @@ class Prompts:
         return messages + [_message(sides[place % 2], said) for place, said in enumerate(dialogue)]
 
     def agent(self, arm: Arm, item: Item | None = None, dialogue: Sequence[str] = ()) -> list[Message]:
-        """Return what the agent of a dialogue has before it; the messages are as in `conversation`.
+        """Return the messages that the agent of a dialogue reads; `dialogue` is as in `conversation`.
 
         The agent never sees the persona.
         """
@@ -189,14 +188,14 @@ class Prompts:
             *(_message(sides[place % 2], said) for place, said in enumerate(dialogue)),
         ]
 
-    def question(self, messages: Sequence[Message], question: Question) -> list[Message]:
-        """Return the messages with a question added, in a branch of its own: those given stay as they are."""
+    def question(self, messages: Sequence[Message], question: ClosedQuestion) -> list[Message]:
+        """Return a new list of the messages with a question added, so that each question has its own branch."""
         text = self._questions.get(question.id) or self._question(question)
         if messages and messages[-1]["role"] == "user":
             return [*messages[:-1], _message("user", f"{messages[-1]['content']}\n\n{text}")]
         return [*messages, _message("user", text)]
 
-    def _question(self, question: Question) -> str:
+    def _question(self, question: ClosedQuestion) -> str:
         options = labelled(question.options)
         return rendered(self._templates.prompts["question"], question=question.text, options=options)
 
@@ -211,17 +210,17 @@ class Prompts:
 
 
 def check_prompt(study: Study, name: str) -> None:
-    """Fill in a prompt with stand-ins and see that what it is for gets through.
+    """Fill in a prompt with placeholders and check that it prints each of them.
 
     Raises
     ------
     TemplateFault
-        Where it cannot be compiled or filled in, or leaves out what the model has to see.
+        When it cannot be compiled or filled in, or leaves out something that the model has to see.
     """
-    template = compiled(study.prompts[name], usable(name, study.items))
-    stand_ins = dict(_STAND_INS[name])
+    template = compiled(study.prompts[name], _usable(name, study))
+    placeholders = dict(_PLACEHOLDERS[name])
     for item in study.items or (None,):
-        _check_shows(template, stand_ins, turns=study.turns, **({} if item is None else {"item": item}))
+        _check_shows(template, placeholders, turns=study.turns, **({} if item is None else {"item": item}))
     if name != "question":
         return
     for question in study.questions.values():
@@ -234,23 +233,34 @@ def check_prompt(study: Study, name: str) -> None:
 
 
 def check_arm(study: Study, arm: Arm, key: str) -> None:
-    """Compile and fill in an arm's own template; `TemplateFault` where that fails or leaves nothing."""
-    template = compiled(str(getattr(arm, key)), ("item",) if study.items else ())
+    """Compile and fill in an arm's own template.
+
+    Raises
+    ------
+    TemplateFault
+        When that fails, or the text is empty.
+    """
+    template = compiled(str(getattr(arm, key)), _arm_variables(study))
     for item in study.items or (None,):
         if not rendered(template, **({} if item is None else {"item": item})):
-            raise TemplateFault("comes out empty")
+            raise TemplateFault("is empty once it is filled in")
 
 
-def _check_shows(template: jinja2.Template, stand_ins: Mapping[str, tuple[Any, str]], **values: Any) -> None:
-    text = rendered(template, **values, **{name: value for name, (value, _) in stand_ins.items()})
-    for name, (_, shown) in stand_ins.items():
+def _check_shows(template: jinja2.Template, placeholders: Mapping[str, tuple[Any, str]], **values: Any) -> None:
+    text = rendered(template, **values, **{name: value for name, (value, _) in placeholders.items()})
+    for name, (_, shown) in placeholders.items():
         if shown.casefold() not in text.casefold():
             raise TemplateFault(f"does not print `{name}`, so that the model would never see it; add it")
 
 
-def usable(name: str, items: Sequence[Item]) -> tuple[str, ...]:
-    """Return the variables that prompt `name` may use in a study with these items."""
-    return tuple(variable for variable in VARIABLES[name] if items or variable != "item")
+def _usable(name: str, study: Study) -> tuple[str, ...]:
+    """Return the variables that prompt `name` may use."""
+    return tuple(variable for variable in VARIABLES[name] if study.items or variable != "item")
+
+
+def _arm_variables(study: Study) -> tuple[str, ...]:
+    """Return the variables that an arm's own texts may use."""
+    return ("item",) if study.items else ()
 
 
 def _message(role: str, content: str) -> Message:

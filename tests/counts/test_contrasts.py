@@ -4,16 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from confound import analysis
 from confound.counts.contrasts import Contrast, infer_design
-from confound.counts.options import Settings
+from confound.counts.options import Options
+from confound.counts.prepare import CountedLog, prepare
 from confound.errors import InputError
+from confound.findings import warnings
 
 
-def prepared(frame: pd.DataFrame, **options: object) -> analysis.Prepared:
+def prepared(frame: pd.DataFrame, **options: object) -> CountedLog:
     """Prepare a log given as rows of persona, arm, question, response."""
     roles = {"negative_control": ("*",)}
-    return analysis.prepare(frame, {}, Settings(roles=roles, **options))  # type: ignore[arg-type]
+    return prepare(frame, {}, Options(roles=roles, **options))  # type: ignore[arg-type]
 
 
 def rows(*answers: tuple[str, str, str, str]) -> pd.DataFrame:
@@ -32,23 +33,23 @@ def only(found: tuple[Contrast, ...]) -> Contrast:
 def test_known_names_are_the_control(name: str) -> None:
     """An arm with a usual name is the control, in any case, wherever it sorts."""
     found = prepared(rows(("s", "1", "a", "x"), ("s", "1", name, "y")))
-    assert found.arms == {"s": name}
+    assert found.control_arms == {"s": name}
     assert only(found.contrasts).label == f"a - {name}"
 
 
 def test_first_arm_is_the_control_else_and_the_result_says_so() -> None:
     """Without a usual name the first arm in sorted order is taken, with a note."""
     found = prepared(rows(("s", "1", "b", "x"), ("s", "1", "a", "y")))
-    assert found.arms == {"s": "a"}
+    assert found.control_arms == {"s": "a"}
     assert any("Arm 'a' was taken as the control" in note.message for note in found.notes)
 
 
 def test_control_by_study() -> None:
     """STUDY=ARM holds for that study; an arm whose own label has an equals sign is still found."""
     frame = rows(*(("s", "1", arm, "x") for arm in ("a", "b")), *(("t", "1", arm, "x") for arm in ("a", "b", "k=v")))
-    assert prepared(frame, control=((None, "s=b"),)).arms == {"s": "b", "t": "a"}
-    assert prepared(frame, control=((None, "b"), (None, "t=a"))).arms == {"s": "b", "t": "a"}
-    assert prepared(frame, control=((None, "k=v"),)).arms == {"s": "a", "t": "k=v"}
+    assert prepared(frame, control=((None, "s=b"),)).control_arms == {"s": "b", "t": "a"}
+    assert prepared(frame, control=((None, "b"), (None, "t=a"))).control_arms == {"s": "b", "t": "a"}
+    assert prepared(frame, control=((None, "k=v"),)).control_arms == {"s": "a", "t": "k=v"}
 
 
 def test_a_control_that_is_not_there_is_refused() -> None:
@@ -95,7 +96,7 @@ def test_between_leaves_out_personas_of_both_arms() -> None:
     found = prepared(frame)
     contrast = only(found.contrasts)
     assert (contrast.design, contrast.n_personas, contrast.left_out) == ("between", 7, 1)
-    assert any("left out, being in both arms" in note.message for note in found.notes)
+    assert any("left out, being in both arms" in note.message for note in warnings.data_notes(found))
 
 
 def test_a_question_of_one_arm_alone_is_left_out_with_a_warning() -> None:
@@ -104,7 +105,7 @@ def test_a_question_of_one_arm_alone_is_left_out_with_a_warning() -> None:
     extra = rows(("s", "1", "a", "x")).assign(question="r")
     found = prepared(pd.concat([frame, extra]))
     assert [c.cell.question for c in found.contrasts] == ["q"]
-    assert any(note.question == "r" and "Not asked in arm 'b'" in note.message for note in found.notes)
+    assert any(note.question == "r" and "Not asked in arm 'b'" in note.message for note in found.unasked)
 
 
 def test_a_design_that_no_one_fits_is_refused() -> None:

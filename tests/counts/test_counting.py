@@ -15,7 +15,7 @@ import confound
 from confound import InputError
 from confound.counts.cells import cells
 from confound.counts.counting import KEYS, Grouped, group
-from confound.counts.options import Settings
+from confound.counts.options import Options
 from confound.counts.questions import resolve
 from confound.counts.scales import canonical, label
 from confound.log import response_table
@@ -77,6 +77,7 @@ def test_counts_of_any_labels(rows: list[Row], tmp_path: Path) -> None:
         assert tally(counted(tmp_path / "log.csv")) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(
     st.lists(
@@ -90,7 +91,7 @@ def test_counts_of_any_labels(rows: list[Row], tmp_path: Path) -> None:
 def test_dense_arrays(rows: list[tuple[int, str, str, str | None]]) -> None:
     """A cell's array holds for each persona, arm and answer what counting by hand gives, Unknown in the last column."""
     frame = pd.DataFrame(rows, columns=[*LABELS, "response"]).assign(role="outcome")
-    grouped, questions, _ = resolve(counted(frame), Settings())
+    grouped, questions, _ = resolve(counted(frame), Options())
     expected = Counter((q, str(p), a, r) for p, a, q, r in rows)
     found: Counter[tuple[str, str, str, str | None]] = Counter()
     for cell in cells(grouped, questions):

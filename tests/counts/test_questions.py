@@ -10,7 +10,7 @@ import pytest
 from confound import InputError
 from confound.counts.counting import Grouped, group
 from confound.counts.notes import Note
-from confound.counts.options import Settings, read_study_files
+from confound.counts.options import Options, read_study_files
 from confound.counts.questions import Question, resolve
 from confound.log import response_table
 
@@ -30,7 +30,7 @@ def table(answers: dict[str, list[Any]], **columns: Any) -> pd.DataFrame:
 
 def resolved(frame: pd.DataFrame, **options: Any) -> tuple[dict[str, Question], list[Note]]:
     """Return the questions of study "study" by name, and the remarks."""
-    _, questions, notes = resolve(counted(frame), Settings(**options))
+    _, questions, notes = resolve(counted(frame), Options(**options))
     return {question: spec for (_, question), spec in questions.items()}, notes
 
 
@@ -105,7 +105,7 @@ def test_suspect_answers() -> None:
 def test_binning() -> None:
     """Bins replace numbers study by study, patterns included, and leave Unknown and other questions alone."""
     frame = table({"spend": [*range(100), None], "likely": ["1", "2"]}, role="negative_control")
-    grouped, questions, _ = resolve(counted(frame), Settings(bins={"sp*": 4}))
+    grouped, questions, _ = resolve(counted(frame), Options(bins={"sp*": 4}))
     scale = questions["study", "spend"].scale
     assert sorted(scale.answers) == ["0 to 24", "25 to 49", "50 to 74", "75 to 99"]
     assert questions["study", "likely"].scale.answers == ("1", "2")
@@ -116,7 +116,7 @@ def test_binning() -> None:
 def test_binning_many_numbers() -> None:
     """A measurement with tens of thousands of distinct numbers can be binned."""
     numbers = np.random.default_rng(0).normal(size=30_000).round(6).tolist()
-    _, questions, _ = resolve(counted(table({"q": numbers}, role="negative_control")), Settings(bins={"q": 5}))
+    _, questions, _ = resolve(counted(table({"q": numbers}, role="negative_control")), Options(bins={"q": 5}))
     assert len(questions["study", "q"].scale.answers) == 5
 
 

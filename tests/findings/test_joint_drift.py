@@ -85,6 +85,7 @@ def test_all_controls_between_relabels_personas() -> None:
     assert drift.loc[drift["question"] == "(all)", "pvalue"].iloc[0] == pytest.approx(single, abs=0.01)
 
 
+@pytest.mark.slow
 def test_all_arms_is_the_k_sample_test() -> None:
     """Three arms get a row for all of them; two do not."""
     frame = log({"control": 0.0, "low": 0.0, "high": 0.4}, questions=1)
@@ -108,6 +109,7 @@ def test_change_over_iterations() -> None:
     assert overall.loc[1, "ci_high"] < 0 < overall.loc[2, "ci_low"]
 
 
+@pytest.mark.slow
 def test_placebo_is_the_noise_floor() -> None:
     """An arm that rewords the control sets what a treatment must exceed; one as far off as it does not."""
     frame = log({"control": 0.0, "reworded": 0.25, "treated": 0.25, "strong": 0.7}, personas=60)

@@ -9,7 +9,7 @@ import pytest
 import confound
 from confound.statistics.effect.decomposition import QUANTITIES
 from simulate.run.loop import simulate
-from simulate.study.definition import load_study
+from simulate.study.reading import load_study
 
 PLACE = ["study", "model", "contrast", "question", "method", "iteration"]
 

@@ -179,7 +179,7 @@ def test_analyze_reports_saves_and_repeats(tmp_path: Path, monkeypatch: pytest.M
     from confound.findings import stabilization
     from confound.statistics.stabilization import arviz_versions
     from simulate.run.loop import simulate
-    from simulate.study.definition import load_study
+    from simulate.study.reading import load_study
 
     monkeypatch.setattr(stabilization, "Sampler", lambda **_: SHORT)
     simulate(load_study("book_opinions"), tmp_path / "run", personas=20, trials=6, iterations=3)

@@ -110,6 +110,7 @@ def test_many_bad_labels(tmp_path: Path) -> None:
     assert "column 'iteration', row " in result.stderr
 
 
+@pytest.mark.slow
 def test_earlier_results_stay(tmp_path: Path) -> None:
     """A refusal leaves an earlier analysis as it was, to the byte and the second."""
     out = tmp_path / "out"

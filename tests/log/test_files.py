@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import confound
 from confound import ConfoundError, InputError
-from confound.log.files import expand
+from confound.log.paths import expand
 
 Write = Callable[[pd.DataFrame, Path], None]
 QUICK = settings(
@@ -30,8 +30,7 @@ QUICK = settings(
 )
 
 
-@pytest.fixture
-def log() -> pd.DataFrame:
+def made() -> pd.DataFrame:
     """Return a log with an ordinal outcome, a negative control, hard labels and missing answers."""
     rng = np.random.default_rng(5)
     rows = [
@@ -45,6 +44,18 @@ def log() -> pd.DataFrame:
         for trial in range(4)
     ]
     return pd.DataFrame(rows, columns=["persona", "arm", "question", "trial", "response", "role"])
+
+
+@pytest.fixture
+def log() -> pd.DataFrame:
+    """Return the log, for one test to change."""
+    return made()
+
+
+@pytest.fixture(scope="module")
+def expected() -> confound.Analysis:
+    """Analyse the data frame, which every way of reading the log is held to."""
+    return confound.analyze(made())
 
 
 def assert_same(found: confound.Analysis, expected: confound.Analysis) -> None:
@@ -122,15 +133,14 @@ def write_stream(frame: pd.DataFrame, path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_formats_agree(name: str, log: pd.DataFrame, tmp_path: Path) -> None:
+def test_formats_agree(name: str, log: pd.DataFrame, expected: confound.Analysis, tmp_path: Path) -> None:
     """One log gives the same result to the last bit from every format and encoding as from a data frame."""
     FORMATS[name](log, tmp_path / name)
-    assert_same(confound.analyze(tmp_path / name), confound.analyze(log))
+    assert_same(confound.analyze(tmp_path / name), expected)
 
 
-def test_data_in_memory(log: pd.DataFrame) -> None:
+def test_data_in_memory(log: pd.DataFrame, expected: confound.Analysis) -> None:
     """Data frames of any dtypes, Arrow tables and Ibis tables give the same result, in whatever order rows stand."""
-    expected = confound.analyze(log)
     for data in (
         log.sample(frac=1, random_state=1),
         log.astype(object),
@@ -143,15 +153,16 @@ def test_data_in_memory(log: pd.DataFrame) -> None:
         assert_same(confound.analyze(data), expected)
 
 
-def test_database_on_disk(log: pd.DataFrame, tmp_path: Path) -> None:
+def test_database_on_disk(log: pd.DataFrame, expected: confound.Analysis, tmp_path: Path) -> None:
     """A table in a DuckDB file, opened with Ibis, is counted where it is."""
     connection = ibis.duckdb.connect(tmp_path / "logs.duckdb")
     connection.con.register("frame", pa.Table.from_pandas(log))
     connection.raw_sql("CREATE TABLE log AS SELECT * FROM frame")
-    assert_same(confound.analyze(connection.table("log")), confound.analyze(log))
+    assert_same(confound.analyze(connection.table("log")), expected)
     connection.disconnect()
 
 
+@pytest.mark.slow
 def test_order_of_rows(log: pd.DataFrame, tmp_path: Path) -> None:
     """A key that only the last rows of a long JSON log have is found."""
     many = pd.concat([log.assign(persona=f"p{i}") for i in range(130)])
@@ -213,7 +224,7 @@ EXTRA: dict[str, Callable[[int], pa.Array]] = {
 
 
 @pytest.mark.parametrize("kind", EXTRA)
-def test_extra_columns(kind: str, log: pd.DataFrame, tmp_path: Path) -> None:
+def test_extra_columns(kind: str, log: pd.DataFrame, expected: confound.Analysis, tmp_path: Path) -> None:
     """A column that is not needed may hold anything, types that the engine does not know included."""
     table = pa.Table.from_pandas(log).append_column("extra", EXTRA[kind](len(log)))
     data: list[object] = [table]
@@ -223,11 +234,11 @@ def test_extra_columns(kind: str, log: pd.DataFrame, tmp_path: Path) -> None:
         pq.write_table(table, tmp_path / "log.parquet")
         data += [tmp_path / "log.parquet", table.to_pandas()]
     for form in data:
-        assert_same(confound.analyze(form), confound.analyze(log))  # type: ignore[arg-type]
+        assert_same(confound.analyze(form), expected)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_extra_columns_by_name(suffix: str, log: pd.DataFrame, tmp_path: Path) -> None:
+def test_extra_columns_by_name(suffix: str, log: pd.DataFrame, expected: confound.Analysis, tmp_path: Path) -> None:
     """Columns called like the reader's own, or like a needed one in other letters, do no harm."""
     frame = log.assign(
         **dict.fromkeys(("Text", "text", "Arm", "_file", "_row", "_nested", "filename", "a b", "c'd"), "x")
@@ -235,14 +246,16 @@ def test_extra_columns_by_name(suffix: str, log: pd.DataFrame, tmp_path: Path) -
     path = tmp_path / f"log{suffix}"
     writers = {".csv": "log.csv", ".jsonl": "log.jsonl", ".parquet": "log.parquet"}
     FORMATS[writers[suffix]](frame, path)
-    assert_same(confound.analyze(path), confound.analyze(log))
+    assert_same(confound.analyze(path), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", ["log[1]", "it's a", 'so "so"', "all*?", "~{a,b}", "a=50%", "a\\b"])
-def test_file_names(stem: str, log: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_names(
+    stem: str, log: pd.DataFrame, expected: confound.Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file is found by its name, and named in messages by it, whatever characters it holds."""
     monkeypatch.chdir(tmp_path)
-    expected = confound.analyze(log)
     for suffix in (".csv", ".jsonl.gz", ".parquet", ".arrow"):
         path = Path(f"{stem}{suffix}")
         FORMATS[{".arrow": "plain.arrow"}.get(suffix, f"log{suffix}")](log, path)
@@ -254,7 +267,7 @@ def test_file_names(stem: str, log: pd.DataFrame, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".csv.gz", ".jsonl.gz"])
-def test_empty_partitions(suffix: str, log: pd.DataFrame, tmp_path: Path) -> None:
+def test_empty_partitions(suffix: str, log: pd.DataFrame, expected: confound.Analysis, tmp_path: Path) -> None:
     """Empty partitions beside full ones are no obstacle, in whatever way they are empty."""
     write = FORMATS[f"log{suffix}"]
     write(log.iloc[:30], tmp_path / f"a{suffix}")
@@ -270,7 +283,7 @@ def test_empty_partitions(suffix: str, log: pd.DataFrame, tmp_path: Path) -> Non
         (tmp_path / f"e{suffix}").write_bytes(b"")
     if "csv" in suffix:
         write(log.iloc[:0], tmp_path / f"f{suffix}")
-    assert_same(confound.analyze(tmp_path), confound.analyze(log))
+    assert_same(confound.analyze(tmp_path), expected)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
@@ -294,23 +307,22 @@ def test_copies_in_hidden_folders(log: pd.DataFrame, tmp_path: Path) -> None:
     assert expand(tmp_path) == [tmp_path / "log.parquet"]
 
 
-def test_globs_and_folders(log: pd.DataFrame, tmp_path: Path) -> None:
+def test_globs_and_folders(log: pd.DataFrame, expected: confound.Analysis, tmp_path: Path) -> None:
     """A glob may match files and folders of files; a file that is named twice is read once."""
     for part, rows in {"x": log.iloc[:30], "y": log.iloc[30:]}.items():
         (tmp_path / f"{part}.parquet").mkdir()
         rows.to_parquet(tmp_path / f"{part}.parquet" / "part-0.parquet")
-    expected = confound.analyze(log)
     assert_same(confound.analyze(str(tmp_path / "*.parquet")), expected)
     assert_same(confound.analyze(str(tmp_path / "**" / "*.parquet")), expected)
     assert_same(confound.analyze([tmp_path, tmp_path / "x.parquet" / ".." / "x.parquet"]), expected)
 
 
-def test_formats_together(log: pd.DataFrame, tmp_path: Path) -> None:
+def test_formats_together(log: pd.DataFrame, expected: confound.Analysis, tmp_path: Path) -> None:
     """Logs of several formats make one table."""
     thirds = {"log.csv": log.iloc[:20], "log.jsonl": log.iloc[20:50], "log.parquet": log.iloc[50:]}
     for name, rows in thirds.items():
         FORMATS[name](rows, tmp_path / name)
-    assert_same(confound.analyze([tmp_path / name for name in thirds]), confound.analyze(log))
+    assert_same(confound.analyze([tmp_path / name for name in thirds]), expected)
 
 
 def test_parquet_types_differ(log: pd.DataFrame, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.
     assert pq.read_metadata(tmp_path / "chunks").num_rows == SMALL.answers
 
 
+@pytest.mark.slow
 def test_the_log_holds_the_truth(tmp_path: Path) -> None:
     """Shares of the answers by persona, and effects, are those of the truth within sampling error."""
     sizes = Grid(studies=1, models=1, iterations=2, personas=20, trials=2000, questions=4)

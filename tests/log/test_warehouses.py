@@ -53,6 +53,7 @@ def assert_same_numbers(one: confound.Analysis, other: confound.Analysis) -> Non
     assert one.verdict == other.verdict
 
 
+@pytest.mark.slow
 def test_a_duckdb_database_gives_the_numbers_of_the_file(log: Path, database: Path) -> None:
     """Every number of an analysis is the same to the last digit, and the database stays as it was, byte for byte."""
     before = database.read_bytes()
@@ -101,6 +102,7 @@ def test_only_counts_leave_the_database(log: Path, database: Path, monkeypatch: 
     assert fetched == [groups]
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_a_url(database: Path, tmp_path: Path) -> None:
     """`confound analyze URL --table t` saves a result that names the log without the URL's options."""
     out = tmp_path / "out"

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from simulate.backends.protocol import Message, Reply, Request
-from simulate.study.definition import Study, load_study
+from simulate.backends.protocol import Reply, Request
+from simulate.backends.sampling import SETTINGS
+from simulate.run.loop import simulate
+from simulate.study.reading import load_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from simulate.run.adjust import Profile
+    from simulate.run.loop import Finished
+    from simulate.study.definition import Study
+    from simulate.study.profile import Profile
+    from simulate.study.prompts import Message
 
 TABLES = ("responses.parquet", "attributes.parquet", "truth.json")
 
@@ -46,6 +51,7 @@ class ByRote:
     name: str = "rote"
     model: str = "rote-1"
     chats: bool = True
+    sampling_settings: frozenset[str] = frozenset(SETTINGS)
     asked: list[tuple[Request, int, list[Message]]] = field(default_factory=list)
 
     def answer(self, requests: Iterable[Request]) -> Iterator[Reply]:
@@ -68,3 +74,8 @@ class ByRote:
     def truth(self, profiles: Sequence[Sequence[Profile]]) -> None:  # noqa: ARG002
         """Nobody knows."""
         return
+
+
+def write_example(out: Path, **sizes: Any) -> Finished:
+    """Run the example study into a folder, by default with 100 personas and 30 trials."""
+    return simulate(load_study("example"), out, **({"personas": 100, "trials": 30, "seed": 0} | sizes))

@@ -58,6 +58,7 @@ def test_backend_follows_from_the_model(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_run_by_a_server_is_analysed(tmp_path: Path) -> None:
     """From the command line to the verdict: every option reaches the server, and `analyze` takes the table."""
     record: list[Call] = []
@@ -78,6 +79,7 @@ def test_run_by_a_server_is_analysed(tmp_path: Path) -> None:
     assert len(confound.analyze(tmp_path / "run", control=["control"]).drift)
 
 
+@pytest.mark.slow
 def test_trouble_ends_with_the_command_that_goes_on(tmp_path: Path) -> None:
     """An incomplete run exits 2 with a command that, run as it stands, asks for the rest at the same server."""
     up = False
@@ -94,7 +96,7 @@ def test_trouble_ends_with_the_command_that_goes_on(tmp_path: Path) -> None:
         assert done.exit_code == 2
         assert done.stderr.count("\n") == 1
         assert "500 server error" in done.stderr
-        command = shlex.split(done.stderr.partition("Go on with: ")[2])
+        command = shlex.split(done.stderr.partition("Continue with: ")[2])
         assert command[:2] == ["confound", "simulate"]
         assert f"{url}/v1" in command
         dropped = CliRunner().invoke(main, [*command[1:], "--drop-incomplete"])

@@ -20,7 +20,7 @@ from confound.cli import main
 from confound.findings.verdict import sentences
 from simulate.run.journal import JOURNAL, Journal
 from simulate.run.loop import simulate
-from simulate.study.definition import load_study
+from simulate.study.reading import load_study
 from tests.simulate.fakes import contents
 
 if TYPE_CHECKING:

@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 
 from confound.errors import InputError
-from simulate.backends.latent_class.structural import draw_personas, truth
-from simulate.example import example_structure, example_study, write_example
+from simulate.backends.latent_class.classes import draw_personas
+from simulate.backends.latent_class.derived import structure_of
+from simulate.backends.latent_class.truth import truth
 from simulate.study.personas import make_personas
+from simulate.study.reading import load_study
+from tests.simulate.fakes import write_example
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +48,7 @@ def test_example_has_the_sizes_asked_for(tmp_path: Path) -> None:
     assert (known["personas"], known["trials"], known["seed"], known["design"]) == (12, 3, 0, "within")
 
 
+@pytest.mark.slow
 def test_example_log_agrees_with_its_truth(tmp_path: Path) -> None:
     """The paired estimates of both iterations are within 4 standard errors of the differences in truth.json."""
     write_example(tmp_path / "run")
@@ -64,7 +68,8 @@ def test_truth_file_holds_the_closed_form(tmp_path: Path) -> None:
     """The file says, to 12 decimals, what the closed form gives for the same personas before adjustment."""
     write_example(tmp_path / "run", personas=20, trials=1, seed=5)
     (known,) = read(tmp_path / "run")[1]["contrasts"]
-    structure, study = example_structure(), example_study()
+    study = load_study("example")
+    structure = structure_of(study)
     ids = [persona.id for persona in make_personas(study.personas, 20, seed=5, study=study)]
     expected = truth(structure, draw_personas(structure, ids, seed=5), control="control", treated="positive")
     effect = expected.effect["likely_to_read"]
@@ -78,7 +83,7 @@ def test_truth_file_holds_the_closed_form(tmp_path: Path) -> None:
 
 def test_example_is_worth_looking_at() -> None:
     """Between .2 and .6 of the observed effect is bias; drift is strong, weak and absent where said."""
-    structure = example_structure()
+    structure = structure_of(load_study("example"))
     personas = draw_personas(structure, [f"p{i:03d}" for i in range(1, 101)], seed=0)
     known = truth(structure, personas, control="control", treated="positive")
     effect = known.effect["likely_to_read"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulate.backends.protocol import Request
-from simulate.run.adjust import Profile
 from simulate.study.personas import make_personas
+from simulate.study.profile import Profile
 from simulate.study.prompts import Prompts
 from tests.simulate.fakes import small_study
 

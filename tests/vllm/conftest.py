@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simulate.backends.access import ModelAccess
 from simulate.backends.limits import Budget
-from simulate.backends.protocol import Options
 from simulate.backends.vllm import VllmModel
-from simulate.study.definition import study_text
+from simulate.study.reading import study_text
 from tests.vllm.commands import SIZES, ran, words
 from tests.vllm.tiny import ENGINE, ENVIRONMENT, make_model
 
@@ -34,7 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def engine(model: Path) -> VllmModel:
     """Return the backend; all tests share its engine, as starting one takes some 10 s."""
-    backend = VllmModel(Options(str(model), engine=ENGINE), Budget())
+    backend = VllmModel(ModelAccess(str(model), engine=ENGINE), Budget())
     backend.start()
     return backend
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from confound.errors import InputError
+from simulate.backends.access import ModelAccess
 from simulate.backends.limits import Budget
-from simulate.backends.protocol import Options, Stopped
+from simulate.backends.protocol import Stopped
 from simulate.backends.vllm import CHUNK, VllmModel
 from tests.vllm.asking import ASKED, counted, replies, request, texts
 from tests.vllm.tiny import ENGINE
@@ -37,7 +38,7 @@ def sent(engine: VllmModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[di
 
 def other(model: Path, *, draws: int = 128, limit: int | None = None, chunk: int = CHUNK) -> VllmModel:
     """Return another backend on the engine that runs."""
-    return VllmModel(Options(str(model), draws=draws, engine=ENGINE), Budget(limit), chunk=chunk)
+    return VllmModel(ModelAccess(str(model), draws=draws, engine=ENGINE), Budget(limit), chunk=chunk)
 
 
 def test_a_survey_prompt_is_sent_and_read_once(engine: VllmModel, sent: list[dict[str, Any]]) -> None:
@@ -198,7 +199,7 @@ def test_what_an_interrupted_run_left_is_not_taken_for_an_answer(engine: VllmMod
 )
 def test_what_cannot_start_says_why(model: Path, model_name: str | None, given: dict[str, Any], said: str) -> None:
     """A wrong argument or model is told with vLLM's own reason."""
-    backend = VllmModel(Options(model_name or str(model), engine=given), Budget())
+    backend = VllmModel(ModelAccess(model_name or str(model), engine=given), Budget())
     with pytest.raises(InputError, match=said):
         backend.start()
 

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from confound.findings.findings import Findings
 from confound.presentation.figures import canvas, captions, panels, sheets
+from confound.presentation.figures import waterfall as waterfall_panel
 from confound.presentation.figures.canvas import mark, series
 from confound.presentation.figures.drawn import (
     Drawn,
@@ -28,7 +29,6 @@ from confound.presentation.figures.panels import (
     means_by_arm,
     settled_parts,
     settled_path,
-    waterfall,
 )
 from confound.presentation.figures.sheets import Sheet
 from confound.vocabulary import ALL_CONTROLS
@@ -129,23 +129,29 @@ def waterfalls(result: Findings) -> Iterator[Drawn]:
         for sheet in sheets.sheets(rows, ("study", "contrast", "question"), stem, lambda _: 0.92):
             figure = sheet.draw(
                 _waterfall,
-                given={row: {"reach": panels.reach(sheet.row(row))} for row in sheet.rows},
+                given={row: {"reach": waterfall_panel.reach(sheet.row(row))} for row in sheet.rows},
                 title=f"what the observed effect is made of, by {method}",
                 xlabel="effect, in the outcome's units",
-                left=label_room(list(panels.NAMES.values())),
+                left=label_room(list(waterfall_panel.NAMES.values())),
                 x="row",
             )
             caption = (
                 f"The observed effect in {sheet.studies} and its parts (by {method}, at iteration "
-                f"{captions.span(sheet.part['iteration'])}): selection bias of the treated and of the control arm's "
-                "outcome (half of SBT and of SBC; together ASB) is taken from it, the causal effect (CATE) is left. "
+                f"{captions.span(sheet.part['iteration'])}): {_taken(sheet.part)} is taken from it, "
+                "and the causal effect (CATE) is left. "
                 f"Lines: {percent(result)} intervals of each part, in the outcome's units."
             )
             yield Drawn(sheet.name, "decomposition", caption, captions.of_parts(sheet.part), figure)
 
 
+def _taken(part: pd.DataFrame) -> str:
+    if {"sbt", "sbc"} <= set(part["quantity"]):
+        return "selection bias of the treated and of the control arm's outcome (half of SBT and of SBC; together ASB)"
+    return "the average selection bias (ASB)"
+
+
 def _waterfall(rows: pd.DataFrame, *, ax: Axes, reach: tuple[float, float]) -> None:
-    waterfall(rows, ax=ax)
+    waterfall_panel.waterfall(rows, ax=ax)
     wide = canvas.inches_wide(ax)
     low, high = reach
     span = (high - low) or 1.0

@@ -1,7 +1,6 @@
 """One panel of a figure: tidy rows of one study, model and question -> axes."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,6 @@ from confound.errors import InputError
 from confound.presentation.figures.canvas import (
     BLUE,
     GREY,
-    HATCHES,
     INK,
     SMALL,
     VERMILLION,
@@ -28,14 +26,6 @@ from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
 STRIPE = "#f2f2f2"
 BEFORE, AFTER = VERMILLION, BLUE
-PARTS = ("observed", "sbt", "sbc", "cate")
-NAMES = {
-    "observed": "observed effect",
-    "sbt": "bias: treated arm's users",
-    "sbc": "bias: control arm's users",
-    "asb": "average selection bias",
-    "cate": "causal effect (CATE)",
-}
 AGAINST = ("explains the effect away", "largest drift seen")
 ROOM = 1.9  # inches, of the longest label of a line
 Floats = npt.NDArray[np.float64]
@@ -72,7 +62,7 @@ def love_plot(drift: pd.DataFrame, *, ax: Axes | None = None, order: Sequence[st
         Corrected total variation distance, 0 to 1. Marks are hollow where the interval reaches 0. The grey bar is what
         the uncorrected distance shows by chance alone.
     """
-    rows = _one(single_controls(drift), "study", "model", "contrast")
+    rows = one(single_controls(drift), "study", "model", "contrast")
     first, last = rows["iteration"].min(), rows["iteration"].max()
     order = by_drift(rows) if order is None else order
     place = {question: i for i, question in enumerate(order)}
@@ -101,7 +91,7 @@ def _striped(ax: Axes, names: Sequence[str]) -> None:
     ax.set_yticks(range(len(names)), [label(name, ROOM, SMALL, lines=1) for name in names])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_locator(_few())
+    ax.xaxis.set_major_locator(few())
 
 
 def drift_path(drift: pd.DataFrame, *, ax: Axes | None = None, targeted_from: int | None = None) -> Axes:
@@ -120,7 +110,7 @@ def drift_path(drift: pd.DataFrame, *, ax: Axes | None = None, targeted_from: in
         Corrected total variation distance, 0 to 1; dotted, what the uncorrected distance shows by chance alone.
     """
     known = drift[drift["tvd"].notna()]
-    rows = _one(known, "study", "model", "contrast", "question").sort_values("iteration")
+    rows = one(known, "study", "model", "contrast", "question").sort_values("iteration")
     ax = new_axes(ax)
     ax.plot(rows["iteration"], rows["tvd_null"], color=GREY, lw=0.9, ls=(0, (1, 1.3)))
     _path(ax, rows, "tvd", BLUE)
@@ -137,7 +127,7 @@ def effect_path(effects: pd.DataFrame, *, ax: Axes | None = None, targeted_from:
     targeted_from : int, optional
         As in `drift_path`.
     """
-    rows = _one(effects, "study", "model", "contrast", "question", "level").sort_values("iteration")
+    rows = one(effects, "study", "model", "contrast", "question", "level").sort_values("iteration")
     ax = new_axes(ax)
     _path(ax, rows, "estimate", VERMILLION)
     return _iterations(ax, targeted_from)
@@ -154,7 +144,7 @@ def _iterations(ax: Axes, targeted_from: int | None) -> Axes:
     if targeted_from is not None:
         ax.axvline(targeted_from - 0.5, color=INK, lw=0.8, ls=(0, (4, 2)), zorder=1)
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=2))
-    ax.yaxis.set_major_locator(_few(3))
+    ax.yaxis.set_major_locator(few(3))
     ax.margins(x=0.03)
     return ax
 
@@ -169,7 +159,7 @@ def marginal_path(distributions: pd.DataFrame, *, ax: Axes | None = None, target
     targeted_from : int, optional
         As in `drift_path`.
     """
-    rows = _one(distributions[distributions["arm"] == ALL_ARMS], "study", "model", "question")
+    rows = one(distributions[distributions["arm"] == ALL_ARMS], "study", "model", "question")
     ax = new_axes(ax)
     for i, (_, answer) in enumerate(rows.sort_values("iteration", kind="stable").groupby("answer", sort=False)):
         look = series(i)
@@ -195,7 +185,7 @@ def answers_by_arm(distributions: pd.DataFrame, *, ax: Axes | None = None, arms:
         Shares, averaged over personas, 0 to 1.
     """
     rows = distributions[distributions["arm"] != ALL_ARMS]
-    rows = _one(rows, "study", "model", "iteration", "question")
+    rows = one(rows, "study", "model", "iteration", "question")
     answers, arms = list(dict.fromkeys(rows["answer"])), arms or sorted(set(rows["arm"]))
     ax = new_axes(ax, height=0.3 * len(answers) + 0.6)
     _striped(ax, answers)
@@ -229,7 +219,7 @@ def means_by_arm(
     Axes
         Over iterations the mean is upwards; of one iteration it is to the right, an arm a line.
     """
-    rows = _one(means, "study", "model", "question").sort_values("iteration", kind="stable")
+    rows = one(means, "study", "model", "question").sort_values("iteration", kind="stable")
     arms = arms or sorted(set(rows["arm"]))
     if not moves(rows):
         ax = new_axes(ax, height=0.2 * len(arms) + 0.6)
@@ -258,46 +248,6 @@ def _shifts(n: int) -> Floats:
     return np.linspace(-0.36, 0.36, n) * (n - 1) / n if n > 1 else np.zeros(1)
 
 
-def waterfall(decomposition: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw how the observed effect comes apart: from it, selection bias is taken, and the causal effect is left.
-
-    Parameters
-    ----------
-    decomposition : pandas.DataFrame
-        Rows of `Analysis.decomposition` of one study, model, contrast, question, method and iteration.
-
-    Returns
-    -------
-    Axes
-        In the units of the outcome, from top to bottom: the observed effect; what bias in the treated and in the
-        control arm's outcome takes from it (half of SBT and of SBC, which add up to ASB); the causal effect (CATE). The
-        lines over the bars' ends are the intervals of each part.
-    """
-    place = ("study", "model", "contrast", "question", "method", "iteration")
-    steps = _steps(_one(decomposition, *place))
-    ax = new_axes(ax, height=1.6)
-    names = [name for name, *_ in steps]
-    ax.axvline(0, color=INK, lw=0.7, zorder=1)
-    for y, (name, start, end, (low, high), _) in enumerate(steps):
-        colour, hatch = _bar(name)
-        fill: dict[str, Any] = {"color": colour}
-        if hatch:
-            fill = {"facecolor": "white", "edgecolor": colour, "hatch": hatch}
-        ax.barh(y, end - start, left=start, height=0.62, lw=0.8, zorder=2, **fill)
-        for colour, wide in (("white", 2.4), (INK, 1.0)):  # white around black, to be seen on any bar
-            ax.vlines([low, high], y - 0.13, y + 0.13, color=colour, lw=wide, zorder=4)
-            ax.hlines(y, low, high, color=colour, lw=wide, zorder=4)
-        if y + 1 < len(steps):
-            ax.vlines(end, y + 0.31, y + 0.69, color=GREY, lw=0.7, zorder=1)
-    ax.set_ylim(len(steps) - 0.45, -0.55)
-    ax.set_yticks(range(len(steps)), [NAMES[name] for name in names])
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_locator(_few())
-    _values(ax, [value for *_, value in steps])
-    return ax
-
-
 def settled_path(
     settled: pd.DataFrame,
     *,
@@ -316,7 +266,7 @@ def settled_path(
     targeted_from : int, optional
         As in `drift_path`.
     """
-    rows = _one(settled, "study", "model", "contrast", "question").sort_values("iteration", kind="stable")
+    rows = one(settled, "study", "model", "contrast", "question").sort_values("iteration", kind="stable")
     ax = new_axes(ax)
     for i, path in enumerate(paths or dict.fromkeys(rows["path"])):
         here = rows[rows["path"] == path]
@@ -335,7 +285,7 @@ def settled_parts(stabilization: pd.DataFrame, *, ax: Axes | None = None, paths:
     paths : sequence of str, optional
         As in `settled_path`.
     """
-    rows = _one(stabilization, "study", "model", "contrast", "question")
+    rows = one(stabilization, "study", "model", "contrast", "question")
     quantities, paths = list(dict.fromkeys(rows["quantity"])), paths or list(dict.fromkeys(rows["path"]))
     ax = new_axes(ax, height=0.25 * len(quantities) + 0.6)
     _striped(ax, quantities)
@@ -355,7 +305,7 @@ def drift_against_effect(sensitivity: pd.DataFrame, *, ax: Axes | None = None) -
     sensitivity : pandas.DataFrame
         Row of `Analysis.sensitivity` of one study, model, iteration, contrast and question.
     """
-    row = _one(sensitivity, "study", "model", "iteration", "contrast", "question").to_dict("records")[0]
+    row = one(sensitivity, "study", "model", "iteration", "contrast", "question").to_dict("records")[0]
     ax = new_axes(ax, height=1.0)
     values = (row["drift_to_explain_away"], row["largest_tvd"])
     _striped(ax, AGAINST)
@@ -367,35 +317,7 @@ def drift_against_effect(sensitivity: pd.DataFrame, *, ax: Axes | None = None) -
     return ax
 
 
-Step = tuple[str, float, float, tuple[float, float], tuple[float, float, float]]
-
-
-def _steps(rows: pd.DataFrame) -> list[Step]:
-    """Return name, start and end of each bar, the ends of the interval around its end, and the numbers to write."""
-    found = {row["quantity"]: row for row in rows.to_dict("records")}
-
-    def numbers(name: str, scale: float = 1.0) -> tuple[float, float, float]:
-        row = found[name]
-        low, high = sorted((scale * row["ci_low"], scale * row["ci_high"]))
-        return scale * row["estimate"], low, high
-
-    halves = np.isclose(numbers("asb")[0], 0.5 * (numbers("sbt")[0] + numbers("sbc")[0]), rtol=0, atol=1e-6)
-    taken = [("sbt", -0.5), ("sbc", -0.5)] if halves else [("asb", -1.0)]
-    at, low, high = numbers("observed")
-    steps: list[Step] = [("observed", 0.0, at, (low, high), (at, low, high))]
-    for name, scale in taken:
-        part, low, high = numbers(name, scale)
-        steps.append((name, at, at + part, (at + low, at + high), (part, low, high)))
-        at += part
-    left, low, high = numbers("cate")
-    return [*steps, ("cate", 0.0, left, (low, high), (left, low, high))]
-
-
-def _bar(name: str) -> tuple[str, str]:
-    return {"observed": ("#9c9c9c", ""), "cate": (BLUE, "")}.get(name, (VERMILLION, HATCHES[1]))
-
-
-def _values(ax: Axes, values: Sequence[tuple[float, float, float]]) -> None:
+def write_values(ax: Axes, values: Sequence[tuple[float, float, float]]) -> None:
     """Write the estimates at the right of a panel, with their intervals where there is room."""
     wide = inches_wide(ax)
     full = [f"{value:+.2f}  [{low:.2f}, {high:.2f}]" for value, low, high in np.round(values, 2) + 0.0]
@@ -411,16 +333,6 @@ def value_room(wide: float) -> float:
     return width("+0.00  [\N{MINUS SIGN}0.00, \N{MINUS SIGN}0.00]" if wide > 2 else "+0.00", SMALL) + 0.06
 
 
-def reach(decomposition: pd.DataFrame) -> tuple[float, float]:
-    """Return the least and the greatest that any bar or interval of these waterfalls comes to."""
-    by = ["study", "model", "contrast", "question", "method", "iteration"]
-    ends = [0.0]
-    for _, rows in decomposition.groupby(by, sort=False):
-        for _, start, end, interval, _ in _steps(rows):
-            ends += [start, end, *interval]
-    return float(np.nanmin(ends)), float(np.nanmax(ends))
-
-
 def moves(rows: pd.DataFrame) -> bool:
     """Tell whether there is more than one iteration."""
     return bool(rows["iteration"].min() < rows["iteration"].max())
@@ -431,11 +343,12 @@ def highest(rows: pd.DataFrame, *columns: str) -> float:
     return float(np.nanmax(rows[list(columns)].to_numpy(dtype=float), initial=0.05)) * 1.05
 
 
-def _few(n: int = 4) -> MaxNLocator:
+def few(n: int = 4) -> MaxNLocator:
+    """Return a locator of few ticks at round numbers."""
     return MaxNLocator(n, steps=[1, 2, 2.5, 5, 10], min_n_ticks=2)
 
 
-def _one(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
+def one(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
     """Refuse rows that do not belong into one panel."""
     found = rows[list(by)].drop_duplicates()
     if len(found) != 1:

@@ -18,7 +18,7 @@ from confound.failures import Failure
 from confound.findings.findings import Findings
 from confound.findings.verdict.sentences import Finding, main_rows
 from confound.presentation.figures.pictures import Picture
-from confound.presentation.report import overview, repeat
+from confound.presentation.report import methods, overview, repeat
 from confound.presentation.report.overview import Group, Row
 from confound.presentation.report.references import Citations
 from confound.presentation.tables import publication, rendering
@@ -58,6 +58,7 @@ def page(result: Findings, pictures: Iterable[Picture] = (), failures: Iterable[
         by_section[picture.section].append(picture)
     environment = _environment(frames)
     style = Markup(environment.get_template("report.css").render())  # noqa: S704 -- our own file
+    sources = Citations()
     written = environment.get_template("report.html").render(
         style=style,
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
@@ -82,7 +83,10 @@ def page(result: Findings, pictures: Iterable[Picture] = (), failures: Iterable[
         remarks=_remarks(frames["warnings"], failures),
         command=repeat.command(result.settings),
         call=repeat.call(result.settings),
-        sources=Citations(),
+        sources=sources,
+        method=functools.partial(methods.to_html, cite=sources.cite),
+        joint=bool((frames["drift"]["question"] == ALL_CONTROLS).any()),
+        checks=set(frames["assumptions"]["check"]),
     )
     return written.strip() + "\n"
 
@@ -154,7 +158,7 @@ def _leftward(text: str) -> bool:
 
 
 def visible(text: str) -> str:
-    """Show what a browser would obey, as `confound.presentation.text.printable`; joined emoji stay joined."""
+    """Show what a browser would obey, as `confound.text.printable`; joined emoji stay joined."""
     return ZWJ.join(printable(part) for part in text.split(ZWJ))
 
 
@@ -196,10 +200,9 @@ def _places(effects: pd.DataFrame) -> dict[str, int]:
 def _remarks(warnings: pd.DataFrame, failures: Iterable[Failure]) -> list[dict[str, Any]]:
     """Put what is missing first, then warnings, then notes."""
     told = set(warnings["message"])
-    more = [{"level": "failure", "message": f.message} for f in failures if f.message not in told]
-    listed = pd.concat([warnings, pd.DataFrame(more, columns=list(warnings.columns)).fillna("")])
-    order = listed["level"].map(LEVELS.index)
-    return _records(listed.iloc[np.argsort(order, kind="stable")])
+    nowhere = dict.fromkeys(warnings.columns, "")
+    more = [{**nowhere, "level": "failure", "message": f.message} for f in failures if f.message not in told]
+    return sorted([*_records(warnings), *more], key=lambda remark: LEVELS.index(remark["level"]))
 
 
 def _there(frames: Mapping[str, pd.DataFrame], name: str, group: Group) -> bool:

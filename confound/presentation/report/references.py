@@ -33,6 +33,7 @@ REFERENCES = {
         "Benjamini and Hochberg (1995). Controlling the false discovery rate: a practical and powerful approach to "
         "multiple testing. Journal of the Royal Statistical Society B 57(1), 289-300.",
     ),
+    "fisher": Reference("Fisher 1935", "Fisher (1935). The Design of Experiments. Oliver and Boyd."),
     "holm": Reference(
         "Holm 1979",
         "Holm (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics "

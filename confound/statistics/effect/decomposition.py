@@ -13,7 +13,7 @@ the square of outcome arm and users' arm, in this order:
 
 with `share` of the users in the treated arm (Lin et al. 2026, arXiv 2605.20767, appendix A). The outer two are what a
 log holds; each route finds the inner two in its own way: `by_adjustment` and `by_source` here, and
-`standardization`. docs/decomposition.md derives every line.
+`standardization`. docs/methods/decomposition.md derives every line.
 """
 
 from collections.abc import Sequence

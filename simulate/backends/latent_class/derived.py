@@ -1,7 +1,7 @@
 """The structure behind a study's made-up users: what its file sets under `structure`, the rest derived.
 
-Derived numbers depend on the ids of classes, arms and questions alone, so that they stay the same from run to run and
-whatever else a study asks. They describe nobody: they make a log with drift, and with effects, whose truth is known.
+Derived numbers depend on the ids of classes, arms and questions alone. They are the same in every run, whatever else a
+study asks. They do not describe real people: they make a log whose drift and effects are known.
 """
 
 from __future__ import annotations
@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from confound.errors import InputError
-from simulate.backends.latent_class.structural import Question, Structure, keyed_generator
+from simulate.backends.latent_class.classes import softmax
+from simulate.backends.latent_class.structure import LatentQuestion, Structure
+from simulate.randomness import keyed_generator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from simulate.study import definition as studies
-
-    Floats = NDArray[np.float64]
+    from confound.statistics.arrays import FloatArray
+    from simulate.study.definition import ClosedQuestion, Study
 
 KEYS = ("classes", "base", "spread", "drift", "drift_strength", "refusal", "adherence", "answers")
-# One of many seeds. With this one ideology and party tell much about the class, race some, citizenship and having heard
-# of a book little, as one would expect of people.
+# Chosen among many. With this seed ideology and party tell much about the class, race something, citizenship and having
+# heard of a book little, as is plausible of people.
 SEED = 38
 CLASSES = 4
 SPREAD = 0.7
@@ -40,18 +39,18 @@ TARGETED_SLOPES = (1.0, 3.0)
 INTERCEPT_SPREAD = 0.5
 
 
-def structure_of(study: studies.Study) -> Structure:
+def structure_of(study: Study) -> Structure:
     """Return the structure of a study.
 
-    Classes lie on a line. How an answer depends on the class, and how often it is given at all, is drawn with a hash
-    of the question's id as its key. The control arm does not move the classes; every other moves them along the line
-    and shifts the outcomes, in turns upwards and downwards in the file's order. A placebo arm moves the classes as
-    the arm that it imitates, and does nothing to the outcomes.
+    Classes lie on a line. How an answer depends on the class, and how often it is given, is drawn with the question's
+    id as key. The control arm does not move the classes. Every other arm moves them along the line and shifts the
+    outcomes: the first upwards, the next downwards, and so on in the file's order. A placebo arm moves the classes like
+    the arm that it imitates, and leaves the outcomes as they are.
 
     Parameters
     ----------
     study : Study
-        Of its `structure` these keys count, all of them optional: `classes` (how many, or their names), `base` (one
+        Its `structure` may have these keys: `classes` (how many, or their names), `base` (one
         number a class), `spread`, `drift` (arm -> one number a class), `drift_strength`, `refusal` (a number, or
         arm -> number), `adherence`, and `answers` (question -> rows of probabilities, one a class; for an outcome
         arm -> rows). See `Structure`.
@@ -59,7 +58,7 @@ def structure_of(study: studies.Study) -> Structure:
     Raises
     ------
     InputError
-        When `structure` holds anything else, or what does not fit.
+        When `structure` has another key, or a value does not fit.
     """
     given = dict(study.structure or {})
     try:
@@ -68,7 +67,7 @@ def structure_of(study: studies.Study) -> Structure:
         raise InputError(f"{study.source}: structure: {error}") from error
 
 
-def _structure(study: studies.Study, given: Mapping[str, Any]) -> Structure:
+def _structure(study: Study, given: Mapping[str, Any]) -> Structure:
     _known(given, KEYS, "key")
     classes = _classes(given.get("classes", CLASSES))
     arms = tuple(arm.name for arm in study.arms)
@@ -99,18 +98,18 @@ def _classes(given: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in given)
 
 
-def _line(n_classes: int) -> Floats:
+def _line(n_classes: int) -> FloatArray:
     return np.linspace(-1.0, 1.0, n_classes) if n_classes > 1 else np.zeros(1)
 
 
-def _directions(study: studies.Study) -> dict[str, float]:
-    """Return where each arm moves its users: 0 for the control arm, then up and down in turns."""
+def _directions(study: Study) -> dict[str, float]:
+    """Return the direction in which each arm moves its users: 0 for the control arm, then 1 and -1 in turn."""
     real = [arm.name for arm in study.arms if arm.name != study.control and arm.placebo_of is None]
     found = {study.control: 0.0} | {name: (-1.0) ** place for place, name in enumerate(real)}
     return found | {arm.name: found.get(arm.placebo_of, 0.0) for arm in study.arms if arm.placebo_of is not None}
 
 
-def _drift(study: studies.Study, given: Mapping[str, Sequence[float]] | None, n_classes: int) -> Floats:
+def _drift(study: Study, given: Mapping[str, Sequence[float]] | None, n_classes: int) -> FloatArray:
     if given is None:
         direction = _directions(study)
         return np.array([DRIFT * direction[arm.name] * _line(n_classes) for arm in study.arms])
@@ -118,19 +117,19 @@ def _drift(study: studies.Study, given: Mapping[str, Sequence[float]] | None, n_
     return np.array([given.get(arm.name, [0.0] * n_classes) for arm in study.arms], np.float64)
 
 
-def _refusal(arms: Sequence[str], given: float | Mapping[str, float]) -> Floats:
+def _refusal(arms: Sequence[str], given: float | Mapping[str, float]) -> FloatArray:
     if isinstance(given, int | float):
         return np.full(len(arms), float(given))
     _known(given, arms, "arm")
     return np.array([given.get(arm, 0.0) for arm in arms], np.float64)
 
 
-def _question(study: studies.Study, question: studies.Question, n_classes: int, rows: Any) -> Question:
+def _question(study: Study, question: ClosedQuestion, n_classes: int, rows: Any) -> LatentQuestion:
     table = _derived(study, question, n_classes) if rows is None else _given(study, question, rows)
-    return Question(question.id, question.role, question.options, table, _values(question))
+    return LatentQuestion(question.id, question.role, question.options, table, _values(question))
 
 
-def _values(question: studies.Question) -> tuple[float, ...] | None:
+def _values(question: ClosedQuestion) -> tuple[float, ...] | None:
     if question.role != "outcome":
         return None
     if question.values is None:
@@ -138,7 +137,7 @@ def _values(question: studies.Question) -> tuple[float, ...] | None:
     return question.values
 
 
-def _given(study: studies.Study, question: studies.Question, rows: Any) -> Floats:
+def _given(study: Study, question: ClosedQuestion, rows: Any) -> FloatArray:
     if question.role != "outcome":
         return np.array(rows, np.float64)
     if not isinstance(rows, dict):
@@ -147,7 +146,7 @@ def _given(study: studies.Study, question: studies.Question, rows: Any) -> Float
     return np.array([rows[arm.name] for arm in study.arms if arm.name in rows], np.float64)
 
 
-def _derived(study: studies.Study, question: studies.Question, n_classes: int) -> Floats:
+def _derived(study: Study, question: ClosedQuestion, n_classes: int) -> FloatArray:
     """Answer probabilities by class (and arm): a softmax that is linear in the class's place."""
     draw = keyed_generator(SEED, "structure", question.id)
     width = len(question.options)
@@ -158,18 +157,12 @@ def _derived(study: studies.Study, question: studies.Question, n_classes: int) -
     places = np.linspace(-1.0, 1.0, width) if along else draw.permutation(np.linspace(-1.0, 1.0, width))
     by_class = intercepts + slope * np.outer(_line(n_classes), places)
     if question.role != "outcome":
-        return _softmax(by_class)
+        return softmax(by_class)
     real = [0.0 if arm.placebo_of else _directions(study)[arm.name] for arm in study.arms]
-    return _softmax(by_class + EFFECT * np.array(real)[:, None, None] * places)
+    return softmax(by_class + EFFECT * np.array(real)[:, None, None] * places)
 
 
-def _targeted(study: studies.Study) -> set[str]:
+def _targeted(study: Study) -> set[str]:
     if study.targeted_from is None:
         return set()
     return {name for batch in study.batches[study.targeted_from :] for name in batch}
-
-
-def _softmax(log_odds: Floats) -> Floats:
-    odds = np.exp(log_odds)
-    shares: Floats = odds / odds.sum(axis=-1, keepdims=True)
-    return shares

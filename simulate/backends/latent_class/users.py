@@ -7,43 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulate.backends.latent_class.classes import LatentPersonas, condition, draw_personas, pick
 from simulate.backends.latent_class.derived import structure_of
-from simulate.backends.latent_class.structural import (
-    MODEL,
-    Personas,
-    condition,
-    draw_personas,
-    keyed_generator,
-    pick,
-    truth,
-)
-from simulate.backends.protocol import Reply, asked
-from simulate.run.adjust import RETENTION
+from simulate.backends.latent_class.truth import truth
+from simulate.backends.protocol import Reply, question_of
+from simulate.randomness import keyed_generator
+from simulate.study.profile import RETENTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
-    from simulate.backends.latent_class.structural import Structure
+    from confound.statistics.arrays import FloatArray, IntArray
     from simulate.backends.protocol import Request
-    from simulate.run.adjust import Profile
     from simulate.study.definition import Persona, Study
-
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
+    from simulate.study.profile import Profile
 
 REFUSED = "refused"
-# Closed forms end in different last bits on different machines; the file should not.
+# The last bits of closed forms differ from machine to machine; the file should be the same on all.
 DECIMALS = 12
 
 
 class LatentUsers:
-    """Answers by latent class and probabilities; reads no prompt.
+    """Answers by the probabilities of a latent class; reads no prompt.
 
-    A conversation (persona, iteration, arm, trial) is held by a user of one class, drawn given what is specified of
-    the persona; every answer is drawn given the class. A retention question is answered as specified with probability
-    `adherence`, else as the class would.
+    A conversation (persona, iteration, arm, trial) is held by a user of one class, which is drawn given the attributes
+    specified. Every answer is drawn given the class. A retention question is answered as specified with probability
+    `adherence`, else as the class would answer.
 
     Parameters
     ----------
@@ -51,31 +40,28 @@ class LatentUsers:
     personas : sequence of Persona
         All personas that will be asked for.
     seed : int
-    structure : Structure or None
-        None: that of the study.
     """
 
-    name = MODEL
-    model = MODEL
+    name = "structural"
+    model = name
     chats = False
+    sampling_settings: frozenset[str] = frozenset()
 
-    def __init__(
-        self, study: Study, personas: Sequence[Persona], *, seed: int, structure: Structure | None = None
-    ) -> None:
-        self.structure = structure_of(study) if structure is None else structure
+    def __init__(self, study: Study, personas: Sequence[Persona], *, seed: int) -> None:
+        self.structure = structure_of(study)
         self._control = study.control
         self._seed = seed
         self._questions = {question.id: question for question in self.structure.questions}
         drawn = draw_personas(self.structure, [persona.id for persona in personas], seed=seed)
         self._rows = {name: row for row, name in enumerate(drawn.ids)}
         self._personas = drawn
-        # Requests of one profile come together: its classes are found once.
+        # Requests of one profile follow each other, so its classes are computed once.
         self._profile: Profile | None = None
-        self._shares: Floats = np.empty(0)
-        self._latent: dict[str, Ints] = {}
+        self._shares: FloatArray = np.empty(0)
+        self._latent: dict[str, IntArray] = {}
 
     def ready(self) -> None:
-        """Need nothing."""
+        """Do nothing: no package and no key is needed."""
 
     def answer(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Yield the replies of each request in turn."""
@@ -94,14 +80,14 @@ class LatentUsers:
         -------
         dict
             `contrasts`, each with `target` (effects and drift before adjustment: its `cate`, `sbt` and `sbc` are
-            what adjusting is to find) and `iterations` (the same given the attributes specified in each, with the
+            what adjusting should find) and `iterations` (the same given the attributes specified in each, with the
             arms' means).
         """
         treated = [arm for arm in self.structure.arms if arm != self._control]
         realised = [self._conditioned(level) for level in profiles]
         return {"contrasts": [self._contrast(arm, realised) for arm in treated]}
 
-    def _contrast(self, treated: str, realised: Sequence[Personas]) -> dict[str, Any]:
+    def _contrast(self, treated: str, realised: Sequence[LatentPersonas]) -> dict[str, Any]:
         found = [truth(self.structure, personas, control=self._control, treated=treated) for personas in realised]
         levels = [
             {
@@ -119,7 +105,7 @@ class LatentUsers:
         content: dict[str, Any] = _rounded({**contrast, "target": target, "iterations": levels})
         return content
 
-    def _means(self, outcome: str, personas: Personas, treated: str) -> dict[str, float]:
+    def _means(self, outcome: str, personas: LatentPersonas, treated: str) -> dict[str, float]:
         question = self._questions[outcome]
         means = question.probabilities @ np.array(question.option_values)
         places = {"mean_control": self._control, "mean_treated": treated}
@@ -129,14 +115,14 @@ class LatentUsers:
             found[name] = float(personas.class_probabilities[:, place].mean(axis=0) @ means[place])
         return found
 
-    def _conditioned(self, profiles: Sequence[Profile]) -> Personas:
+    def _conditioned(self, profiles: Sequence[Profile]) -> LatentPersonas:
         ids = tuple(profile.persona.id for profile in profiles)
         prior = self._personas.class_probabilities[[self._rows[name] for name in ids]]
         specified = [{**profile.persona.attributes, **profile.adopted} for profile in profiles]
-        return condition(self.structure, Personas(ids, prior), specified)
+        return condition(self.structure, LatentPersonas(ids, prior), specified)
 
     def _replies(self, request: Request) -> Iterator[Reply]:
-        question = asked(request)
+        question = question_of(request)
         latent = self._classes(request)
         rows = np.array(request.trials) - 1
         chance = self._stream("answer", request, question.id).random((rows.max() + 1, 2))[rows]
@@ -149,9 +135,9 @@ class LatentUsers:
             else:
                 yield Reply(request, trial, option=question.options[place])
 
-    def _table(self, request: Request, arm: int) -> Floats:
+    def _table(self, request: Request, arm: int) -> FloatArray:
         """Answer probabilities by class, shape (C, K)."""
-        name = asked(request).id
+        name = question_of(request).id
         if name in self._questions:
             question = self._questions[name]
             return question.probabilities[arm] if question.role == "outcome" else question.probabilities
@@ -160,7 +146,7 @@ class LatentUsers:
         kept = np.array([float(option == told) for option in question.options])
         return self.structure.adherence * kept + (1 - self.structure.adherence) * question.probabilities
 
-    def _classes(self, request: Request) -> Ints:
+    def _classes(self, request: Request) -> IntArray:
         """Return the class that holds each conversation of the request's profile and arm, from trial 1 on."""
         if request.profile is not self._profile:
             self._profile, self._latent = request.profile, {}

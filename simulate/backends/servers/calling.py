@@ -17,22 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from simulate.backends.access import ModelAccess
     from simulate.backends.limits import Budget
-    from simulate.backends.protocol import Options, Request
-    from simulate.run.adjust import Profile
+    from simulate.backends.protocol import Request
+    from simulate.study.profile import Profile
 
-# Seconds that replies are gathered before they are handed over: each handing over stops the calls for a moment.
+# Seconds for which replies are collected before they are passed on: passing on interrupts the calls for a moment.
 GATHERED = 0.02
-# So many requests failing one after another mean that the servers are gone, not that some requests are unlucky: no
-# more are made until answers are asked for anew.
+# When so many requests fail one after another, the servers are taken to be down. No more requests are made until
+# `answer` is called again.
 HOPELESS_ROW = 50
 CHARACTERS_A_TOKEN = 4
 SHORTEST_KEY = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
-    """One of the answers that a call brought; the attributes are those of `Reply`."""
+class Completion:
+    """One of the answers of a call; the attributes are those of `Reply`."""
 
     text: str | None
     finish: str | None = None
@@ -40,78 +41,79 @@ class Draw:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """What a call brought.
+class CallResult:
+    """The answers of one call.
 
     Attributes
     ----------
-    draws : tuple of Draw or None
-        In their order; None for one that will not do.
+    completions : tuple of Completion or None
+        In the order of their trials; None for a text that is not among the choices.
     tokens : tuple of int
         Read and written.
     seeded : bool
         Whether each was drawn with the seed of its trial.
     """
 
-    draws: tuple[Draw | None, ...]
+    completions: tuple[Completion | None, ...]
     tokens: tuple[int, int] = (0, 0)
     seeded: bool = True
 
 
 @dataclass(slots=True)
 class _Tally:
-    """Calls made and tokens spent on a request since the last reply."""
+    """Calls and tokens used for a request since its last reply."""
 
     calls: int = 0
     tokens: list[int] = field(default_factory=lambda: [0, 0])
 
     def taken(self) -> dict[str, Any]:
-        """Return it as a reply tells it, and start anew."""
-        told = {"calls": self.calls, "tokens": (self.tokens[0], self.tokens[1])}
+        """Return both as attributes of a reply, and count from 0 again."""
+        counted = {"calls": self.calls, "tokens": (self.tokens[0], self.tokens[1])}
         self.calls, self.tokens = 0, [0, 0]
-        return told
+        return counted
 
 
 class Calling:
-    """A backend that calls servers. A kind of server is told by `_connected` and `_call`.
+    """A backend that calls servers. A subclass says by `_connected` and `_call` how to call its kind of server.
 
     Parameters
     ----------
-    options : Options
+    access : ModelAccess
     budget : Budget
     key : str or None
-        Kept out of everything that is written or raised.
+        Removed from everything that is written or raised.
     """
 
     name = "calling"
     chats = True
+    sampling_settings: frozenset[str] = frozenset()
 
-    def __init__(self, options: Options, budget: Budget, key: str | None) -> None:
-        self.model = str(options.model)
-        self._options, self._budget = options, budget
-        # Something so short would be found in any text, and is no key.
+    def __init__(self, access: ModelAccess, budget: Budget, key: str | None) -> None:
+        self.model = str(access.model)
+        self._access, self._budget = access, budget
+        # A shorter text could occur anywhere by chance, and is no key.
         self._key = key if key and len(key) >= SHORTEST_KEY else None
-        self._most = options.draws
-        self._calls, self._tokens = Rate(options.rpm), Rate(options.tpm)
+        self._most = access.draws
+        self._calls, self._tokens = Rate(access.rpm), Rate(access.tpm)
         self._failed_in_a_row = 0
 
     def truth(self, profiles: Sequence[Sequence[Profile]]) -> None:  # noqa: ARG002
-        """Nobody knows."""
+        """Return None: the truth about a language model's answers is unknown."""
         return
 
     def _connected(self) -> AbstractAsyncContextManager[None]:
-        """Hold the connections while answers are asked for."""
+        """Keep the connections open while answers are asked for."""
         raise NotImplementedError
 
-    async def _call(self, request: Request, trials: tuple[int, ...]) -> Drawn:
+    async def _call(self, request: Request, trials: tuple[int, ...]) -> CallResult:
         """Make one call; raise `Trouble` or `Stopped` if it brings no answer."""
         raise NotImplementedError
 
     def answer(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """Yield one reply for each trial of each request, as they finish; none for what there is no sense in asking.
+        """Yield one reply for each trial of each request, as they finish; none for those given up with the servers.
 
-        Calls are made in a thread with a loop of its own, so that they go on while answers are written to disk, and
-        work in a notebook, whose own loop is running.
+        Calls are made in a thread with an event loop of its own. They go on while answers are written to disk, and work
+        in a notebook, which already runs an event loop.
 
         Raises
         ------
@@ -138,7 +140,7 @@ class Calling:
                 await self._work(self._parts(requests), box)
         except asyncio.CancelledError:
             box.close(None)
-        except BaseException as error:  # noqa: BLE001 -- raised again on the other side
+        except BaseException as error:  # noqa: BLE001 -- raised again in `answer`
             box.close(error)
         else:
             box.close(None)
@@ -147,8 +149,8 @@ class Calling:
         """Split requests that want more answers than one call may draw."""
         for request in requests:
             first = True
-            for trials, _ in request.runs(self._options.draws):
-                # The run has paid for the first.
+            for trials, _ in request.runs(self._access.draws):
+                # The run has taken the first call from the budget.
                 if self._hopeless or not (first or self._budget.take()):
                     return
                 yield request, trials
@@ -163,7 +165,7 @@ class Calling:
             for request, trials in parts:
                 box.put(await self._replies(request, trials))
 
-        workers = [asyncio.create_task(worker()) for _ in range(self._options.concurrency)]
+        workers = [asyncio.create_task(worker()) for _ in range(self._access.concurrency)]
         try:
             await asyncio.gather(*workers)
         finally:
@@ -179,10 +181,10 @@ class Calling:
             paid = False
             part, _ = next(replace(request, trials=left).runs(1 if alone else self._most))
             try:
-                drawn = await self._tried(request, part, tally)
+                result = await self._tried(request, part, tally)
             except Trouble as trouble:
                 if trouble.status in UNFIT and len(part) > 1:
-                    alone = True  # perhaps the server draws one answer a call
+                    alone = True  # the server may draw only one answer in a call
                     continue
                 self._failed_in_a_row += 1
                 replies |= {trial: Reply(request, trial, failure=str(trouble), **tally.taken()) for trial in part}
@@ -190,23 +192,26 @@ class Calling:
                     break
                 continue
             self._failed_in_a_row = 0
-            if alone or len(part) > len(drawn.draws) == 1:
+            if alone or len(part) > len(result.completions) == 1:
                 self._most = 1
-            for trial, draw in zip(part, drawn.draws, strict=False):
-                if draw is not None:
-                    told = {"reason": draw.reason, "finish": draw.finish, "seeded": drawn.seeded, **tally.taken()}
-                    replies[trial] = Reply(request, trial, self._clean(draw.text), **told)
+            for trial, one in zip(part, result.completions, strict=False):
+                if one is not None:
+                    replies[trial] = self._reply(request, trial, one, seeded=result.seeded, tally=tally)
         return list(replies.values())
 
-    async def _tried(self, request: Request, trials: tuple[int, ...], tally: _Tally) -> Drawn:
-        """Make one call, and make it again where that may help."""
+    def _reply(self, request: Request, trial: int, one: Completion, *, seeded: bool, tally: _Tally) -> Reply:
+        text = self._clean(one.text)
+        return Reply(request, trial, text, reason=one.reason, finish=one.finish, seeded=seeded, **tally.taken())
+
+    async def _tried(self, request: Request, trials: tuple[int, ...], tally: _Tally) -> CallResult:
+        """Make a call, and repeat it where that may help."""
         import tenacity
 
         def worth(error: BaseException) -> bool:
             return isinstance(error, Trouble) and error.again
 
         def enough(state: tenacity.RetryCallState) -> bool:
-            return state.attempt_number >= self._options.attempts or not self._budget.take()
+            return state.attempt_number >= self._access.attempts or not self._budget.take()
 
         policy = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(worth),
@@ -218,15 +223,15 @@ class Calling:
         return await policy(self._once, request, trials, tally)
 
     def _wait(self, state: Any) -> float:
-        """Return the seconds before the next call: at random, longer each time, no less than the server asks for."""
+        """Return the seconds until the next call: random, longer each time, and no shorter than the server asks for."""
         import tenacity
 
-        jittered = tenacity.wait_random_exponential(multiplier=self._options.first_wait, max=self._options.longest_wait)
+        jittered = tenacity.wait_random_exponential(multiplier=self._access.first_wait, max=self._access.longest_wait)
         asked = state.outcome.exception().wait
-        # Those who are asked to wait equally long should not come back at the same moment.
+        # Calls that were all asked to wait equally long should not be repeated at the same moment.
         return jittered(state) if asked is None else asked + jittered(state) / 2
 
-    async def _once(self, request: Request, trials: tuple[int, ...], tally: _Tally) -> Drawn:
+    async def _once(self, request: Request, trials: tuple[int, ...], tally: _Tally) -> CallResult:
         await self._calls.wait()
         self._calls.spend(1)
         await self._tokens.wait()
@@ -234,33 +239,33 @@ class Calling:
         self._tokens.spend(reserved)
         tally.calls += 1
         try:
-            async with asyncio.timeout(self._options.timeout):
-                drawn = await self._call(request, trials)
+            async with asyncio.timeout(self._access.timeout):
+                result = await self._call(request, trials)
         except TimeoutError:
             raise Trouble("timeout") from None
         except (Trouble, Stopped) as trouble:
-            # Servers echo what they were sent, and what raised this may hold it too.
+            # Servers quote what they were sent, and so may the exception behind this one.
             trouble.args = (self._clean(str(trouble))[:LONGEST_REASON],)
             raise trouble from None
-        self._tokens.spend(sum(drawn.tokens) - reserved)
-        tally.tokens = [held + more for held, more in zip(tally.tokens, drawn.tokens, strict=True)]
-        if not any(drawn.draws):
+        self._tokens.spend(sum(result.tokens) - reserved)
+        tally.tokens = [held + more for held, more in zip(tally.tokens, result.tokens, strict=True)]
+        if not any(result.completions):
             raise Trouble("answer outside the choices: does the server know `structured_outputs`?")
-        return drawn
+        return result
 
     def _reserved(self, request: Request) -> int:
-        """Guess what a call will read, so that many at once do not overrun the limit."""
-        if self._options.tpm is None:
+        """Estimate the tokens that a call will read, so that many calls at once keep to the limit."""
+        if self._access.tpm is None:
             return 0
         return sum(len(message["content"]) for message in request.messages) // CHARACTERS_A_TOKEN
 
     def _clean(self, text: str | None) -> Any:
-        """Blot the key out of a text."""
+        """Remove the key from a text."""
         return text.replace(self._key, "[key]") if text and self._key else text
 
 
 class _Box:
-    """Carries replies from the thread that calls to the one that asked."""
+    """Passes replies from the thread that calls servers to the thread that reads them."""
 
     def __init__(self) -> None:
         self.queue: queue.SimpleQueue[list[Reply] | BaseException | None] = queue.SimpleQueue()
@@ -270,12 +275,12 @@ class _Box:
         self._task: asyncio.Task[Any] | None = None
 
     def open(self) -> None:
-        """Note who calls."""
+        """Note the event loop and the task that make the calls."""
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         self._opened.set()
 
     def put(self, replies: list[Reply]) -> None:
-        """Hand replies over in a moment, with those that come until then."""
+        """Pass replies on after a moment, together with those that come until then."""
         if not self._held and self._loop is not None:
             self._loop.call_later(GATHERED, self._flush)
         self._held += replies
@@ -286,12 +291,12 @@ class _Box:
             self._held = []
 
     def close(self, last: BaseException | None) -> None:
-        """Hand over what is left, then the end."""
+        """Pass on what is left, then the end."""
         self._flush()
         self.queue.put(last)
 
     def stop(self) -> None:
-        """End the calls, if they have not ended."""
+        """Cancel the calls that are under way."""
         self._opened.wait()
         if self._loop is not None and self._task is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed already

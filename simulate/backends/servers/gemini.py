@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import InputError
-from simulate.backends.protocol import need
-from simulate.backends.servers.calling import Calling, Draw, Drawn
+from simulate.backends.access import need
+from simulate.backends.servers.calling import Calling, CallResult, Completion
 from simulate.backends.servers.trouble import Trouble, of_status
 from simulate.parsing.answers import BLOCKED
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from google.genai import Client, types
 
+    from simulate.backends.access import ModelAccess
     from simulate.backends.limits import Budget
-    from simulate.backends.protocol import Message, Options, Request
+    from simulate.backends.protocol import Request
+    from simulate.study.prompts import Message
 
 KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 # Sampling settings -> how the API names them.
@@ -36,26 +38,27 @@ VERSION = "v1beta"
 
 
 class GeminiModel(Calling):
-    """Asks a Gemini model; every answer is a call with a seed of its own, which the API honours as far as it can.
+    """Asks a Gemini model. Every answer is a call with a seed of its own, which the API follows as far as it can.
 
     Parameters
     ----------
-    options : Options
+    access : ModelAccess
     budget : Budget
     """
 
     name = "gemini"
+    sampling_settings = frozenset((*_NAMES, "thinking_level"))
 
-    def __init__(self, options: Options, budget: Budget) -> None:
-        if len(options.base_urls) > 1:
+    def __init__(self, access: ModelAccess, budget: Budget) -> None:
+        if len(access.base_urls) > 1:
             raise InputError("--base-url: --backend gemini takes one address")
-        super().__init__(options, budget, _key())
-        # The models refuse several candidates, or draw them without a seed of their own.
+        super().__init__(access, budget, _key())
+        # The models refuse several candidates, or draw them without different seeds.
         self._most = 1
         self._client: Client | None = None
 
     def ready(self) -> None:
-        """Raise `InputError` where the package or the key is missing."""
+        """Raise `InputError` when a package or the key is missing."""
         need("google.genai", self.name)
         need("tenacity", self.name)
         if _key() is None:
@@ -67,15 +70,15 @@ class GeminiModel(Calling):
         from google import genai
         from google.genai import types
 
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self._options.concurrency)
-        # With a transport of our own the client makes no calls again behind our back, as it does by way of aiohttp.
-        async with httpx2.AsyncClient(limits=limits, timeout=self._options.timeout) as connections:
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self._access.concurrency)
+        # With our own transport the client does not repeat calls by itself, as it does with aiohttp.
+        async with httpx2.AsyncClient(limits=limits, timeout=self._access.timeout) as connections:
             self._client = genai.Client(
                 api_key=_key(),
                 http_options=types.HttpOptions(
-                    base_url=next(iter(self._options.base_urls), None),
+                    base_url=next(iter(self._access.base_urls), None),
                     api_version=VERSION,
-                    timeout=round(1000 * self._options.timeout),
+                    timeout=round(1000 * self._access.timeout),
                     httpx_async_client=connections,
                 ),
             )
@@ -84,7 +87,7 @@ class GeminiModel(Calling):
             finally:
                 self._client.close()
 
-    async def _call(self, request: Request, trials: tuple[int, ...]) -> Drawn:
+    async def _call(self, request: Request, trials: tuple[int, ...]) -> CallResult:
         import httpx2
         from google.genai import errors
 
@@ -104,9 +107,9 @@ class GeminiModel(Calling):
                 raise Trouble("no JSON with an answer") from None
             headers = getattr(error.response, "headers", {})
             raise of_status(error.code, error.details, headers) from None
-        except ValueError:  # a body that is no JSON, or none of theirs
+        except ValueError:  # the body is no JSON, or not in the API's form
             raise Trouble("no JSON with an answer") from None
-        return _drawn(response, request)
+        return _result(response, request)
 
 
 def _key() -> str | None:
@@ -139,8 +142,8 @@ def _config(request: Request, system: str, seed: int) -> types.GenerateContentCo
     return types.GenerateContentConfig(system_instruction=system or None, seed=seed, candidate_count=1, **settings)
 
 
-def _drawn(response: types.GenerateContentResponse, request: Request) -> Drawn:
-    """Read the answer; a blocked prompt and a blocked answer are answers without an option."""
+def _result(response: types.GenerateContentResponse, request: Request) -> CallResult:
+    """Read the answer. A blocked prompt and a blocked answer count as answers without an option."""
     usage = response.usage_metadata
     read = (usage.prompt_token_count or 0) if usage else 0
     written = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0) if usage else 0
@@ -148,7 +151,7 @@ def _drawn(response: types.GenerateContentResponse, request: Request) -> Drawn:
     if not response.candidates:
         if feedback is None or feedback.block_reason is None:
             raise Trouble("no answer in the body")
-        return Drawn((Draw(None, reason=_blocked(feedback.block_reason.value)),), (read, written))
+        return CallResult((Completion(None, reason=_blocked(feedback.block_reason.value)),), (read, written))
     candidate = response.candidates[0]
     if candidate.content is None and candidate.finish_reason is None:
         raise Trouble("no answer in the body")
@@ -156,9 +159,9 @@ def _drawn(response: types.GenerateContentResponse, request: Request) -> Drawn:
     texts = [part.text for part in parts if part.text is not None and not part.thought]
     finish = None if candidate.finish_reason is None else candidate.finish_reason.value
     reason = _blocked(finish) if finish and finish.lower() in BLOCKED else None
-    draw = Draw("".join(texts) if texts else None, finish, reason)
-    outside = request.choices and finish == "STOP" and (draw.text or "").strip() not in request.choices
-    return Drawn((None if outside else draw,), (read, written))
+    one = Completion("".join(texts) if texts else None, finish, reason)
+    outside = request.choices and finish == "STOP" and (one.text or "").strip() not in request.choices
+    return CallResult((None if outside else one,), (read, written))
 
 
 def _blocked(why: str) -> str:

@@ -11,37 +11,39 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import InputError
-from simulate.backends.protocol import need
-from simulate.backends.servers.calling import Calling, Draw, Drawn
+from simulate.backends.access import need
+from simulate.backends.servers.calling import Calling, CallResult, Completion
 from simulate.backends.servers.trouble import Trouble, of_body, of_status
+from simulate.parsing.cleaning import spoken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from openai import AsyncOpenAI
 
+    from simulate.backends.access import ModelAccess
     from simulate.backends.limits import Budget
-    from simulate.backends.protocol import Options, Request
+    from simulate.backends.protocol import Request
 
 KEY = "OPENAI_API_KEY"
 # Local servers need no key, and the client needs something to send.
 NO_KEY = "none"
-# Settings that are sent as they are called here; the second row is known to servers of open models only.
-_SETTINGS = (
+# Settings that are sent under the same name; only servers of open models know the second row.
+_SAME_NAME = (
     *("temperature", "top_p", "presence_penalty", "frequency_penalty", "reasoning_effort"),
     *("top_k", "min_p", "repetition_penalty", "chat_template_kwargs"),
 )
-# Owners that servers put on their models which give each of several draws the seed that its trial has: vLLM, the call's
-# seed + the draw's place.
+# Servers that give each of several draws in a call the seed of its trial, by the owner that they name for their models.
+# vLLM adds the draw's place to the seed of the call.
 _SEEDS_APART = ("vllm",)
-# How a provider says that its filter let no prompt or no answer through.
+# The code by which a provider says that its filter blocked the prompt or the answer.
 BLOCKED = "content_filter"
 FIRST_REST, LONGEST_REST = 1.0, 30.0
 
 
 @dataclass(slots=True, eq=False)
 class _Server:
-    """One of the servers, and how it fares.
+    """One of the servers, and its state.
 
     Attributes
     ----------
@@ -49,13 +51,13 @@ class _Server:
     load : int
         Calls under way.
     rests_until : float
-        Not before is it called again, on the clock of `time.monotonic`: it could not be reached.
+        It could not be reached, and is not called again before this time of `time.monotonic`.
     rest : float
-        Seconds of the next rest.
+        Length of its next rest in seconds.
     seeds_apart : bool or None
-        Whether draws of one call have seeds of their own; None: not known yet.
+        Whether the draws of one call have different seeds; None: not known yet.
     asking : asyncio.Lock
-        Held while that is found out.
+        Held while the server is asked for that.
     """
 
     client: AsyncOpenAI
@@ -66,7 +68,7 @@ class _Server:
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def fail(self) -> None:
-        """Note that it could not be reached: it has no load then, and would be given everything."""
+        """Let the server rest, since it could not be reached. Without load it would be given every call otherwise."""
         self.rests_until = time.monotonic() + self.rest
         self.rest = min(2 * self.rest, LONGEST_REST)
 
@@ -76,24 +78,25 @@ class OpenAIModel(Calling):
 
     Parameters
     ----------
-    options : Options
+    access : ModelAccess
     budget : Budget
     """
 
     name = "openai"
+    sampling_settings = frozenset((*_SAME_NAME, "max_tokens"))
 
-    def __init__(self, options: Options, budget: Budget) -> None:
-        super().__init__(options, budget, os.environ.get(KEY, "").strip() or None)
+    def __init__(self, access: ModelAccess, budget: Budget) -> None:
+        super().__init__(access, budget, os.environ.get(KEY, "").strip() or None)
         self._servers: list[_Server] = []
-        # The provider's own models take another name for it.
-        own = not options.base_urls and "OPENAI_BASE_URL" not in os.environ
+        # The provider's own models use another name for this setting.
+        own = not access.base_urls and "OPENAI_BASE_URL" not in os.environ
         self._max_tokens = "max_completion_tokens" if own else "max_tokens"
 
     def ready(self) -> None:
-        """Raise `InputError` where the package or the key is missing."""
+        """Raise `InputError` when a package or the key is missing."""
         need("openai", self.name)
         need("tenacity", self.name)
-        if not self._options.base_urls and not os.environ.get(KEY, "").strip():
+        if not self._access.base_urls and not os.environ.get(KEY, "").strip():
             raise InputError(f"--backend openai: set {KEY}, or name a server of your own with --base-url")
 
     @contextlib.asynccontextmanager
@@ -101,21 +104,21 @@ class OpenAIModel(Calling):
         import openai
 
         limits = openai.DEFAULT_CONNECTION_LIMITS
-        limits = type(limits)(max_connections=None, max_keepalive_connections=self._options.concurrency)
+        limits = type(limits)(max_connections=None, max_keepalive_connections=self._access.concurrency)
         async with contextlib.AsyncExitStack() as stack:
             self._servers = []
-            for url in self._options.base_urls or (None,):
+            for url in self._access.base_urls or (None,):
                 client = openai.AsyncOpenAI(
                     api_key=os.environ.get(KEY, "").strip() or NO_KEY,
                     base_url=url,
                     max_retries=0,
-                    timeout=self._options.timeout,
+                    timeout=self._access.timeout,
                     http_client=openai.DefaultAsyncHttpxClient(limits=limits),
                 )
                 self._servers.append(_Server(await stack.enter_async_context(client)))
             yield
 
-    async def _call(self, request: Request, trials: tuple[int, ...]) -> Drawn:
+    async def _call(self, request: Request, trials: tuple[int, ...]) -> CallResult:
         server = self._least_loaded()
         server.load += 1
         try:
@@ -127,12 +130,12 @@ class OpenAIModel(Calling):
             content = await self._post(server, body)
         finally:
             server.load -= 1
-        return replace(_drawn(content, request), seeded="seed" in body)
+        return replace(_result(content, request), seeded="seed" in body)
 
     def _least_loaded(self) -> _Server:
         now = time.monotonic()
         server = min(self._servers, key=lambda one: (max(one.rests_until - now, 0.0), one.load))
-        # Of equals, the one that waited longest.
+        # Among equals, the one that was called longest ago.
         self._servers.remove(server)
         self._servers.append(server)
         return server
@@ -140,7 +143,7 @@ class OpenAIModel(Calling):
     def _body(self, request: Request, trials: tuple[int, ...], server: _Server) -> dict[str, Any]:
         sampling = request.sampling
         body: dict[str, Any] = {"model": self.model, "messages": request.messages}
-        body |= {name: sampling[name] for name in _SETTINGS if name in sampling}
+        body |= {name: sampling[name] for name in _SAME_NAME if name in sampling}
         if "max_tokens" in sampling:
             body[self._max_tokens] = sampling["max_tokens"]
         if request.choices:
@@ -156,7 +159,7 @@ class OpenAIModel(Calling):
         import openai
 
         try:
-            # The client's own method for chats spends half of the time on objects that are not needed here.
+            # The client's own method for chats takes twice as long, for objects that are not needed here.
             answer = await server.client.post("/chat/completions", cast_to=httpx2.Response, body=body)
         except openai.APITimeoutError:
             raise Trouble("timeout") from None
@@ -172,9 +175,10 @@ class OpenAIModel(Calling):
         return answer.content
 
     async def _seeds_apart(self, server: _Server) -> bool:
-        """Ask who serves the model; where nobody says, draws of one call are asked for without a seed.
+        """Ask whether the server gives each draw of a call a seed of its own.
 
-        A seed that all draws share would make them copies of each other.
+        A server that does not identify itself as vLLM may return identical draws for one seed, so several draws in one
+        call are then sent without a seed.
         """
         import openai
 
@@ -196,34 +200,32 @@ class OpenAIModel(Calling):
         return bool(owners) and owners <= set(_SEEDS_APART)
 
 
-def _drawn(content: bytes, request: Request) -> Drawn:
-    """Read the answers out of a body."""
+def _result(content: bytes, request: Request) -> CallResult:
+    """Read the answers from a body."""
     try:
         body = json.loads(content)
-        draws = [_draw(choice) for choice in body["choices"]]
+        completions = [_completion(choice) for choice in body["choices"]]
         usage = body.get("usage") or {}
         tokens = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise of_body(content) from None
-    if not draws:
+    if not completions:
         raise Trouble("no answer in the body")
-    return Drawn(tuple(draw if _fits(draw, request) else None for draw in draws), tokens)
+    return CallResult(tuple(one if _fits(one, request) else None for one in completions), tokens)
 
 
-def _draw(choice: dict[str, Any]) -> Draw:
+def _completion(choice: dict[str, Any]) -> Completion:
     message = choice["message"]
     text, refusal = message.get("content"), message.get("refusal")
     if text is None and isinstance(refusal, str):
-        return Draw(refusal, choice.get("finish_reason"), reason="refused")
+        return Completion(refusal, choice.get("finish_reason"), reason="refused")
     if not (text is None or isinstance(text, str)):
         raise TypeError("no text")
-    return Draw(text, choice.get("finish_reason"))
+    return Completion(text, choice.get("finish_reason"))
 
 
-def _fits(draw: Draw, request: Request) -> bool:
-    """Tell whether an answer is among the choices, where there are; one cut off or blocked is for the run to judge."""
-    if not request.choices or draw.finish not in (None, "stop") or draw.reason is not None:
+def _fits(one: Completion, request: Request) -> bool:
+    """Tell whether an answer is among the choices, if there are any. Answers cut off or blocked are left to the run."""
+    if not request.choices or one.finish not in (None, "stop") or one.reason is not None:
         return True
-    from simulate.parsing.cleaning import spoken
-
-    return spoken(draw.text or "")[0].strip() in request.choices
+    return spoken(one.text or "")[0].strip() in request.choices

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to a model: which of it is worth another try, when, and how it is told."""
+"""What can go wrong with a call: whether and when it is worth repeating, and how it is reported."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST_REASON = 200
-# A wrong key, no right to the model, no such model or address: no other request would fare better.
+# A wrong key, no right to use the model, no such model or address: every other request would fail too.
 HOPELESS = {401: "the key is not accepted", 403: "the key may not use this", 404: "there is no such model or address"}
 TOO_MANY, UNFIT = 429, (400, 413, 422)
 _AGAIN = {408: "timeout of the server", 409: "conflict", 425: "too early", TOO_MANY: "too many requests"}
-# A quota that comes back tomorrow is not waited for; --resume asks again.
+# A run does not wait for a quota that is renewed tomorrow; --resume asks again.
 LONGEST_WAIT = 900
 _SERVER_ERRORS = 500
-# Said with 429 by providers whose customer has run out of money: waiting does not help.
+# Sent with status 429 when the account has no money left, so that waiting does not help.
 _NO_MONEY = ("insufficient_quota", "billing_not_active")
 
 
-class Trouble(Exception):  # noqa: N818 -- no error of ours
-    """A call that brought no answer.
+class Trouble(Exception):  # noqa: N818 -- the server's or the network's, not the program's
+    """A call without an answer.
 
     Parameters
     ----------
     reason : str
         As it is recorded.
     again : bool
-        Whether the same call may do better later.
+        Whether the same call may succeed later.
     wait : float or None
-        Seconds that the server asks to be left alone.
+        Seconds that the server asks to wait.
     status : int or None
-        Of HTTP.
+        The HTTP status.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ def of_status(status: int, body: Any, headers: Mapping[str, str]) -> Trouble | S
     ----------
     status : int
     body : Any
-        Read from JSON; None where it is none.
+        Read from JSON; None where it is not JSON.
     headers : Mapping of str to str
-        With names in any case, as the client's own mapping finds them.
+        A mapping that finds names in upper and lower case.
     """
     said = _message(body)
     if status in HOPELESS:
@@ -71,14 +71,14 @@ def of_status(status: int, body: Any, headers: Mapping[str, str]) -> Trouble | S
 
 
 def _message(body: Any) -> str:
-    """Return what the server says, cut short."""
+    """Return the server's own message on one line."""
     found = body.get("error", body) if isinstance(body, dict) else None
     found = found.get("message") if isinstance(found, dict) else found
     return f": {' '.join(str(found).split())}" if found else ""
 
 
 def asked_wait(body: Any, headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a server asks to be left alone, by `Retry-After` or Google's `retryDelay`."""
+    """Return the seconds that a server asks to wait, in `Retry-After` or Google's `retryDelay`."""
     return max(filter(None, (_retry_after(headers), _retry_delay(body))), default=None)
 
 
@@ -106,7 +106,7 @@ def _retry_delay(body: Any) -> float | None:
 
 
 def of_body(content: bytes) -> Trouble:
-    """Return what is wrong with a body that holds no answer."""
+    """Return what is wrong with a body without an answer."""
     start = content.lstrip()[:20].lower()
     if not start:
         return Trouble("empty body")

@@ -110,9 +110,10 @@ def test_labels_cannot_speak_to_the_terminal(label: str) -> None:
     assert label.encode("unicode_escape").decode() in finding.points[1]
 
 
+@pytest.mark.slow
 def test_verdict_agrees_with_the_truth_of_a_simulated_log(tmp_path) -> None:  # type: ignore[no-untyped-def]
     """On the example log the controls called drifting truly drift, and the strong ones are found."""
-    from simulate.example import write_example
+    from tests.simulate.fakes import write_example
 
     write_example(tmp_path / "run", personas=60, trials=20, seed=3)
     drift_rows = confound.analyze(tmp_path / "run").drift

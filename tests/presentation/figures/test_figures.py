@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 import confound
 from confound import figures
 from confound.errors import InputError
+from confound.findings import schema
+from confound.findings.tables import TABLES
 from confound.presentation.figures import canvas, panels, pictures, sheets
 from tests.grid_log import grid_log
 
@@ -154,6 +156,7 @@ def test_the_dashed_line_comes_before_targeted_confounders(drawn: list[figures.D
     assert "targeted" in effects.caption
 
 
+@pytest.mark.slow
 def test_what_is_said_of_each_figure(drawn: list[figures.Drawn]) -> None:
     """Names differ and suit any file system; sections are those of the report; captions and texts hold no gap."""
     assert len({d.name.casefold() for d in drawn}) == len(drawn) > 8
@@ -169,6 +172,7 @@ def test_what_is_said_of_each_figure(drawn: list[figures.Drawn]) -> None:
         assert d.figure.get_figheight() <= canvas.TALLEST
 
 
+@pytest.mark.slow
 def test_no_text_overflows_whatever_the_labels(result: confound.Analysis) -> None:
     """Mathematics, markup, TeX, emoji, right-to-left, very long and broken labels are drawn within the figure."""
     names = {"study": HOSTILE[:2], "model": HOSTILE[2:4], "arm": HOSTILE[4:6], "question": HOSTILE[5:]}
@@ -204,7 +208,7 @@ def test_models_of_the_path_and_sensitivity_are_drawn() -> None:
     ]
     sensitivity = pd.DataFrame([place | {"iteration": 0, "drift_to_explain_away": 0.3, "largest_tvd": 0.2}])
     frames = {"settled": settled, "stabilization": pd.DataFrame(quantities), "sensitivity": sensitivity}
-    empty = {name: pd.DataFrame(columns=columns) for name, columns in EMPTY.items()}
+    empty = dict(EMPTY)
     made = {d.name: d for d in figures.draw_all(Given(empty | frames, {}))}
     assert set(made) == {"settled", "stabilization", "sensitivity"}
     assert len(segments(made["stabilization"].figure.axes[0])) == 2
@@ -213,20 +217,12 @@ def test_models_of_the_path_and_sensitivity_are_drawn() -> None:
     assert "0.30" in made["sensitivity"].alt
 
 
-EMPTY = {
-    "drift": confound.result.DRIFT,
-    "effects": confound.result.EFFECTS,
-    "decomposition": confound.result.DECOMPOSITION,
-    "assumptions": confound.result.ASSUMPTIONS,
-    "distributions": confound.result.DISTRIBUTIONS,
-    "means": confound.result.MEANS,
-}
+EMPTY = {name: schema.frame([], table) for name, table in TABLES.items()}
 
 
 def test_empty_frames_yield_nothing() -> None:
     """Without rows there is no figure, and no error."""
-    empty = {name: pd.DataFrame(columns=columns) for name, columns in EMPTY.items()}
-    assert list(figures.draw_all(Given(empty, {}))) == []
+    assert list(figures.draw_all(Given(EMPTY, {}))) == []
 
 
 def test_a_panel_refuses_rows_of_several_groups(result: confound.Analysis) -> None:
@@ -247,6 +243,7 @@ def test_many_models_and_rows_go_on_pages(result: confound.Analysis) -> None:
     assert [sheet.name for sheet in made] == ["x", "x-2", "x-3", "x-4"]
 
 
+@pytest.mark.slow
 def test_the_same_figure_gives_the_same_bytes(result: confound.Analysis) -> None:
     """Drawn and saved twice, with other settings of Matplotlib around, no byte changes."""
     first = next(figures.draw_all(result))
@@ -262,6 +259,7 @@ def test_a_figure_shows_itself_in_a_notebook(drawn: list[figures.Drawn]) -> None
     assert drawn[0]._repr_png_().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @given(st.text(), st.floats(0.2, 2), st.integers(1, 4))
 def test_any_text_becomes_lines_that_fit(text: str, room: float, lines: int) -> None:
     """A label has so many lines at most, none wider than there is room, of signs that the font has."""
@@ -287,6 +285,7 @@ def test_a_kind_of_a_part(result: confound.Analysis) -> None:
     assert len(page.figure.axes) == 2 * len(questions)
 
 
+@pytest.mark.slow
 def test_kinds_together_are_all_figures(result: confound.Analysis, drawn: list[figures.Drawn]) -> None:
     """`draw_all` draws each kind but the answers at each iteration."""
     kinds = [kind for kind in figures.KINDS if kind != "answers_by_arm"]

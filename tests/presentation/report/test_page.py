@@ -1,6 +1,7 @@
 """The page: what it says, that it is sound HTML, that it needs nothing, and that no log can change what it does."""
 
 import base64
+import functools
 import hashlib
 import itertools
 import json
@@ -8,6 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -75,12 +77,18 @@ def between(n: int = 12) -> confound.Analysis:
     return confound.analyze(pd.DataFrame(rows), correction="null")
 
 
-def drawn() -> Iterator[Picture]:
+def drawn_anew() -> Iterator[Picture]:
     """Draw a line for every section."""
     for section in report.SECTIONS:
         figure = Figure(figsize=(4, 2))
         figure.subplots().plot([0, 1])
         yield picture(Drawn(f"line-{section}", section, f"Caption of <{section}>", f"A line in {section}", figure))
+
+
+@functools.cache
+def drawn() -> tuple[Picture, ...]:
+    """Return the pictures that all tests share."""
+    return tuple(drawn_anew())
 
 
 def parse(page: str) -> Element:
@@ -170,11 +178,13 @@ def test_a_label_that_turns_round_is_shown_not_obeyed() -> None:
     assert report.visible("a\u202eb\x00") == r"a\u202eb\x00"
 
 
+@pytest.mark.slow
 def test_same_result_same_page(hostile: confound.Analysis) -> None:
     """Figures, labels and settings give the same bytes again."""
-    assert report.page(hostile, drawn()) == report.page(hostile, drawn())
+    assert report.page(hostile, drawn_anew()) == report.page(hostile, drawn_anew())
 
 
+@pytest.mark.slow
 def test_sections_follow_what_there_is(hostile: confound.Analysis, log_frame: LogFrame) -> None:
     """The verdict comes first, and a part that was not made has no section and no entry in the contents."""
     whole = ["verdict", "overview", "drift", "effects", "decomposition", "stabilization", "sensitivity", "data"]
@@ -240,6 +250,14 @@ def test_references_are_those_cited() -> None:
     assert "by adjustment" not in described(page, "methods").lower()
 
 
+def test_methods_name_the_routes_taken(hostile: confound.Analysis) -> None:
+    """A route of the decomposition is described where it was taken, whatever its estimator is called."""
+    standardized = replace(hostile, decomposition=hostile.decomposition.assign(method="g-formula"))
+    words = described(report.page(standardized), "methods")
+    assert "By standardization" in words
+    assert "By adjustment" not in words
+
+
 def test_citations_are_listed_once_by_author() -> None:
     """The list holds what was cited, sorted."""
     sources = Citations()
@@ -285,6 +303,7 @@ def test_many_groups_fold(log_frame: LogFrame) -> None:
     assert '<a href="#drift-5">' in many
 
 
+@pytest.mark.slow
 def test_large_drawings_become_pixels() -> None:
     """A figure of many lines is embedded as PNG, a small one as SVG; both keep their size on the page."""
     plain, crowded = Figure(figsize=(4, 2)), Figure(figsize=(4, 2))
@@ -297,6 +316,7 @@ def test_large_drawings_become_pixels() -> None:
     assert pictures(figures, workers=2) == made
 
 
+@pytest.mark.slow
 def test_saved_beside_the_tables(tmp_path: Path) -> None:
     """Saving writes the page, with the figures that are drawn; left out if skipped."""
     result = between()

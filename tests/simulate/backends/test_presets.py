@@ -8,9 +8,15 @@ import pytest
 
 from confound.errors import InputError
 from simulate.backends import presets
-from simulate.backends.presets import sampling
+from simulate.backends.registry import CHATTING, backend_class
+from simulate.backends.sampling import SETTINGS, sampling
 
 QWEN, GEMINI, GPT_OSS = "Qwen/Qwen3-30B-A3B", "gemini-3-flash-preview", "openai/gpt-oss-20b"
+
+
+def asked_with(model: str, study: dict[str, Any], given: dict[str, Any], *, backend: str) -> dict[str, Any]:
+    """Return what a model behind a backend is asked with."""
+    return sampling(model, study, given, backend=backend, known=backend_class(backend).sampling_settings)
 
 
 def test_table_1() -> None:
@@ -31,24 +37,24 @@ def test_table_1() -> None:
 def test_given_overrides_study_overrides_preset() -> None:
     """The command line goes before the study, the study before the preset; another model has no preset."""
     study = {"top_p": 0.5, "temperature": 0.5}
-    found = sampling(QWEN, study, {"temperature": 0.1}, backend="openai")
+    found = asked_with(QWEN, study, {"temperature": 0.1}, backend="openai")
     assert (found["temperature"], found["top_p"], found["top_k"]) == (0.1, 0.5, 20)
-    assert sampling("mine", study, {}, backend="openai") == study
+    assert asked_with("mine", study, {}, backend="openai") == study
 
 
 def test_thinking_gets_room_beside_the_answer() -> None:
     """The study's `max_tokens` is for the answer; what is given on the command line is taken as it is."""
-    assert sampling(GPT_OSS, {"max_tokens": 512}, {}, backend="vllm")["max_tokens"] == 512 + presets.ROOM
-    assert sampling(GPT_OSS, {"max_tokens": 512}, {"max_tokens": 64}, backend="vllm")["max_tokens"] == 64
-    assert sampling(QWEN, {"max_tokens": 512}, {}, backend="vllm")["max_tokens"] == 512
+    assert asked_with(GPT_OSS, {"max_tokens": 512}, {}, backend="vllm")["max_tokens"] == 512 + presets.ROOM
+    assert asked_with(GPT_OSS, {"max_tokens": 512}, {"max_tokens": 64}, backend="vllm")["max_tokens"] == 64
+    assert asked_with(QWEN, {"max_tokens": 512}, {}, backend="vllm")["max_tokens"] == 512
 
 
 def test_presets_keep_to_what_the_backend_knows() -> None:
     """Behind another backend a preset leaves out what that does not know; from anyone else it is refused."""
-    assert "thinking_level" not in sampling(GEMINI, {}, {}, backend="openai")
-    assert "chat_template_kwargs" not in sampling(QWEN, {}, {}, backend="gemini")
+    assert "thinking_level" not in asked_with(GEMINI, {}, {}, backend="openai")
+    assert "chat_template_kwargs" not in asked_with(QWEN, {}, {}, backend="gemini")
     with pytest.raises(InputError, match="--backend gemini does not know min_p"):
-        sampling(GEMINI, {"min_p": 0.1}, {}, backend="gemini")
+        asked_with(GEMINI, {"min_p": 0.1}, {}, backend="gemini")
 
 
 @pytest.mark.parametrize(
@@ -69,4 +75,14 @@ def test_presets_keep_to_what_the_backend_knows() -> None:
 def test_settings_out_of_range_are_refused(name: str, value: Any, said: str) -> None:
     """Each message says what is allowed and what was found."""
     with pytest.raises(InputError, match=said):
-        sampling("mine", {}, {name: value}, backend="openai")
+        asked_with("mine", {}, {name: value}, backend="openai")
+
+
+def test_each_backend_says_which_settings_it_knows() -> None:
+    """What a backend says it knows are settings that there are; a backend that is in no list is refused."""
+    for name in CHATTING:
+        assert "max_tokens" in backend_class(name).sampling_settings <= set(SETTINGS)
+    with pytest.raises(InputError, match="--backend magic: there is no such backend"):
+        backend_class("magic")
+    with pytest.raises(InputError, match="--backend mine does not know top_k"):
+        sampling("m", {}, {"top_k": 1}, backend="mine", known=frozenset({"top_p"}))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from simulate.backends.protocol import SEED_BITS, Request, answer_seed
+from simulate.backends.protocol import Request
+from simulate.backends.seeds import SEED_BITS, answer_seed
 from simulate.run.loop import simulate
-from simulate.study.definition import load_study
+from simulate.study.reading import load_study
 from tests.simulate.fakes import ByRote, small_study
 
 if TYPE_CHECKING:

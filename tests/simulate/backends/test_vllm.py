@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from confound.errors import ConfoundError, InputError
-from simulate.backends.protocol import Options
-from simulate.run.loop import Means, simulate
+from simulate.backends.access import ModelAccess
+from simulate.run.loop import simulate
+from simulate.run.resources import Resources
 from tests.simulate.fakes import small_study
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> type[Recorder]:
 
 def run(out: Path, model: str, *, engine: dict[str, Any] | None = None, **given: Any) -> pd.DataFrame:
     """Run one iteration of a small survey; return its table."""
-    means = Means(options=Options(engine=engine or {}))
-    simulate(small_study(), out, backend="vllm", model=model, means=means, iterations=1, **given)
+    resources = Resources(access=ModelAccess(engine=engine or {}))
+    simulate(small_study(), out, backend="vllm", model=model, resources=resources, iterations=1, **given)
     return pd.read_parquet(out / "responses.parquet")
 
 

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confound.errors import ConfoundError
-from simulate.parsing.answers import REASONS, Parsed, labelled, parse
-from simulate.study.definition import load_study, shipped_names
+from simulate.parsing.answers import REASONS, Parsed, parse
+from simulate.parsing.options import labelled
+from simulate.study.catalogue import shipped_names
+from simulate.study.reading import load_study
 from tests.simulate.parsing import answer_table
 from tests.simulate.parsing.answer_table import TABLE, Row
 

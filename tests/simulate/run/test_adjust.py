@@ -10,17 +10,20 @@ import pytest
 
 from confound.errors import ConfoundError, InputError
 from confound.statistics.drift import distance, permutation
-from simulate.run.adjust import Adoption, Profile, adopt, asked, retention_question
-from simulate.run.block import NOT_ASKED, UNKNOWN, Block, Cell, counts
+from simulate.run.adjust import adopt
+from simulate.run.block import NOT_ASKED_CODE, UNKNOWN_CODE, Block, QuestionAnswers, counts
 from simulate.run.stop import QUANTITIES, StopRule, parse_rule
-from simulate.study.definition import Persona, Question
+from simulate.study.definition import ClosedQuestion, Persona
+from simulate.study.profile import Adoption, Profile, questions_of, retention_question
 from tests.simulate.fakes import small_study
 
-ONE = Question("one", "confounder", "One?", ("a", "b", "c"))
-TWO = Question("two", "confounder", "Two?", ("x", "y"))
+ONE = ClosedQuestion("one", "confounder", "One?", ("a", "b", "c"))
+TWO = ClosedQuestion("two", "confounder", "Two?", ("x", "y"))
 
 
-def block(codes: Any, *, questions: tuple[Question, ...] = (ONE, TWO), persona: str = "p", iteration: int = 0) -> Block:
+def block(
+    codes: Any, *, questions: tuple[ClosedQuestion, ...] = (ONE, TWO), persona: str = "p", iteration: int = 0
+) -> Block:
     """Return a block of codes with shape (arms, trials, questions), its arms called u, v, ..."""
     array = np.array(codes, np.int16)
     arms = tuple("uvw"[: len(array)])
@@ -42,8 +45,8 @@ def near(found: int, expected: float, number: int) -> bool:
 def test_draw_is_uniform_over_arms_and_their_known_answers() -> None:
     """An arm that refuses three times as often is drawn from as often; within an arm each known answer is."""
     codes = np.full((2, 4, 2), 0)
-    codes[0, :, 0] = [0, UNKNOWN, UNKNOWN, UNKNOWN]
-    codes[1, :, 0] = [1, 1, 2, UNKNOWN]
+    codes[0, :, 0] = [0, UNKNOWN_CODE, UNKNOWN_CODE, UNKNOWN_CODE]
+    codes[1, :, 0] = [1, 1, 2, UNKNOWN_CODE]
     drawn = Counter(one.value for one, _ in many(block(codes), 4000))
     assert near(drawn["a"], 1 / 2, 4000)
     assert near(drawn["b"], 1 / 3, 4000)
@@ -68,7 +71,7 @@ def test_draw_names_where_it_comes_from() -> None:
 
 def test_separate_draws_are_independent_and_joint_ones_are_one_conversation() -> None:
     """Separately, two confounders come from two conversations; jointly, from one in which neither is Unknown."""
-    codes = np.array([[[0, 0], [1, 1], [2, UNKNOWN]], [[0, 0], [1, 1], [UNKNOWN, 1]]])
+    codes = np.array([[[0, 0], [1, 1], [2, UNKNOWN_CODE]], [[0, 0], [1, 1], [UNKNOWN_CODE, 1]]])
     separate, joint = many(block(codes), 600), many(block(codes), 600, draw="joint")
     same = [(one.source_arm, one.source_trial) == (two.source_arm, two.source_trial) for one, two in separate]
     assert 0.05 < np.mean(same) < 0.35
@@ -79,7 +82,7 @@ def test_separate_draws_are_independent_and_joint_ones_are_one_conversation() ->
 
 def test_joint_draw_falls_back_where_no_conversation_is_whole() -> None:
     """Where every conversation leaves one confounder Unknown, each is still drawn."""
-    codes = [[[0, UNKNOWN]], [[UNKNOWN, 1]]]
+    codes = [[[0, UNKNOWN_CODE]], [[UNKNOWN_CODE, 1]]]
     one, two = adopt(block(codes), ("one", "two"), seed=0, draw="joint")
     assert (one, two) == (Adoption("one", "a", "u", 1), Adoption("two", "y", "v", 1))
 
@@ -87,7 +90,7 @@ def test_joint_draw_falls_back_where_no_conversation_is_whole() -> None:
 def test_nothing_known_is_not_adopted() -> None:
     """A confounder that every conversation left Unknown is recorded without a value, and not specified."""
     codes = np.zeros((2, 3, 2))
-    codes[..., 0] = UNKNOWN
+    codes[..., 0] = UNKNOWN_CODE
     found = adopt(block(codes), ("one", "two"), seed=0)
     assert found[0] == Adoption("one")
     assert Profile(Persona("p", {})).next(found).adopted == {"two": "x"}
@@ -141,7 +144,7 @@ def test_questions_of_an_iteration() -> None:
     later = first.next([Adoption(batch[0], study.questions[batch[0]].options[0], "plain", 1), Adoption(batch[1])])
 
     def ids(profile: Profile, **options: bool) -> list[str]:
-        return [q.id for q in asked(study, profile, **({"last": False, "retention": False} | options))]
+        return [q.id for q in questions_of(study, profile, **({"last": False, "retention": False} | options))]
 
     assert ids(first) == fixed + batch
     assert ids(first, last=True) == fixed
@@ -154,22 +157,22 @@ def test_questions_of_an_iteration() -> None:
 @pytest.mark.parametrize(
     "cell",
     [
-        Cell("u", "one", (1,), (0,)),
-        Cell("u", "one", (2, 2), (0, 0)),
-        Cell("w", "one", (2,), (0,)),
-        Cell("u", "three", (2,), (0,)),
-        Cell("u", "one", (0,), (0,)),
-        Cell("u", "one", (3,), (0,)),
-        Cell("u", "one", (2,), (3,)),
-        Cell("u", "one", (2,), (-2,)),
-        Cell("u", "one", (2,), (0, 0)),
-        Cell("u", "one", (), ()),
+        QuestionAnswers("u", "one", (1,), (0,)),
+        QuestionAnswers("u", "one", (2, 2), (0, 0)),
+        QuestionAnswers("w", "one", (2,), (0,)),
+        QuestionAnswers("u", "three", (2,), (0,)),
+        QuestionAnswers("u", "one", (0,), (0,)),
+        QuestionAnswers("u", "one", (3,), (0,)),
+        QuestionAnswers("u", "one", (2,), (3,)),
+        QuestionAnswers("u", "one", (2,), (-2,)),
+        QuestionAnswers("u", "one", (2,), (0, 0)),
+        QuestionAnswers("u", "one", (), ()),
     ],
 )
-def test_block_refuses_what_does_not_belong(cell: Cell) -> None:
+def test_block_refuses_what_does_not_belong(cell: QuestionAnswers) -> None:
     """A second answer, or one to another arm, question, trial or option, is refused and changes nothing."""
-    made = block(np.full((2, 2, 2), NOT_ASKED))
-    made.fill(Cell("u", "one", (1,), (2,)))
+    made = block(np.full((2, 2, 2), NOT_ASKED_CODE))
+    made.fill(QuestionAnswers("u", "one", (1,), (2,)))
     before = made.codes.copy()
     with pytest.raises(ConfoundError):
         made.check(cell)
@@ -178,24 +181,24 @@ def test_block_refuses_what_does_not_belong(cell: Cell) -> None:
 
 def test_block_knows_what_is_missing() -> None:
     """Missing trials shrink as cells come, until the block is complete."""
-    made = block(np.full((1, 3, 1), NOT_ASKED), questions=(ONE,))
+    made = block(np.full((1, 3, 1), NOT_ASKED_CODE), questions=(ONE,))
     assert made.missing("u", "one") == (1, 2, 3)
-    made.fill(Cell("u", "one", (2,), (UNKNOWN,), {2: "refused"}, {2: "no"}))
+    made.fill(QuestionAnswers("u", "one", (2,), (UNKNOWN_CODE,), {2: "refused"}, {2: "no"}))
     assert (made.missing("u", "one"), made.complete, made.answered) == ((1, 3), False, 1)
-    made.fill(Cell("u", "one", (1, 3), (0, 2)))
+    made.fill(QuestionAnswers("u", "one", (1, 3), (0, 2)))
     assert made.complete
-    assert made.codes_of("one").tolist() == [[0, UNKNOWN, 2]]
+    assert made.codes_of("one").tolist() == [[0, UNKNOWN_CODE, 2]]
     assert made.reasons == {(0, 1, 0): "refused"}
 
 
 def controls(seed: int, drift: float) -> list[Block]:
     """Return eight personas' answers to two controls, of which the second drifts."""
     rng = np.random.default_rng(seed)
-    questions = tuple(Question(name, "negative_control", "?", ("a", "b")) for name in ("still", "drifts"))
+    questions = tuple(ClosedQuestion(name, "negative_control", "?", ("a", "b")) for name in ("still", "drifts"))
     made = []
     for person in range(8):
         codes = np.stack([rng.random((20, 2)) < [0.5, 0.3 + shift] for shift in (0, drift)]).astype(int)
-        codes[0, 0, 0] = UNKNOWN
+        codes[0, 0, 0] = UNKNOWN_CODE
         made.append(block(codes, questions=questions, persona=f"p{person}"))
     return made
 
@@ -255,7 +258,7 @@ def test_rule_is_read(text: str, quantity: str, sign: str, bound: float) -> None
 )
 def test_other_rules_are_refused(text: str) -> None:
     """Anything but a quantity, a sign and a finite number is refused with the right form."""
-    with pytest.raises(InputError, match=r"a rule has the form QUANTITY < NUMBER, such as 'tvd_excess < 0\.02'"):
+    with pytest.raises(InputError, match=r"write a rule as QUANTITY < NUMBER, such as 'tvd_excess < 0\.02'"):
         parse_rule(text)
 
 

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from confound.errors import ConfoundError, InputError
+from simulate.backends.access import ModelAccess
 from simulate.backends.latent_class.users import LatentUsers
-from simulate.backends.protocol import Options, Reply, Stopped
-from simulate.run.loop import Incomplete, Means, Prices, merge, simulate
+from simulate.backends.protocol import Reply, Stopped
+from simulate.run.loop import Incomplete, merge, simulate
+from simulate.run.resources import Prices, Resources
 from simulate.study.personas import make_personas
 from tests.simulate.fakes import ByRote, contents, small_study
 
@@ -63,7 +65,11 @@ def test_incomplete_personas_can_be_left_out(tmp_path: Path) -> None:
     study = small_study()
     simulate(study, tmp_path / "good", users=ByRote())
     done = simulate(
-        study, tmp_path / "run", users=ByRote(failing("p0003", 1)), means=Means(drop_incomplete=True), retention=False
+        study,
+        tmp_path / "run",
+        users=ByRote(failing("p0003", 1)),
+        resources=Resources(drop_incomplete=True),
+        retention=False,
     )
     assert done.left_out == ("p0003",)
     assert manifest(tmp_path / "run")["incomplete"] == ["p0003"]
@@ -73,7 +79,7 @@ def test_incomplete_personas_can_be_left_out(tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "run" / table), kept)
     assert done.answers == manifest(tmp_path / "run")["answers"] == len(pd.read_parquet(tmp_path / "run" / TABLES[0]))
     with pytest.raises(Incomplete, match="6 of 6 personas"):
-        simulate(study, tmp_path / "none", users=ByRote(lambda *_: True), means=Means(drop_incomplete=True))
+        simulate(study, tmp_path / "none", users=ByRote(lambda *_: True), resources=Resources(drop_incomplete=True))
 
 
 def test_a_rule_waits_for_everybody(tmp_path: Path) -> None:
@@ -125,7 +131,7 @@ def test_budget_ends_a_run_that_resuming_goes_on_with(tmp_path: Path) -> None:
     for limit in (10, 11, 50, 100):
         users = ByRote()
         with pytest.raises(Incomplete, match=f"--max-calls {limit} is reached"):
-            simulate(study, tmp_path / "run", users=users, resume=True, means=Means(max_calls=limit))
+            simulate(study, tmp_path / "run", users=users, resume=True, resources=Resources(max_calls=limit))
         made += len(users.asked)
         assert manifest(tmp_path / "run")["calls"] == made == limit
     simulate(study, tmp_path / "run", users=ByRote(), resume=True)
@@ -137,7 +143,7 @@ def test_cost_is_counted(tmp_path: Path) -> None:
     study = small_study("movielens", turns=1)
     prices = Prices(users=(1.0, 10.0), agent=(100.0, 1000.0))
     agent = ByRote(name="agent")
-    simulate(study, tmp_path, users=ByRote(), agent=agent, iterations=1, means=Means(prices=prices))
+    simulate(study, tmp_path, users=ByRote(), agent=agent, iterations=1, resources=Resources(prices=prices))
     found = manifest(tmp_path)
     assert found["agent_tokens_read"] == 10 * len(agent.asked)
     calls, agents = found["calls"], len(agent.asked)
@@ -185,11 +191,11 @@ def test_other_models_and_sampling_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfoundError, match=said):
             simulate(study, tmp_path, resume=True, **{"users": ByRote(), "agent": agent, **changed})
     same = {"sampling": {"temperature": 0.5}}
-    means = Means(options=Options(concurrency=3, rpm=5.0), max_calls=9999)
-    simulate(study, tmp_path, resume=True, users=ByRote(), agent=agent, means=means, **same)
+    resources = Resources(access=ModelAccess(concurrency=3, rpm=5.0), max_calls=9999)
+    simulate(study, tmp_path, resume=True, users=ByRote(), agent=agent, resources=resources, **same)
 
 
 def test_budget_is_a_number_above_zero() -> None:
     """A budget of nothing is a mistake."""
     with pytest.raises(InputError, match="--max-calls must be 1 or more but got 0"):
-        Means(max_calls=0)
+        Resources(max_calls=0)

@@ -111,7 +111,7 @@ def test_full_disk_is_told_and_loses_nothing(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(ConfoundError, match=r"cannot be written: No space left on device\. Make room; .*--resume"):
             journal.append(RECORDS[1:2])
         monkeypatch.undo()
-        with pytest.raises(ConfoundError, match="the last line was not finished"):
+        with pytest.raises(ConfoundError, match="its last line is incomplete"):
             journal.append(RECORDS[1:2])
     assert read(tmp_path) == RECORDS[:1]
 

@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 
 from confound.errors import ConfoundError, InputError
-from simulate.backends.latent_class.structural import draw_answers, draw_personas
+from simulate.backends.latent_class.classes import draw_personas
 from simulate.backends.latent_class.users import LatentUsers
 from simulate.run.loop import simulate
-from simulate.study.definition import load_study
 from simulate.study.personas import make_personas
+from simulate.study.reading import load_study
+from tests.simulate.conversations import draw_answers
 from tests.simulate.fakes import ByRote, contents, small_study
 
 if TYPE_CHECKING:

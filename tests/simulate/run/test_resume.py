@@ -242,8 +242,8 @@ def test_damaged_journal_is_not_continued(tmp_path: Path) -> None:
     answers = next(line for line in lines if b'"kind":"answers"' in line)
     with Journal(tmp_path) as journal:
         journal.append([{"kind": "answers", "persona": "p0001"}])
-    cases = [(sound + answers, "is answered twice"), (file.read_bytes(), "is no line of such a journal")]
-    cases.append((b"".join(lines[1:]), "line 1 stands before the settings"))
+    cases = [(sound + answers, "is answered twice"), (file.read_bytes(), "is no line of a run's journal")]
+    cases.append((b"".join(lines[1:]), "line 1 comes before the settings"))
     for content, said in cases:
         file.write_bytes(content)
         with pytest.raises(ConfoundError, match=rf"journal\.log: line \d+.*{said}|{said}"):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from confound.errors import InputError
-from simulate.study.definition import Persona, PersonaSource, Study, load_study
+from simulate.study.definition import Persona, PersonaSource, Study
 from simulate.study.personas import US_ADULTS, make_personas
+from simulate.study.reading import load_study
 
 GOOD = Path(__file__).parents[1] / "study_good.yaml"
 OPINIONQA_HEADER = "QKEY,GUNS_W92,CREGION,AGE,SEX,INCOME,WEIGHT_W92\n"

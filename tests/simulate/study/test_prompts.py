@@ -7,9 +7,11 @@ import pytest
 
 from confound.errors import InputError
 from simulate.parsing.answers import parse
-from simulate.study.definition import Persona, Study, load_study, shipped_names
+from simulate.study.catalogue import shipped_names
+from simulate.study.definition import Persona, Study
 from simulate.study.preview import plan, show_prompts
 from simulate.study.prompts import Prompts
+from simulate.study.reading import load_study
 
 GOOD = Path(__file__).parents[1] / "study_good.yaml"
 ANN = Persona("ann", {"age": "34", "sex": "Female"})

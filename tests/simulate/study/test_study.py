@@ -10,22 +10,12 @@ from hypothesis import strategies as st
 
 from confound.counts.options import read_study_files
 from confound.errors import InputError
+from confound.vocabulary import ROLES
 from simulate.study import marked
-from simulate.study.definition import (
-    _OPTIONAL,
-    _REQUIRED,
-    ROLES,
-    SOURCES,
-    Study,
-    _study,
-    check_iterations,
-    find_study,
-    list_studies,
-    load_study,
-    shipped_names,
-    study_text,
-)
+from simulate.study.catalogue import find_study, shipped_names
+from simulate.study.definition import SOURCES, Study, check_iterations
 from simulate.study.prompts import VARIABLES
+from simulate.study.reading import OPTIONAL, REQUIRED, list_studies, load_study, study_of, study_text
 
 HERE = Path(__file__).parents[1]
 GOOD = HERE / "study_good.yaml"
@@ -200,14 +190,15 @@ def test_broken_file_gives_an_input_error_or_a_study(data: st.DataObject) -> Non
         return
     path = HERE / "never_written.yaml"
     try:
-        _study(root, path.parent, "")
+        study_of(root, path.parent, "")
     except InputError as refused:
         assert str(refused).startswith("study.yaml:")  # noqa: PT017
 
 
-def test_lists_the_three_studies() -> None:
-    """The three settings of the paper come with confound, each with a title."""
+def test_lists_the_example_and_the_papers_studies() -> None:
+    """The example and the three settings of the paper come with confound, each with a title."""
     assert list_studies() == (
+        ("example", "Book recommendation, with known truth"),
         ("book_opinions", "Book opinions"),
         ("movielens", "MovieLens"),
         ("opinionqa", "Opinion survey"),
@@ -313,7 +304,7 @@ def test_documented_study_is_read(tmp_path: Path) -> None:
     for name, variables in VARIABLES.items():
         (row,) = (line for line in text.splitlines() if line.startswith(f"| `{name}` |") and "prompt" not in line[:9])
         assert all(f"`{variable}`" in row for variable in variables)
-    for key in (*_REQUIRED, *_OPTIONAL, *ROLES, *SOURCES):
+    for key in (*REQUIRED, *OPTIONAL, *ROLES, *SOURCES):
         assert f"`{key}`" in text
 
 

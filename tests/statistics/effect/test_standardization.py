@@ -111,6 +111,7 @@ def test_aipw_is_right_where_the_outcome_model_is_wrong() -> None:
     assert abs(np.mean(errors["g-formula"])) > 3.5 * np.std(errors["g-formula"]) / np.sqrt(20)
 
 
+@pytest.mark.slow
 def test_the_slopes_uncertainty_is_in_the_standard_error() -> None:
     """Over 300 small logs the mean standard error of the parts is their spread, within 12 %."""
     estimates, errors = [], []

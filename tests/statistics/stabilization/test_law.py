@@ -136,6 +136,7 @@ def test_left_out_is_the_evidence_that_a_persona_adds(path: str) -> None:
         np.testing.assert_allclose(found[:, p], evidence([0, 1, 2, 3]) - evidence([q for q in range(4) if q != p]))
 
 
+@pytest.mark.slow
 def test_outcome_is_averaged_over_personas() -> None:
     """The expected answer is the mean over many simulated personas."""
     rng = np.random.default_rng(7)

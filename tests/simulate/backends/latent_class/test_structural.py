@@ -12,19 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confound.errors import ConfoundError, InputError
-from simulate.backends.latent_class.structural import (
-    UNKNOWN,
-    Personas,
-    Question,
-    Structure,
-    TrueEffect,
-    condition,
-    draw_answers,
-    draw_personas,
-    keyed_generator,
-    response_frame,
-    truth,
-)
+from simulate.backends.latent_class.classes import LatentPersonas, condition, draw_personas
+from simulate.backends.latent_class.structure import LatentQuestion, Structure
+from simulate.backends.latent_class.truth import TrueEffect, truth
+from simulate.randomness import keyed_generator
+from tests.simulate.conversations import UNKNOWN, draw_answers, response_frame
 
 # Two-sided chance of a false alarm per comparison below 1e-5; the largest comparison makes 180 of them.
 STANDARD_ERRORS = 4.5
@@ -33,9 +25,11 @@ STANDARD_ERRORS = 4.5
 def make_structure(rng: np.random.Generator | None = None, **changes: Any) -> Structure:
     """Return a structure with three arms, three classes and unequal refusals, its tables random."""
     rng = np.random.default_rng(1) if rng is None else rng
-    outcome = Question("buy", "outcome", ("no", "maybe", "yes"), rng.dirichlet(np.ones(3), (3, 3)), (0.0, 1.0, 5.0))
-    control = Question("party", "negative_control", ("a", "b", "c", "d"), rng.dirichlet(np.ones(4), 3))
-    confounder = Question("region", "confounder", ("north", "south"), rng.dirichlet(np.ones(2), 3))
+    outcome = LatentQuestion(
+        "buy", "outcome", ("no", "maybe", "yes"), rng.dirichlet(np.ones(3), (3, 3)), (0.0, 1.0, 5.0)
+    )
+    control = LatentQuestion("party", "negative_control", ("a", "b", "c", "d"), rng.dirichlet(np.ones(4), 3))
+    confounder = LatentQuestion("region", "confounder", ("north", "south"), rng.dirichlet(np.ones(2), 3))
     settings_ = {
         "arms": ("control", "ad", "praise"),
         "classes": ("x", "y", "z"),
@@ -148,7 +142,7 @@ def test_a_conversation_has_one_user() -> None:
         drift=np.zeros((2, 2)),
         drift_strength=0.0,
         refusal=np.zeros(2),
-        questions=tuple(Question(name, "negative_control", ("no", "yes"), sharp) for name in ("a", "b")),
+        questions=tuple(LatentQuestion(name, "negative_control", ("no", "yes"), sharp) for name in ("a", "b")),
     )
     personas = draw_personas(structure, ["p"], seed=0)
     answers = draw_answers(structure, personas, trials=20_000, seed=0)
@@ -398,7 +392,7 @@ def test_wrong_structure_is_refused(changes: dict[str, Any], message: str) -> No
 )
 def test_wrong_question_is_refused(changes: dict[str, Any], message: str) -> None:
     """What does not fit in a question is an error that names the question."""
-    good = Question("q", "negative_control", ("no", "yes"), np.array([[0.5, 0.5]]))
+    good = LatentQuestion("q", "negative_control", ("no", "yes"), np.array([[0.5, 0.5]]))
     with pytest.raises(InputError, match=f"question 'q': .*{message}"):
         replace(good, **changes)
 
@@ -463,7 +457,9 @@ def test_averaged_over_the_answers_conditioning_changes_nothing(seed: int) -> No
 def test_contradictory_attributes_are_passed_over() -> None:
     """Attributes that no class could have together leave the persona as it was, where one of them alone would not."""
     sure = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
-    one, two = (Question(name, "confounder", ("yes", "no"), table) for name, table in (("m", sure), ("n", 1 - sure)))
+    one, two = (
+        LatentQuestion(name, "confounder", ("yes", "no"), table) for name, table in (("m", sure), ("n", 1 - sure))
+    )
     structure = make_structure(questions=(one, two))
     personas = draw_personas(structure, ["p", "q"], seed=0)
     found = condition(structure, personas, [{"m": "yes", "n": "yes"}, {"m": "yes"}])
@@ -476,4 +472,4 @@ def test_condition_refuses_other_numbers_of_personas() -> None:
     structure = make_structure()
     with pytest.raises(InputError, match="one mapping for each of 1 personas: 2"):
         condition(structure, draw_personas(structure, ["p"], seed=0), [{}, {}])
-    assert isinstance(condition(structure, draw_personas(structure, ["p"], seed=0), [{}]), Personas)
+    assert isinstance(condition(structure, draw_personas(structure, ["p"], seed=0), [{}]), LatentPersonas)

@@ -12,8 +12,10 @@ from confound.errors import InputError
 from simulate.backends.latent_class.derived import structure_of
 from simulate.backends.latent_class.users import LatentUsers
 from simulate.backends.protocol import Request
-from simulate.run.adjust import Adoption, Profile, retention_question
-from simulate.study.definition import Arm, Persona, Study, load_study, shipped_names
+from simulate.study.catalogue import shipped_names
+from simulate.study.definition import Arm, Persona, Study
+from simulate.study.profile import Adoption, Profile, retention_question
+from simulate.study.reading import load_study
 from tests.simulate.fakes import small_study
 
 TRIALS = 20_000

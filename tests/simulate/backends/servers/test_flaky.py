@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from simulate.backends.protocol import Options
-from simulate.run.loop import Incomplete, Means, simulate
+from simulate.backends.access import ModelAccess
+from simulate.run.loop import Incomplete, simulate
+from simulate.run.resources import Resources
 from tests.simulate.fakes import contents, small_study
 from tests.simulate.servers import Answer, Call, completion, owned_by, serving
 
@@ -78,11 +79,18 @@ def run(out: Path, handler: Callable[[Call], Answer], *, attempts: int, **given:
     }
     resumed = 0
     with serving(handler) as url:
-        means = Means(options=Options(base_urls=(f"{url}/v1",), **options))
+        resources = Resources(access=ModelAccess(base_urls=(f"{url}/v1",), **options))
         while True:
             try:
                 simulate(
-                    small_study(), out, backend="openai", model="m", choice=True, means=means, resume=True, **given
+                    small_study(),
+                    out,
+                    backend="openai",
+                    model="m",
+                    choice=True,
+                    resources=resources,
+                    resume=True,
+                    **given,
                 )
             except Incomplete as error:
                 told(out, error)
@@ -167,9 +175,9 @@ def test_draws_outside_the_choices_are_asked_for_again_alone(tmp_path: Path) -> 
         return answer
 
     with serving(handler, record) as url:
-        means = Means(options=Options(base_urls=(f"{url}/v1",), first_wait=0.01, longest_wait=0.05))
+        resources = Resources(access=ModelAccess(base_urls=(f"{url}/v1",), first_wait=0.01, longest_wait=0.05))
         given: dict[str, Any] = {"backend": "openai", "model": "m", "choice": True, **sizes}
-        simulate(small_study(), tmp_path / "some", means=means, **given)
+        simulate(small_study(), tmp_path / "some", resources=resources, **given)
     run(tmp_path / "good", good, attempts=1, **sizes)
     assert contents(tmp_path / "some", TABLES) == contents(tmp_path / "good", TABLES)
     assert any(call.body.get("n", 1) < 10 for call in record if call.method == "POST")

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from confound.errors import InputError
-from simulate.backends.protocol import Options, Stopped
-from simulate.run.loop import Incomplete, Means, simulate
+from simulate.backends.access import ModelAccess
+from simulate.backends.protocol import Stopped
+from simulate.run.loop import Incomplete, simulate
+from simulate.run.resources import Resources
 from tests.simulate.fakes import small_study
 from tests.simulate.servers import Answer, Call, serving
 
@@ -43,7 +45,7 @@ def run(url: str, out: Path, *, options: dict[str, Any] | None = None, **given: 
     fast = {"first_wait": 0.01, "longest_wait": 0.02, "base_urls": (url,), **(options or {})}
     study = given.pop("study", None) or small_study(trials=2)
     given = {"backend": "gemini", "model": MODEL, "iterations": 1, **given}
-    simulate(study, out, means=Means(options=Options(**fast)), **given)
+    simulate(study, out, resources=Resources(access=ModelAccess(**fast)), **given)
     return pd.read_parquet(out / "responses.parquet")
 
 
@@ -83,6 +85,7 @@ def test_dialogues_alternate(tmp_path: Path) -> None:
     assert "hm, B" not in json.dumps([call.body for call in record])
 
 
+@pytest.mark.slow
 def test_blocked_prompts_and_answers_are_unknown(tmp_path: Path) -> None:
     """A blocked prompt and a blocked answer are Unknown with the API's reason, counted by arm, and are no failures."""
     reasons = {}

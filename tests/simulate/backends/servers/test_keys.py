@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from confound.errors import ConfoundError
-from simulate.backends.protocol import Options
-from simulate.run.loop import Means, simulate
+from simulate.backends.access import ModelAccess
+from simulate.run.loop import simulate
+from simulate.run.resources import Resources
 from tests.simulate.fakes import small_study
 from tests.simulate.servers import Answer, Call, completion, owned_by, serving
 
@@ -80,10 +81,16 @@ def test_key_is_nowhere(
     record: list[Call] = []
     caught: list[str] = []
     with caplog.at_level(logging.DEBUG), serving(ECHOES[echo], record) as url:
-        options = Options(base_urls=(url + path,), attempts=2, first_wait=0.01, longest_wait=0.01)
+        options = ModelAccess(base_urls=(url + path,), attempts=2, first_wait=0.01, longest_wait=0.01)
         try:
             simulate(
-                small_study(), tmp_path, backend=backend, model=model, iterations=1, personas=1, means=Means(options)
+                small_study(),
+                tmp_path,
+                backend=backend,
+                model=model,
+                iterations=1,
+                personas=1,
+                resources=Resources(options),
             )
         except ConfoundError:
             caught.append(traceback.format_exc())
@@ -97,6 +104,7 @@ def test_key_is_nowhere(
         assert "[key]" in places[str(tmp_path / "journal.log")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", SENT)
 def test_key_is_not_printed(tmp_path: Path, backend: str) -> None:
     """The command line ends in one message without the key, exits 2, and its child's output holds it nowhere."""
@@ -116,10 +124,10 @@ def test_key_is_not_printed(tmp_path: Path, backend: str) -> None:
 
 def test_key_never_reaches_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a debugger or an assertion prints of options and backends has no key in it."""
-    from simulate.backends.protocol import open_backend
+    from simulate.backends.registry import open_backend
 
     for backend, (variable, _, model, _) in SENT.items():
         monkeypatch.setenv(variable, KEY)
-        made: Any = open_backend(backend, small_study(), (), seed=0, options=Options(model=model))
+        made: Any = open_backend(backend, small_study(), (), seed=0, access=ModelAccess(model=model))
         assert KEY not in repr(made)
-        assert KEY not in repr(Options(model=model))
+        assert KEY not in repr(ModelAccess(model=model))

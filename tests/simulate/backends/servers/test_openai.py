@@ -12,9 +12,12 @@ import pytest
 
 from confound.errors import InputError
 from simulate.backends import presets
-from simulate.backends.protocol import Options, Stopped, open_backend
-from simulate.parsing.answers import labelled
-from simulate.run.loop import Incomplete, Means, simulate
+from simulate.backends.access import ModelAccess
+from simulate.backends.protocol import Stopped
+from simulate.backends.registry import open_backend
+from simulate.parsing.options import labelled
+from simulate.run.loop import Incomplete, simulate
+from simulate.run.resources import Resources
 from tests.simulate.fakes import contents, small_study
 from tests.simulate.servers import Answer, Call, completion, owned_by, serving
 
@@ -51,9 +54,11 @@ def asked(record: list[Call]) -> list[Any]:
 def run(url: str, out: Path, *, options: dict[str, Any] | None = None, **given: Any) -> pd.DataFrame:
     """Run a small survey against a server; return its table."""
     study = given.pop("study", None) or small_study()
-    means = given.pop("means", None) or Means(options=Options(base_urls=(f"{url}/v1",), **FAST, **(options or {})))
+    resources = given.pop("resources", None) or Resources(
+        access=ModelAccess(base_urls=(f"{url}/v1",), **FAST, **(options or {}))
+    )
     given = {"backend": "openai", "model": MODEL, "iterations": 1, **given}
-    simulate(study, out, means=means, **given)
+    simulate(study, out, resources=resources, **given)
     return pd.read_parquet(out / "responses.parquet")
 
 
@@ -232,24 +237,32 @@ def test_servers_share_the_load_and_one_that_is_gone_is_left_alone(tmp_path: Pat
         pass
     with serving(handler(1.0), slow) as one, serving(handler(0.0), fast) as other:
         urls = tuple(f"{url}/v1" for url in (gone, one, other))
-        frame = run("", tmp_path / "run", draws=1, means=Means(options=Options(base_urls=urls, concurrency=8, **FAST)))
+        frame = run(
+            "",
+            tmp_path / "run",
+            draws=1,
+            resources=Resources(access=ModelAccess(base_urls=urls, concurrency=8, **FAST)),
+        )
     assert len(frame) == 144 == len(slow) + len(fast)
     assert len(fast) > len(slow) > 0
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert 144 < manifest["calls"] < 144 + 20
 
 
+@pytest.mark.slow
 def test_users_and_agent_are_apart(tmp_path: Path) -> None:
     """In dialogues the agent's turns go to its server, model and sampling, all else to the users'."""
     users: list[Call] = []
     agents: list[Call] = []
     study = small_study("movielens", turns=2)
     with serving(by_seed, users) as one, serving(by_seed, agents) as other:
-        means = Means(
-            options=Options(base_urls=(f"{one}/v1",)), agent_options=Options(base_urls=(f"{other}/v1",)), prices=None
+        resources = Resources(
+            access=ModelAccess(base_urls=(f"{one}/v1",)),
+            agent_access=ModelAccess(base_urls=(f"{other}/v1",)),
+            prices=None,
         )
         sampling = {"agent_backend": "openai", "agent_model": presets.AGENT, "agent_sampling": {"temperature": 0.3}}
-        frame = run("", tmp_path / "run", study=study, means=means, **sampling)
+        frame = run("", tmp_path / "run", study=study, resources=resources, **sampling)
     turns = 6 * 2 * 4 * 2
     assert (len(agents), len(users)) == (turns, turns + len(frame))
     assert {(b["model"], b["temperature"], b["top_k"]) for b in asked(agents)} == {(presets.AGENT, 0.3, 64)}
@@ -315,7 +328,7 @@ def test_what_is_missing_is_told_before_anything_is_written(tmp_path: Path, monk
     url = "http://127.0.0.1:9/v1"
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"model": None}, "Name it with --model"),
-        ({"means": Means()}, "set OPENAI_API_KEY, or name a server"),
+        ({"resources": Resources()}, "set OPENAI_API_KEY, or name a server"),
         ({"sampling": {"temperature": 3}}, "temperature must be a number, 0 or more and at most 2 but is 3"),
         ({"sampling": {"warmth": 3}}, "there is no setting 'warmth'"),
         ({"sampling": {"thinking_level": "low"}}, "--backend openai does not know thinking_level"),
@@ -329,11 +342,11 @@ def test_what_is_missing_is_told_before_anything_is_written(tmp_path: Path, monk
             run(url.removesuffix("/v1"), tmp_path / "run", **given)
     for bad in ("http://me:secret@host/v1", "http://host/v1?key=secret"):
         with pytest.raises(InputError, match="leave keys and passwords out") as told:
-            Options(base_urls=(bad,))
+            ModelAccess(base_urls=(bad,))
         assert "secret" not in str(told.value)
     for name in ("concurrency", "attempts", "rpm", "timeout"):
         with pytest.raises(InputError, match=f"--{name} must be"):
-            Options(**{name: 0})
+            ModelAccess(**{name: 0})
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # noqa: ARG005
     with pytest.raises(InputError, match=r"pip install 'confound\[openai\]'"):
         run(url, tmp_path / "run")
@@ -344,8 +357,8 @@ def test_own_models_are_told_their_tokens_under_the_newer_name(monkeypatch: pyte
     """The provider's own address takes `max_completion_tokens`, every other server `max_tokens`."""
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     for urls, name in (((), "max_completion_tokens"), (("http://127.0.0.1:9/v1",), "max_tokens")):
-        options = Options(model="m", base_urls=urls)
-        backend: Any = open_backend("openai", small_study(), (), seed=0, options=options)
+        options = ModelAccess(model="m", base_urls=urls)
+        backend: Any = open_backend("openai", small_study(), (), seed=0, access=options)
         assert backend._max_tokens == name  # noqa: SLF001
 
 
@@ -359,9 +372,16 @@ def test_budget_counts_every_call(tmp_path: Path) -> None:
 
     with serving(handler, record) as url:
         for limit in (20, 21, 47, 60):
-            options = Options(base_urls=(f"{url}/v1",), concurrency=4, **FAST)
+            options = ModelAccess(base_urls=(f"{url}/v1",), concurrency=4, **FAST)
             with pytest.raises(Incomplete, match=f"--max-calls {limit} is reached"):
-                run("", tmp_path / "run", study=study, means=Means(options, max_calls=limit), draws=3, resume=True)
+                run(
+                    "",
+                    tmp_path / "run",
+                    study=study,
+                    resources=Resources(options, max_calls=limit),
+                    draws=3,
+                    resume=True,
+                )
             assert len(asked(record)) == limit
             assert json.loads((tmp_path / "run" / "manifest.json").read_text())["calls"] == limit
         run(url, tmp_path / "run", study=study, draws=3, resume=True)

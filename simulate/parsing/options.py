@@ -1,0 +1,164 @@
+"""The options of a question: the labels under which they are shown, and where a text names them."""
+
+from __future__ import annotations
+
+import functools
+import re
+import string
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from simulate.parsing import cleaning, phrases
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MAX_OPTIONS = len(string.ascii_uppercase)
+_OWN_NUMBER = re.compile(r"\(?(\d{1,2})\s*(?:[-\u2013\u2014:.)=]\s*)+(?=[^\W\d])(.+)", re.DOTALL)
+
+
+class Option(NamedTuple):
+    """An option as it is shown.
+
+    Attributes
+    ----------
+    label : str
+        Its own number if all options have one ("1 - Very unlikely"), else a letter by its place: A, B, C, ...
+    text : str
+        The option without that number.
+    """
+
+    label: str
+    text: str
+
+
+class Span(NamedTuple):
+    """A part of a text that names an option, from `start` up to `end`; `option` is the option's place."""
+
+    start: int
+    end: int
+    option: int
+
+
+def labelled(options: Sequence[str]) -> tuple[Option, ...]:
+    """Return the options with the labels under which they are shown."""
+    numbered = [_OWN_NUMBER.fullmatch(option.strip()) for option in options]
+    if options and all(numbered) and len({match[1] for match in numbered if match}) == len(options):
+        return tuple(Option(match[1], match[2].strip()) for match in numbered if match)
+    return tuple(Option(letter, option) for letter, option in zip(string.ascii_uppercase, options, strict=False))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OptionFinder:
+    """Finds one question's options in a text. Options are told by their places, from 0.
+
+    Texts called `low` are in lower case.
+
+    Attributes
+    ----------
+    options : tuple of str
+    shown : tuple of Option
+    wordings : tuple of (int, str)
+        Words by which an option is named, the longest first. Words that two options share name neither.
+    patterns : tuple of (int, re.Pattern)
+        The same as patterns, without those that are numbers only.
+    labels : Mapping of str to int
+        Label -> the option that it stands for.
+    """
+
+    options: tuple[str, ...]
+    shown: tuple[Option, ...]
+    wordings: tuple[tuple[int, str], ...]
+    patterns: tuple[tuple[int, re.Pattern[str]], ...]
+    labels: Mapping[str, int]
+
+    def whole(self, text: str) -> int | None:
+        """Return the option that the text is, and nothing else: "B", "(b)", "B. Unlikely", "Unlikely (B)"."""
+        low = cleaning.lower(text).strip(" .!\"',:;")
+        found = self._bare(low)
+        lead = phrases.ANSWER_LEAD.match(low)
+        return self._bare(low[lead.end() :].strip(" .!\"',:;")) if found is None and lead else found
+
+    def _bare(self, low: str) -> int | None:
+        worded = self._worded(low)
+        if worded is not None:
+            return worded
+        label = re.fullmatch(r"[(\[\"']*([a-z]|\d{1,2}(?:\.0)?)[)\]\"']*[.:]?", low)
+        if label:
+            return self.labels.get(label[1].removesuffix(".0").upper())
+        first = re.fullmatch(r"[(\[\"']*([a-z]|\d{1,2})[)\]\"']*\s*[.:)=,-]*\s+(.+)", low)
+        after = re.fullmatch(r"(.+?)\s*[(\[]([a-z]|\d{1,2})[)\]]", low)
+        for mark, wording in ((first[1], first[2]) if first else ("", ""), (after[2], after[1]) if after else ("", "")):
+            if mark.upper() in self.labels and self._worded(wording) == self.labels[mark.upper()]:
+                return self.labels[mark.upper()]
+        return self.labels.get(str(phrases.NUMBERS.index(low) + 1)) if low in phrases.NUMBERS else None
+
+    def _worded(self, low: str) -> int | None:
+        words = cleaning.words(low)
+        return next((option for option, wording in self.wordings if wording == words), None)
+
+    def begins(self, text: str) -> int | None:
+        """Return the option that a text begins with."""
+        low = cleaning.lower(text)
+        return next((option for option, pattern in self.patterns if pattern.match(low)), None)
+
+    def said_in_passing(self, option: int) -> bool:
+        """Tell whether the option's words are often said without being an answer ("yes", "some")."""
+        return cleaning.words(cleaning.lower(self.shown[option].text)) in phrases.IN_PASSING
+
+    def spans(self, low: str) -> list[Span]:
+        """Return where options are named; where one name is inside another, only the longer one."""
+        taken: list[Span] = []
+        for option, pattern in self.patterns:
+            for match in pattern.finditer(low):
+                if not any(match.start() < span.end and span.start < match.end() for span in taken):
+                    taken.append(Span(match.start(), match.end(), option))
+        return taken
+
+    def masked(self, low: str) -> str:
+        """Replace the names of options, so that their words ("Not a member") are not taken for the speaker's."""
+        for start, end, _ in self.spans(low):
+            low = low[:start] + phrases.MASK * (end - start) + low[end:]
+        return phrases.without_harmless(low)
+
+
+@functools.lru_cache(maxsize=1024)
+def finder_of(options: tuple[str, ...]) -> OptionFinder:
+    """Return what finds these options."""
+    shown = labelled(options)
+    wordings = _wordings(options, shown)
+    patterns = tuple((option, _pattern(wording)) for option, wording in wordings if not wording.isdigit())
+    return OptionFinder(options, shown, wordings, patterns, _labels(options, shown))
+
+
+def _wordings(options: Sequence[str], shown: Sequence[Option]) -> tuple[tuple[int, str], ...]:
+    options_of: dict[str, set[int]] = {}
+    for place, (option, (_, text)) in enumerate(zip(options, shown, strict=True)):
+        without_brackets = re.sub(r"\s*\([^)]*\)", "", text).strip() or text
+        for wording in (option, text, without_brackets):
+            low = cleaning.lower(cleaning.even(wording))
+            options_of.setdefault(cleaning.words(low), set()).add(place)
+    unique = [(next(iter(places)), wording) for wording, places in options_of.items() if len(places) == 1 and wording]
+    return tuple(sorted(unique, key=lambda pair: (-len(pair[1]), pair[0])))
+
+
+def _pattern(wording: str) -> re.Pattern[str]:
+    between = r"[\s,$/&'()-]{1,3}"
+    words = between.join(map(_word_pattern, wording.split()))
+    return re.compile(rf"(?<![\w$])(?<!\w-)\$?{words}(?!\w|-\w|'\w)")
+
+
+def _word_pattern(word: str) -> str:
+    if word.isdigit():
+        # Thousands are written with and without a comma.
+        return re.sub(r"(?<=\d)(?=(?:\d{3})+$)", ",?", word)
+    return re.escape(word).replace("'", "'?")
+
+
+def _labels(options: Sequence[str], shown: Sequence[Option]) -> dict[str, int]:
+    labels = {letter: place for place, letter in zip(range(len(options)), string.ascii_uppercase, strict=False)}
+    if shown and not shown[0].label.isalpha():
+        labels |= {option.label: place for place, option in enumerate(shown)}
+    elif not any(character.isdigit() for option in options for character in option):
+        labels |= {str(place + 1): place for place in range(len(options))}
+    return labels
