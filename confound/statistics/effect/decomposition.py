@@ -134,7 +134,8 @@ def decompose(
     Examples
     --------
     >>> import numpy as np
-    >>> treated, control = np.array([[5.0, 4.0], [4.0, 3.5], [4.5, 4.5]]), np.array([[2.0, 2.5], [1.0, 2.0], [2.5, 2.5]])
+    >>> treated = np.array([[5.0, 4.0], [4.0, 3.5], [4.5, 4.5]])
+    >>> control = np.array([[2.0, 2.5], [1.0, 2.0], [2.5, 2.5]])
     >>> groups = by_adjustment(treated, control, paired=True)
     >>> found = decompose(groups, rng=np.random.default_rng(0))
     >>> dict(zip(QUANTITIES, found.estimate[0].round(2).tolist()))
