@@ -113,10 +113,10 @@ def common_direction_test(
     Examples
     --------
     >>> import numpy as np
-    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
-    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
-    >>> round(common_direction_test(treated, control, rng=np.random.default_rng(0)).pvalue, 2)
-    0.11
+    >>> treated, control = [[18, 12], [20, 10]], [[10, 20], [11, 19]]
+    >>> test = common_direction_test(treated, control, rng=np.random.default_rng(0))
+    >>> test.method, test.df, round(test.statistic, 2), round(test.pvalue, 4)
+    ('chi-square', 1, 9.5, 0.0021)
     """
     arms = checked_counts(treated, control)
     return general_association_test(np.stack(arms, axis=1), rng=rng, n_resamples=n_resamples)
@@ -162,9 +162,10 @@ def general_association_test(counts: ArrayLike, *, rng: np.random.Generator, n_r
     Examples
     --------
     >>> import numpy as np
-    >>> counts = np.array([[[8, 2], [5, 5], [4, 6]], [[9, 1], [6, 4], [5, 5]]])  # personas, arms, answers
-    >>> round(general_association_test(counts, rng=np.random.default_rng(0)).pvalue, 2)
-    0.03
+    >>> counts = [[[18, 12], [10, 20], [14, 16]], [[20, 10], [11, 19], [15, 15]]]
+    >>> test = general_association_test(counts, rng=np.random.default_rng(0))
+    >>> test.method, test.df, round(test.statistic, 2), round(test.pvalue, 4)
+    ('chi-square', 2, 9.56, 0.0084)
     """
     checked = checked_strata(counts)
     check_positive(n_resamples=n_resamples)
@@ -259,10 +260,11 @@ def cluster_direction_test(*arms: ArrayLike, rng: np.random.Generator, n_resampl
     Examples
     --------
     >>> import numpy as np
-    >>> treated = np.eye(2, dtype=int)[[0, 0, 0, 0, 1]]
-    >>> control = np.eye(2, dtype=int)[[0, 1, 1, 1, 1]]
-    >>> round(cluster_direction_test(treated, control, rng=np.random.default_rng(0)).pvalue, 2)
-    0.2
+    >>> treated = [[3, 0], [2, 1], [3, 0], [3, 0]]
+    >>> control = [[1, 2], [0, 3], [1, 2], [0, 3]]
+    >>> test = cluster_direction_test(treated, control, rng=np.random.default_rng(0), n_resamples=999)
+    >>> round(test.statistic, 2), test.pvalue < 0.1
+    (5.97, True)
     """
     check_positive(n_resamples=n_resamples)
     rows = checked_samples({f"arm {i}": arm for i, arm in enumerate(arms)})

@@ -46,11 +46,10 @@ def stratum_distances(treated: ArrayLike, control: ArrayLike) -> FloatArray:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
-    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
-    >>> stratum_distances(treated, control).round(2)
-    array([0.3, 0. , 0.3])
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
+    >>> stratum_distances(treated, control).round(3).tolist()
+    [0.4, 0.4]
     """
     treated, control = checked_counts(treated, control)
     return np.asarray(0.5 * np.abs(_share_gaps(treated, control)).sum(axis=1))
@@ -76,11 +75,10 @@ def plugin(treated: ArrayLike, control: ArrayLike) -> float:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
-    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
     >>> round(plugin(treated, control), 3)
-    0.2
+    0.4
     """
     return float(stratum_distances(treated, control).mean())
 
@@ -106,11 +104,10 @@ def population_plugin(treated: ArrayLike, control: ArrayLike) -> float:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
-    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
     >>> round(population_plugin(treated, control), 3)
-    0.2
+    0.1
     """
     treated, control = checked_counts(treated, control)
     return float(0.5 * np.abs(_share_gaps(treated, control).mean(axis=0)).sum())
@@ -149,11 +146,10 @@ def population_null_mean(treated: ArrayLike, control: ArrayLike) -> float:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
-    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
     >>> round(population_null_mean(treated, control), 3)
-    0.097
+    0.167
     """
     treated, control = checked_counts(treated, control)
     if len(treated) == 1:
@@ -215,11 +211,10 @@ def null_mean(treated: ArrayLike, control: ArrayLike) -> float:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
-    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
     >>> round(null_mean(treated, control), 3)
-    0.174
+    0.226
     """
     return float(stratum_null_means(treated, control).mean())
 
@@ -253,11 +248,10 @@ def stratum_null_means(treated: ArrayLike, control: ArrayLike) -> FloatArray:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> treated = np.array([[8, 2], [5, 5], [9, 1]])  # three personas, two answers
-    >>> control = np.array([[5, 5], [5, 5], [6, 4]])
-    >>> stratum_null_means(treated, control).round(3)
-    array([0.182, 0.172, 0.167])
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
+    >>> stratum_null_means(treated, control).round(3).tolist()
+    [0.235, 0.218]
     """
     treated, control = checked_counts(treated, control)
     n1 = treated.sum(axis=1, keepdims=True)

@@ -86,7 +86,7 @@ def power_to_detect(
     Examples
     --------
     >>> import numpy as np
-    >>> bool(power_to_detect(0.2, personas=50, trials=10, answers=2, rng=np.random.default_rng(0)) > 0.9)
+    >>> power_to_detect(0.1, personas=100, trials=30, answers=4, rng=np.random.default_rng(0)) > 0.9
     True
     """
     scenario = _scenario(answers, level, direction, design, rng)
@@ -129,8 +129,8 @@ def detectable_tvd(
     Examples
     --------
     >>> import numpy as np
-    >>> round(detectable_tvd(50, 10, answers=2, rng=np.random.default_rng(0)), 2)
-    0.14
+    >>> round(detectable_tvd(100, 30, 4, rng=np.random.default_rng(0)), 2)
+    0.08
     """
     scenario = _scenario(answers, level, direction, design, rng)
     check_positive(personas=personas, trials=trials)
@@ -187,7 +187,7 @@ def needed_personas(
     Examples
     --------
     >>> import numpy as np
-    >>> bool(needed_personas(0.1, trials=30, answers=2, rng=np.random.default_rng(0)) < 100)
+    >>> needed_personas(0.1, trials=30, answers=4, rng=np.random.default_rng(0)) < 100
     True
     """
     scenario = _scenario(answers, level, direction, design, rng)
@@ -232,7 +232,7 @@ def needed_trials(
     Examples
     --------
     >>> import numpy as np
-    >>> bool(needed_trials(0.1, personas=100, answers=2, rng=np.random.default_rng(0)) < 50)
+    >>> needed_trials(0.1, personas=100, answers=4, rng=np.random.default_rng(0)) < 30
     True
     """
     scenario = _scenario(answers, level, direction, design, rng)

@@ -50,9 +50,10 @@ def k_sample_test(counts: ArrayLike, *, rng: np.random.Generator, n_resamples: i
     Examples
     --------
     >>> import numpy as np
-    >>> counts = np.array([[[8, 2], [5, 5], [4, 6]], [[9, 1], [6, 4], [5, 5]]])  # personas, arms, answers
-    >>> round(k_sample_test(counts, rng=np.random.default_rng(0)).statistic, 3)
-    0.233
+    >>> counts = [[[8, 2], [5, 5], [2, 8]], [[7, 3], [5, 5], [3, 7]]]
+    >>> test = k_sample_test(counts, rng=np.random.default_rng(0), n_resamples=999)
+    >>> round(test.statistic, 3), round(test.null_mean, 3), test.pvalue < 0.05
+    (0.25, 0.15, False)
     """
     checked = checked_strata(counts)
     check_positive(n_resamples=n_resamples)
@@ -125,9 +126,10 @@ def cluster_k_sample_test(*arms: ArrayLike, rng: np.random.Generator, n_resample
     Examples
     --------
     >>> import numpy as np
-    >>> arms = [np.eye(2, dtype=int)[rows] for rows in ([0, 0, 0], [0, 1, 1], [1, 1, 1])]
-    >>> round(cluster_k_sample_test(*arms, rng=np.random.default_rng(0)).pvalue, 2)
-    0.13
+    >>> arms = [[[3, 0], [2, 1], [3, 0]], [[1, 2], [2, 1], [1, 2]], [[0, 3], [0, 3], [1, 2]]]
+    >>> test = cluster_k_sample_test(*arms, rng=np.random.default_rng(0), n_resamples=999)
+    >>> round(test.statistic, 3), test.pvalue < 0.1
+    (0.407, True)
     """
     rows = checked_samples({f"arm {i}": arm for i, arm in enumerate(arms)})
     check_positive(n_resamples=n_resamples)

@@ -85,6 +85,11 @@ def square_weights(share: float = 0.5) -> FloatArray:
     ------
     ValueError
         If `share` is not in [0, 1].
+
+    Examples
+    --------
+    >>> dict(zip(QUANTITIES, square_weights().T.tolist()))["cate"]
+    [0.5, 0.5, -0.5, -0.5]
     """
     check_share("share", share)
     observed, sbt, sbc = np.asarray([[1.0, 0, 0, -1], [1, -1, 0, 0], [0, 0, 1, -1]])
@@ -129,12 +134,12 @@ def decompose(
     Examples
     --------
     >>> import numpy as np
-    >>> treated = np.array([[3.0, 2.5], [3.4, 3.0]])  # personas, iterations
-    >>> control = np.array([[2.0, 2.2], [2.4, 2.5]])
+    >>> treated = np.array([[5.0, 4.0], [4.0, 3.5], [4.5, 4.5]])
+    >>> control = np.array([[2.0, 2.5], [1.0, 2.0], [2.5, 2.5]])
     >>> groups = by_adjustment(treated, control, paired=True)
     >>> found = decompose(groups, rng=np.random.default_rng(0))
     >>> dict(zip(QUANTITIES, found.estimate[0].round(2).tolist()))
-    {'observed': 1.0, 'cate': 0.4, 'att': 0.7, 'atc': 0.1, 'sbt': 0.9, 'sbc': 0.3, 'asb': 0.6}
+    {'observed': 2.67, 'cate': 1.67, 'att': 1.67, 'atc': 1.67, 'sbt': 1.0, 'sbc': 1.0, 'asb': 1.0}
     """
     weights = square_weights(share)
     shape = (groups[0].shape[1], len(QUANTITIES))
@@ -169,10 +174,9 @@ def by_adjustment(treated: FloatArray, control: FloatArray, *, paired: bool) -> 
     Examples
     --------
     >>> import numpy as np
-    >>> treated = np.array([[3.0, 2.5], [3.4, 3.0]])  # personas, iterations
-    >>> control = np.array([[2.0, 2.2], [2.4, 2.5]])
-    >>> len(by_adjustment(treated, control, paired=True))
-    1
+    >>> (group,) = by_adjustment(np.array([[5.0, 4.0]]), np.array([[2.0, 2.5]]), paired=True)
+    >>> group.tolist()  # one persona, one later iteration: its four means of the square
+    [[[5.0, 3.0, 3.0, 2.0]]]
     """
     other = [
         np.stack([2 * side[:, 1:] - side[:, :1], side[:, :1] + 0 * side[:, 1:]], axis=-1) for side in (treated, control)
@@ -208,6 +212,13 @@ def by_source(means: FloatArray, *, arms_paired: bool, sources_paired: bool) -> 
     -------
     list of ndarray
         For `decompose`; empty where a cell of the square has no persona.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> (group,) = by_source(np.array([[[[5.0, 3.0], [3.0, 2.0]]]]), arms_paired=True, sources_paired=True)
+    >>> group.tolist()
+    [[[5.0, 3.0, 3.0, 2.0]]]
     """
     together = [[True, True]]
     apart = [[True, False], [False, True]]
@@ -256,10 +267,9 @@ def steps(
     Examples
     --------
     >>> import numpy as np
-    >>> treated = np.array([[3.0, 2.5], [3.4, 3.0]])  # personas, iterations
-    >>> control = np.array([[2.0, 2.2], [2.4, 2.5]])
-    >>> steps(treated, control, paired=True, rng=np.random.default_rng(0)).estimate.round(2)
-    array([-0.6])
+    >>> treated, control = np.array([[5.0, 4.0], [4.0, 3.5]]), np.array([[2.0, 2.5], [1.0, 2.0]])
+    >>> steps(treated, control, paired=True, rng=np.random.default_rng(0)).estimate.tolist()
+    [-1.5]
     """
     moved = [np.diff(side, axis=1) for side in (treated, -control)]
     groups = [moved[0] + moved[1]] if paired else moved

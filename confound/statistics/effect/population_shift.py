@@ -57,10 +57,10 @@ def shifts(moved: Sequence[FloatArray], *, rng: np.random.Generator) -> list[Shi
     Examples
     --------
     >>> import numpy as np
-    >>> moved = [np.array([[0.1, -0.1], [0.2, -0.2], [0.1, -0.1]])]  # change of shares: personas, answers
-    >>> (found,) = shifts(moved, rng=np.random.default_rng(0))
-    >>> round(found.distance, 3)
-    0.133
+    >>> moved = np.array([[0.5, -0.5], [0.4, -0.4], [0.6, -0.6], [0.3, -0.3], [0.5, -0.5], [0.4, -0.4]])
+    >>> (shift,) = shifts([moved], rng=np.random.default_rng(0))
+    >>> round(shift.distance, 2), shift.pvalue < 0.1
+    (0.45, True)
     """
     if not moved:
         return []
