@@ -63,7 +63,7 @@ def joint_test(made: tuple[Sequence[Contrast], IntArray | None], *, seed: int) -
     ----------
     made : tuple of (sequence of Contrast, ndarray or None)
         Controls of one study, model, iteration and pair of arms; and within subjects their answers by conversation
-        (`confound.counts.conversations.Conversations.codes`).
+        (`confound.counts.conversations.AnswersByConversation.codes`).
     seed : int
         Of the relabellings.
 

@@ -22,7 +22,7 @@ from confound.presentation.report import methods, overview, repeat
 from confound.presentation.report.overview import Group, Row
 from confound.presentation.report.references import Citations
 from confound.presentation.tables import publication, rendering
-from confound.presentation.tables.kinds import KINDS
+from confound.presentation.tables.layouts import LAYOUTS
 from confound.text import MINUS, estimate, named, p_value, printable
 from confound.vocabulary import ALL_CONTROLS
 
@@ -208,7 +208,7 @@ def _there(frames: Mapping[str, pd.DataFrame], name: str, group: Group) -> bool:
 
 def _table(frames: Mapping[str, pd.DataFrame], settings: Mapping[str, Any], name: str, group: Group) -> Markup:
     """Lay out the rows of one study and model as a table of a publication."""
-    own = {other: _own(frame, group) for other, frame in frames.items() if other in KINDS}
+    own = {other: _own(frame, group) for other, frame in frames.items() if other in LAYOUTS}
     table = publication.build(name, own, settings, columns="statistic")
     title = f"{table.title}, {named(group.study)}, {named(group.model)}"
     return Markup(rendering.to_html(replace(table, title=title)))  # noqa: S704 -- escaped there

@@ -61,7 +61,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Layout:
     """How one frame becomes a table.
 
     Attributes
@@ -165,7 +165,7 @@ def _in_brackets(row: Record, d: int) -> str:
 
 UNKNOWN_NEEDS = ("n_unknown", "n_answers")
 PERSONAS = _fixed("n_personas", "Personas", 0)
-KINDS: dict[str, Kind] = {}
+LAYOUTS: dict[str, Layout] = {}
 
 
 def _drift_notes(shown: Shown) -> Iterator[str]:
@@ -260,7 +260,7 @@ def _stabilization_notes(_: Shown) -> Iterator[str]:
     yield "R-hat at most 1.01 and effective sample sizes (ESS) of 400 or more are taken as converged."
 
 
-KINDS["drift"] = Kind(
+LAYOUTS["drift"] = Layout(
     "User drift: negative controls",
     "Negative control",
     ("contrast", "iteration"),
@@ -275,7 +275,7 @@ KINDS["drift"] = Kind(
     (),
     _drift_notes,
 )
-KINDS["effects"] = Kind(
+LAYOUTS["effects"] = Layout(
     "Observed effects",
     "Outcome",
     ("contrast", "iteration"),
@@ -287,7 +287,7 @@ KINDS["effects"] = Kind(
     _effect_notes,
     choose=main_rows,
 )
-KINDS["decomposition"] = Kind(
+LAYOUTS["decomposition"] = Layout(
     "Decomposition of the observed effect",
     "Part",
     ("contrast", "question", "method", "iteration"),
@@ -299,7 +299,7 @@ KINDS["decomposition"] = Kind(
     _decomposition_notes,
     last=True,
 )
-KINDS["comparisons"] = Kind(
+LAYOUTS["comparisons"] = Layout(
     "Drift compared",
     "Negative control",
     ("contrast", "against", "iteration"),
@@ -311,7 +311,7 @@ KINDS["comparisons"] = Kind(
     _comparison_notes,
     last=True,
 )
-KINDS["data"] = Kind(
+LAYOUTS["data"] = Layout(
     "Personas and answers by arm",
     "Role and arm",
     ("iteration",),
@@ -333,7 +333,7 @@ KINDS["data"] = Kind(
     _data_notes,
     choose=_by_role,
 )
-KINDS["sensitivity"] = Kind(
+LAYOUTS["sensitivity"] = Layout(
     "Sensitivity of the effect to drift",
     "Outcome",
     ("contrast", "iteration"),
@@ -349,7 +349,7 @@ KINDS["sensitivity"] = Kind(
     _sensitivity_notes,
     last=True,
 )
-KINDS["assumptions"] = Kind(
+LAYOUTS["assumptions"] = Layout(
     "Checks of what the decomposition assumes",
     "Question, arm",
     ("contrast", "check", "iteration"),
@@ -361,7 +361,7 @@ KINDS["assumptions"] = Kind(
     _assumption_notes,
     last=True,
 )
-KINDS["stabilization"] = Kind(
+LAYOUTS["stabilization"] = Layout(
     "The effect over iterations",
     "Quantity",
     ("contrast", "question", "path"),
@@ -374,13 +374,13 @@ KINDS["stabilization"] = Kind(
 )
 
 
-def check(name: str, kind: Kind) -> None:
+def check(name: str, layout: Layout) -> None:
     """Raise where a layout names a column that its table does not have."""
     made = {"n_questions"} if name == "data" else set()  # counted over the questions of a role
-    needed = {need for statistic in (*kind.full, *kind.beside, *kind.under) for need in statistic.needs}
-    for column in sorted({*kind.panel, *kind.row, *kind.unit, *needed} - made):
+    needed = {need for statistic in (*layout.full, *layout.beside, *layout.under) for need in statistic.needs}
+    for column in sorted({*layout.panel, *layout.row, *layout.unit, *needed} - made):
         TABLES[name].column(column)
 
 
-for _name, _kind in KINDS.items():
-    check(_name, _kind)
+for _name, _layout in LAYOUTS.items():
+    check(_name, _layout)
