@@ -134,7 +134,22 @@ def analyze(
     Raises
     ------
     InputError
-        Where the log or an option cannot be used; the message names the file, the column, the rows and the mend.
+        Where the log or an option cannot be used; the message names the file, the column, the rows and what to do.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> log = pd.DataFrame(
+    ...     {
+    ...         "persona": ["ann", "ann", "ben", "ben"] * 4,
+    ...         "arm": ["control", "treated"] * 8,
+    ...         "question": "party",
+    ...         "response": ["left", "right"] * 8,
+    ...     }
+    ... )
+    >>> result = analyze(log, negative_control=["party"])
+    >>> result.drift[["tvd_plugin", "tvd_null", "pvalue"]].round(4).to_dict("records")
+    [{'tvd_plugin': 1.0, 'tvd_null': 0.2571, 'pvalue': 0.0008}]
     """
     options = Options.of(locals())
     unknown = set(skip) - set(PARTS)

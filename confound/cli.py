@@ -130,7 +130,7 @@ def check(log: tuple[str, ...], **given: Any) -> None:
 @click.option("--drift", type=float, help="Also say what it takes to find this drift (total variation distance).")
 @click.option("--design", type=click.Choice(["within", "between"]), default="within", show_default=True)
 @click.option("--level", default=0.05, show_default=True, help="Of the test.")
-@click.option("--power", default=0.8, show_default=True, help="How often the drift shall be found.")
+@click.option("--power", default=0.8, show_default=True, help="Probability of finding the drift.")
 @errors_told
 def power(**given: Any) -> None:
     """Say which drift a design can find, so that "no drift found" is not confused with "could not have found it".

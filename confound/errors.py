@@ -2,7 +2,7 @@
 
 
 class ConfoundError(Exception):
-    """Anything `confound` refuses to do; the message says what is wrong, where, and the mend."""
+    """Anything `confound` refuses to do; the message says what is wrong, where, and what to do."""
 
 
 class InputError(ConfoundError):

@@ -52,7 +52,8 @@ class Analysis(Findings):
 
         Examples
         --------
-        >>> result.save("report")  # doctest: +SKIP
+        >>> result.save("report").name
+        'report'
         """
         for failure in folders.save(self, Path(folder), workers=workers):
             warnings.warn(failure.message, ConfoundWarning, stacklevel=2)
@@ -76,6 +77,11 @@ class Analysis(Findings):
         ------
         InputError
             Where there is no such table, or nothing in it.
+
+        Examples
+        --------
+        >>> result.table("drift").title
+        'User drift: negative controls'
         """
         return publication.build(name, self.frames, self.settings, columns=columns, iterations=iterations)
 
@@ -105,6 +111,11 @@ class Analysis(Findings):
         ------
         InputError
             As `table`; where there is no such format; for docx, where python-docx is not installed.
+
+        Examples
+        --------
+        >>> result.publish("effects", "md").decode().splitlines()[0]
+        '**Observed effects**'
         """
         if form == "csv" and name in self.frames:
             return frames.to_csv(self.frames[name]).encode()
@@ -132,7 +143,8 @@ def load(folder: str | Path) -> Analysis:
 
     Examples
     --------
-    >>> confound.load("report").drift  # doctest: +SKIP
+    >>> list(confound.load("report").drift["question"].unique())
+    ['party', 'race', '(all)']
     """
     content = record.read(folder)
     held: dict[str, Any] = {name: content.get(name) for name in TABLES}

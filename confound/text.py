@@ -28,10 +28,9 @@ def number(value: Any, decimals: int, *, sign: bool = False) -> str:
     if not math.isfinite(value):
         return MISSING
     text = f"{abs(value):,.{decimals}f}"
-    rounded_to_zero = not any(c in "123456789" for c in text)
-    if value < 0 and not rounded_to_zero:
-        return f"{MINUS}{text}"
-    return f"+{text}" if sign and not rounded_to_zero else text
+    if value < 0:  # no minus before a zero
+        return f"{MINUS}{text}" if any(c in "123456789" for c in text) else text
+    return f"+{text}" if sign else text
 
 
 def p_value(p: Any) -> str:
@@ -56,6 +55,53 @@ def p_equals(p: Any) -> str:
     """
     text = p_value(p)
     return f"p {text}" if text[0] in "<>" else f"p = {text}"
+
+
+def bracketed(low: Any, high: Any, decimals: int) -> str:
+    """Write an interval for a table; a dash where there is none.
+
+    >>> bracketed(0.126, 0.59, 2)
+    '[0.13, 0.59]'
+    """
+    ends = number(low, decimals), number(high, decimals)
+    return MISSING if MISSING in ends else f"[{ends[0]}, {ends[1]}]"
+
+
+def estimate(
+    value: Any,
+    low: Any,
+    high: Any,
+    decimals: int,
+    *,
+    sign: bool = False,
+    confidence: float | None = None,
+    p: Any = None,
+) -> str:
+    """Write an estimate with its interval for a sentence; alone where it has none.
+
+    Parameters
+    ----------
+    value, low, high : float
+    decimals : int
+        0 or more.
+    sign : bool
+        Whether positive numbers get a plus sign.
+    confidence : float, optional
+        In (0, 1); named where the reader is not told it elsewhere.
+    p : float, optional
+        Of the test that goes with the interval.
+
+    >>> estimate(0.36, 0.13, 0.59, 2, confidence=0.95)
+    '0.36 (95 % interval 0.13 to 0.59)'
+    >>> estimate(0.105, 0.026, 0.185, 3, sign=True, p=0.01)
+    '+0.105 (+0.026 to +0.185, p = .010)'
+    """
+    ends = [number(end, decimals, sign=sign) for end in (low, high)]
+    if MISSING in ends:
+        return number(value, decimals, sign=sign)
+    named = "" if confidence is None else f"{percent(confidence)} interval "
+    tested = "" if p is None else f", {p_equals(p)}"
+    return f"{number(value, decimals, sign=sign)} ({named}{ends[0]} to {ends[1]}{tested})"
 
 
 def percent(confidence: Any) -> str:

@@ -21,7 +21,7 @@ def places(names: Sequence[str], wanted: Sequence[str]) -> npt.NDArray[np.int64]
 def laid_out(
     parts: Sequence[tuple[Sequence[str], npt.ArrayLike]], names: Sequence[str], *, missing: float = np.nan
 ) -> npt.NDArray[Any]:
-    """Lay values of personas out in common rows, a column a part.
+    """Lay values of personas out in common rows, one column for each part.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ class Cell:
 
 
 def cells(grouped: Grouped, questions: Mapping[tuple[str, str], Question]) -> Iterator[Cell]:
-    """Lay the grouped log out as dense arrays, a cell a (study, model, iteration, question), in sorted order.
+    """Lay the grouped log out as dense arrays, one for each (study, model, iteration, question), in sorted order.
 
     Parameters
     ----------

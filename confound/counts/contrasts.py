@@ -139,7 +139,7 @@ def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> 
         asked = [arm for scope, arm in wanted if scope in (None, study) and arm in labels]
         chosen[study] = asked[-1] if asked else _default_control(labels)
         if not asked:
-            message = f"Arm '{chosen[study]}' was taken as the control; --control names another."
+            message = f"Arm '{chosen[study]}' was taken as the control. Choose another with --control."
             notes.append(Note("note", message, study=study))
     if not chosen:
         only = ", ".join(sorted({arm for labels in arms.values() for arm in labels}))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from confound.counts.contrasts import Contrast
-from confound.counts.counting import UNKNOWN, CodeArray, Grouped, IntArray, recode
+from confound.counts.counting import UNKNOWN_CODE, CodeArray, Grouped, IntArray, recode
 from confound.counts.notes import Note
 from confound.counts.questions import Question
 from confound.log.faults import engine_errors
@@ -26,8 +26,8 @@ MOST_ANSWERS = 3_000_000  # some 300 bytes each while they are read
 
 
 @dataclass(frozen=True, slots=True)
-class Conversations:
-    """Answers to negative controls, a row an answer.
+class AnswersByConversation:
+    """Answers to negative controls, one in each row.
 
     Attributes
     ----------
@@ -87,14 +87,14 @@ def _laid_out(
     persona: IntArray, arm: IntArray, trial: IntArray, question: IntArray, answer: IntArray, shape: tuple[int, int]
 ) -> IntArray | None:
     """Lay answers out by persona, arm, conversation and question; `shape` is how many personas and questions."""
-    if (trial == UNKNOWN).any():
+    if (trial == UNKNOWN_CODE).any():
         return None
     held, conversation = np.unique(np.stack([persona, arm, trial]), axis=1, return_inverse=True)
     if len(np.unique(conversation * shape[1] + question)) < len(question):
         return None
     starts = np.flatnonzero(np.diff(held[0] * 2 + held[1], prepend=-1))
     in_arm = np.arange(held.shape[1]) - np.repeat(starts, np.diff([*starts, held.shape[1]]))
-    codes = np.full((shape[0], 2, int(in_arm.max()) + 1, shape[1]), UNKNOWN, dtype=np.int64)
+    codes = np.full((shape[0], 2, int(in_arm.max()) + 1, shape[1]), UNKNOWN_CODE, dtype=np.int64)
     codes[persona, arm, in_arm[conversation], question] = answer
     return codes
 
@@ -109,7 +109,7 @@ def _places(codes: IntArray, wanted: IntArray) -> IntArray:
 
 def read(
     responses: Responses, grouped: Grouped, binned: Grouped, questions: Mapping[tuple[str, str], Question]
-) -> tuple[Conversations | None, list[Note]]:
+) -> tuple[AnswersByConversation | None, list[Note]]:
     """Read the answers to negative controls once more, with the conversations they came from.
 
     Parameters
@@ -123,7 +123,7 @@ def read(
 
     Returns
     -------
-    tuple of (Conversations or None, list of Note)
+    tuple of (AnswersByConversation or None, list of Note)
         None where trials are not recorded, there are not two controls, or there are too many answers, which is noted.
     """
     controls = {name for (_, name), question in questions.items() if question.role == ROLE}
@@ -150,7 +150,7 @@ def read(
         for (s, m, i), start, end in zip(cell[:, starts].T, starts, [*starts[1:], len(order)], strict=True)
     }
     kept = {key: codes[key][order] for key in ("persona", "arm", "trial", "question")}
-    return Conversations(place=place, **kept, answer=answer[order], labels=labels), []
+    return AnswersByConversation(place=place, **kept, answer=answer[order], labels=labels), []
 
 
 def _expression(responses: Responses, controls: set[str]) -> "ir.Table":

@@ -1,7 +1,7 @@
 """Response table -> answer counts. The log is read here, once; everything after works on counts.
 
-`group` runs one grouped query where the log lives and brings back a row a (study, model, iteration, persona, arm,
-question, role, answer) with its count, as integer codes. `elicited` runs one more, over the first iteration, where
+`group` runs one grouped query where the log lives. It brings back a row for each (study, model, iteration, persona,
+arm, question, role, answer) with its count, as integer codes. `elicited` runs one more, over the first iteration, where
 outcomes and confounders were asked in one conversation: counts lose which answers go together.
 """
 
@@ -29,15 +29,15 @@ CodeArray = npt.NDArray[np.int32]  # a log has more rows than labels; multiply c
 
 KEYS = ("study", "model", "iteration", "question", "persona", "arm", "role", "response", "source_arm", "specified")
 MAY_LACK = ("response", "role", "source_arm", "specified")
-UNKNOWN = -1  # the code of a missing label
-NOT_ASKED = -2
+UNKNOWN_CODE = -1  # the code of a missing label
+NOT_ASKED_CODE = -2
 MAX_DIGITS = 9  # of an iteration
 MAX_SOUGHT = 1000  # a column of the wrong thing holds more bad labels than one query should name
 
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The grouped log, a row a distinct combination of `KEYS`.
+    """The grouped log, a row for each distinct combination of `KEYS`.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Grouped:
 
     def label(self, key: str, code: int) -> str | None:
         """Return a label by its code."""
-        return None if code == UNKNOWN else self.labels[key][code]
+        return None if code == UNKNOWN_CODE else self.labels[key][code]
 
 
 _MEASURES: dict[str, type[np.generic]] = {
@@ -172,7 +172,7 @@ def apart(grouped: Grouped) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_
     """
     roles = grouped.labels["role"]
     retention = np.isin(grouped.codes["role"], [code for code, name in enumerate(roles) if name == "retention"])
-    sourced = (grouped.codes["source_arm"] != UNKNOWN) & ~retention
+    sourced = (grouped.codes["source_arm"] != UNKNOWN_CODE) & ~retention
     place = np.zeros(len(grouped.n), dtype=np.int64)
     for key in ("study", "model", "iteration"):
         place = place * len(grouped.labels[key]) + grouped.codes[key]
@@ -189,7 +189,7 @@ class Elicited:
     labels : dict
         Of study, model, persona, arm and each question -> its distinct labels, sorted.
     codes : dict
-        The label's place, shape (rows,); of an answer `UNKNOWN` or `NOT_ASKED` where there is none.
+        The label's place, shape (rows,); of an answer `UNKNOWN_CODE` or `NOT_ASKED_CODE` where there is none.
     n : ndarray of int64, shape (rows,)
         Conversations.
     """
@@ -251,8 +251,10 @@ def _answer_codes(column: "pa.ChunkedArray") -> tuple[tuple[str, ...], IntArray]
     given = column.to_pylist()
     clean = {text: canonical(text) for text in set(given) if text is not None}
     labels = tuple(sorted({name for name in clean.values() if name is not None}))
-    place: dict[str | None, int] = {name: code for code, name in enumerate(labels)} | {None: UNKNOWN}
-    return labels, np.asarray([NOT_ASKED if text is None else place[clean[text]] for text in given], dtype=np.int64)
+    place: dict[str | None, int] = {name: code for code, name in enumerate(labels)} | {None: UNKNOWN_CODE}
+    return labels, np.asarray(
+        [NOT_ASKED_CODE if text is None else place[clean[text]] for text in given], dtype=np.int64
+    )
 
 
 def _check_values(table: "pa.Table", responses: Responses) -> None:
@@ -294,7 +296,7 @@ def recode(column: "pa.ChunkedArray", key: str, labels: Sequence[str] | None) ->
 
 def _lookup(clean: Sequence[str | None], labels: Sequence[str]) -> CodeArray:
     place = {name: code for code, name in enumerate(labels)}
-    return np.asarray([UNKNOWN if name is None else place[name] for name in clean], dtype=np.int32)
+    return np.asarray([UNKNOWN_CODE if name is None else place[name] for name in clean], dtype=np.int32)
 
 
 def _clean(key: str, text: str) -> str | None:

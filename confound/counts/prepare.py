@@ -8,7 +8,7 @@ import numpy as np
 from confound.counts import conversations, data_warnings
 from confound.counts.cells import Cell, cells
 from confound.counts.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
-from confound.counts.conversations import Conversations
+from confound.counts.conversations import AnswersByConversation
 from confound.counts.counting import Elicited, Grouped, apart, elicited, group
 from confound.counts.notes import Note
 from confound.counts.options import Options
@@ -42,7 +42,7 @@ class CountedLog:
     elicited : Elicited or None
         Outcomes and confounders asked together in the first iteration.
     retained : tuple of Retained
-    conversations : Conversations or None
+    conversations : AnswersByConversation or None
         Answers to negative controls by conversation, where they can be had.
     notes : tuple of Note
         What was done while reading, and what is suspect in the log.
@@ -58,7 +58,7 @@ class CountedLog:
     sourced: Mapping[str, Sequence[Cell]]
     elicited: Elicited | None
     retained: tuple[Retained, ...]
-    conversations: Conversations | None
+    conversations: AnswersByConversation | None
     notes: tuple[Note, ...]
     unasked: tuple[Note, ...]
 

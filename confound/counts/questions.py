@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from confound.counts import scales
-from confound.counts.counting import UNKNOWN, Grouped, IntArray
+from confound.counts.counting import UNKNOWN_CODE, Grouped, IntArray
 from confound.counts.notes import Note
 from confound.counts.options import Options
 from confound.counts.scales import MAX_ANSWERS, FloatArray, Scale
@@ -97,7 +97,7 @@ def _split(grouped: Grouped) -> list[tuple[str, str, Grouped]]:
 
 
 def _recorded_role(rows: Grouped, study: str, question: str) -> str | None:
-    roles = [rows.labels["role"][code] for code in np.unique(rows.codes["role"]) if code != UNKNOWN]
+    roles = [rows.labels["role"][code] for code in np.unique(rows.codes["role"]) if code != UNKNOWN_CODE]
     if len(roles) > 1:
         raise InputError(
             f"column 'role': question '{question}' of study '{study}' has the roles {' and '.join(roles)}. "
@@ -118,7 +118,7 @@ def _check_roles(questions: Mapping[tuple[str, str], Question], left_out: Sequen
 def _question(rows: Grouped, role: str, name: str, options: Options) -> tuple[Question, list[Note]]:
     """Settle one question's scale, and refuse answers that its role cannot use."""
     codes = np.unique(rows.codes["response"])
-    answers = [rows.labels["response"][code] for code in codes if code != UNKNOWN]
+    answers = [rows.labels["response"][code] for code in codes if code != UNKNOWN_CODE]
     order, values = options.order_of(name)
     recorded, notes = _recorded_values(rows)
     if order is None and recorded is None and _varies(rows) and role == "outcome":
@@ -147,7 +147,7 @@ def _refuse_many(role: str, name: str, answers: Sequence[str], scale: Scale) -> 
 
 def _recorded_values(rows: Grouped) -> tuple[dict[str, float] | None, list[Note]]:
     """Return the one number that column `value` holds for each answer, or None where there is no such thing."""
-    known = rows.rows(rows.codes["response"] != UNKNOWN)
+    known = rows.rows(rows.codes["response"] != UNKNOWN_CODE)
     filled = known.value_n == known.n
     if not filled.all():
         part = bool(known.value_n.any())
@@ -165,7 +165,7 @@ def _recorded_values(rows: Grouped) -> tuple[dict[str, float] | None, list[Note]
 
 def _varies(rows: Grouped) -> bool:
     """Tell whether column `value` is filled, and holds more than one number for some answer."""
-    known = rows.codes["response"] != UNKNOWN
+    known = rows.codes["response"] != UNKNOWN_CODE
     return bool(known.any() and (rows.value_n == rows.n)[known].all())
 
 
@@ -203,7 +203,7 @@ def _binned(grouped: Grouped, options: Options) -> Grouped:
             continue
         chosen = grouped.codes["question"] == number
         for study in np.unique(grouped.codes["study"][chosen]):
-            rows = chosen & (grouped.codes["study"] == study) & (grouped.codes["response"] != UNKNOWN)
+            rows = chosen & (grouped.codes["study"] == study) & (grouped.codes["response"] != UNKNOWN_CODE)
             codes[rows] = _bin_codes(grouped, rows, bins, question, place)
     return replace(
         grouped,

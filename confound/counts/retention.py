@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from confound.counts.counting import UNKNOWN, Grouped, IntArray
+from confound.counts.counting import UNKNOWN_CODE, Grouped, IntArray
 from confound.counts.scales import FloatArray
 
 
@@ -34,12 +34,12 @@ class Retained:
 def retained(grouped: Grouped) -> tuple[Retained, ...]:
     """Compare retention's answers with what was specified (column `specified`), persona by persona."""
     roles = [code for code, name in enumerate(grouped.labels["role"]) if name == "retention"]
-    rows = grouped.rows(np.isin(grouped.codes["role"], roles) & (grouped.codes["specified"] != UNKNOWN))
+    rows = grouped.rows(np.isin(grouped.codes["role"], roles) & (grouped.codes["specified"] != UNKNOWN_CODE))
     if not len(rows.n):
         return ()
     told = {name: code for code, name in enumerate(grouped.labels["specified"])}
     # The answers by the codes of what is specified; the last is Unknown's, as code -1 finds it.
-    answers = np.asarray([*(told.get(name, UNKNOWN) for name in grouped.labels["response"]), UNKNOWN])
+    answers = np.asarray([*(told.get(name, UNKNOWN_CODE) for name in grouped.labels["response"]), UNKNOWN_CODE])
     kept = rows.n * (answers[rows.codes["response"]] == rows.codes["specified"])
     keys = ("study", "model", "iteration", "arm", "question")
     places, place = np.unique(np.stack([rows.codes[key] for key in (*keys, "persona")]), axis=1, return_inverse=True)

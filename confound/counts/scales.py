@@ -17,8 +17,8 @@ Kind = Literal["nominal", "ordinal", "continuous"]
 
 MAX_ANSWERS = 30  # more distinct answers than this are a measurement, not a category
 MAX_LEVELS = 11  # P(Y >= level) is reported up to a 0-10 scale; a finer scale gets its mean alone
-MISSING = frozenset({"", "nan", "<na>"})
-UNKNOWN = MISSING | {"unknown"}
+SPELLED_MISSING = frozenset({"", "nan", "<na>"})
+SPELLED_UNKNOWN = SPELLED_MISSING | {"unknown"}
 
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?")
 _EXPONENT = re.compile(r"[+-]?\d(?:\.\d+)?[eE][+-]?\d{1,2}")  # as programs write small and large floats
@@ -60,7 +60,7 @@ def label(text: str) -> str | None:
     ['17', 'a', '1.10', 'true', None]
     """
     text = text.strip()
-    if text.casefold() in MISSING:
+    if text.casefold() in SPELLED_MISSING:
         return None
     if text.casefold() in _TRUTH:
         return text.casefold()
@@ -74,7 +74,7 @@ def canonical(text: str | None) -> str | None:
     ['2', '2', '2.5', '3', '0.00001', '007', 'true', None, None]
     """
     text = (text or "").strip()
-    if text.casefold() in UNKNOWN:
+    if text.casefold() in SPELLED_UNKNOWN:
         return None
     if text.casefold() in _TRUTH:
         return text.casefold()

@@ -71,15 +71,7 @@ def decomposed(counted: CountedLog, drift: Sequence[Row], failures: Failures, *,
     reasons: dict[tuple[str, str], list[Series]] = {}
     made = routes.series(counted.contrasts)
     for one in made:
-        about = " / ".join(map(str, one.place.values()))
-        for route, take in _routes(counted, found, options).items():
-            with failures.catching(f"decomposition by {route}", about):
-                try:
-                    found.rows.extend(take(one))
-                except LeftOut as reason:
-                    reasons.setdefault((route, str(reason)), []).append(one)
-        with failures.catching("check of own attributes", about):
-            found.assumptions.extend(routes.own_attributes(one, counted.sourced, confidence=options.confidence))
+        _take(one, counted, found, reasons, failures, options)
     if made:
         with failures.catching("check of population shift"):
             found.assumptions.extend(assumptions.population_shifts(counted.contrasts, seed=options.seed))
@@ -90,6 +82,26 @@ def decomposed(counted: CountedLog, drift: Sequence[Row], failures: Failures, *,
     found.notes.extend(_left_out(reasons, len(made)))
     found.notes.extend(_many_arms(made, {study: counted.n_arms(study) for study in counted.control_arms}))
     return found
+
+
+def _take(
+    one: Series,
+    counted: CountedLog,
+    found: Parts,
+    reasons: dict[tuple[str, str], list[Series]],
+    failures: Failures,
+    options: Options,
+) -> None:
+    """Take every route for one outcome, and keep why one cannot be taken."""
+    about = " / ".join(map(str, one.place.values()))
+    for route, take in _routes(counted, found, options).items():
+        with failures.catching(f"decomposition by {route}", about):
+            try:
+                found.rows.extend(take(one))
+            except LeftOut as reason:
+                reasons.setdefault((route, str(reason)), []).append(one)
+    with failures.catching("check of own attributes", about):
+        found.assumptions.extend(routes.own_attributes(one, counted.sourced, confidence=options.confidence))
 
 
 def _routes(counted: CountedLog, found: Parts, options: Options) -> dict[str, Callable[[Series], list[Row]]]:

@@ -17,7 +17,7 @@ from confound.statistics.drift import common_direction, corrected_distance, perm
 from confound.statistics.drift import distance as tvd
 from confound.vocabulary import ALL_CONTROLS, DEFAULT_CORRECTION
 
-_TVD, _TEST = "Total variation distance", "p, null hypothesis of no drift"  # heads over columns
+_TVD, _TEST = "Total variation distance", "p-value"  # heads over columns
 _UNIT = "total variation distance, 0 to 1"
 _FAMILY = "over the controls of a study, model, iteration and contrast"
 SCHEMA = Schema(
@@ -41,7 +41,7 @@ SCHEMA = Schema(
             _UNIT,
             head="Seen",
             group=_TVD,
-            note="Seen: the plug-in distance.",
+            note="Seen: the plug-in distance, not corrected.",
         ),
         Column(
             "tvd_null",
@@ -157,16 +157,23 @@ def drift_row(contrast: Contrast, *, seed: int, confidence: float, method: str =
     return {
         **where,
         "design": contrast.design,
+        **_sizes(contrast),
+        **found,
+        **_corrected(contrast, found["pvalue"], method=method, confidence=confidence, rng=keyed_rng(where, seed)),
+        "detectable_tvd": _detectable(contrast, keyed_rng(where, seed)),
+        "left_out": contrast.left_out,
+    }
+
+
+def _sizes(contrast: Contrast) -> Row:
+    treated, control = contrast.treated, contrast.control
+    return {
         "n_personas": contrast.n_personas,
         "n_control": control.n,
         "n_treated": treated.n,
         "n_categories": int(((treated.answers.sum(axis=0) + control.answers.sum(axis=0)) > 0).sum()),
         "unknown_control": control.n_unknown,
         "unknown_treated": treated.n_unknown,
-        **found,
-        **_corrected(contrast, found["pvalue"], method=method, confidence=confidence, rng=keyed_rng(where, seed)),
-        "detectable_tvd": _detectable(contrast, keyed_rng(where, seed)),
-        "left_out": contrast.left_out,
     }
 
 

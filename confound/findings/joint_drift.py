@@ -63,7 +63,7 @@ def joint_test(made: tuple[Sequence[Contrast], IntArray | None], *, seed: int) -
     ----------
     made : tuple of (sequence of Contrast, ndarray or None)
         Controls of one study, model, iteration and pair of arms; and within subjects their answers by conversation
-        (`confound.counts.conversations.Conversations.codes`).
+        (`confound.counts.conversations.AnswersByConversation.codes`).
     seed : int
         Of the relabellings.
 
@@ -227,28 +227,32 @@ def rows(
     workers : int or None
         See `confound.parallel.spread`.
     """
+    together = _of_controls(counted, single, failures, options, workers)
+    cells = [cell for cell in counted.compared if cell.role == "negative_control" and len(cell.arms) > 2]
+    task = Guarded(partial(all_arms, seed=options.seed), "test of all arms", _cell_name)
+    arms = parallel.spread(task, cells, workers=workers)
+    return together + [row for row in failures.sifted(arms) if row is not None]
+
+
+def _of_controls(
+    counted: CountedLog, single: Sequence[Row], failures: Failures, options: Options, workers: int | None
+) -> list[Row]:
+    """Return the rows of all controls of each contrast."""
     keys = ("study", "model", "iteration", "contrast")
     by_place: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in single:
         by_place.setdefault(tuple(row[key] for key in keys), {})[row["question"]] = row
     groups = gathered(counted.contrasts, *keys, role="negative_control")
-    made = [
-        (key, [contrast for contrast in groups[key] if contrast.cell.question in rows_of])
-        for key, rows_of in by_place.items()
-    ]
+    made = [(own, [c for c in groups[key] if c.cell.question in own]) for key, own in by_place.items()]
     tested = [(group, _codes(counted, group)) for _, group in made]
     task = Guarded(partial(joint_test, seed=options.seed), "joint test", _tested_name)
     together = []
-    for (key, group), test in zip(made, parallel.spread(task, tested, workers=workers), strict=True):
+    for (own, group), test in zip(made, parallel.spread(task, tested, workers=workers), strict=True):
         for found in failures.sifted(iter([test])):
             if found is not None:
-                own = [by_place[key][contrast.cell.question] for contrast in group]
-                together.append(all_controls(found, own, confidence=options.confidence))
-    cells = [cell for cell in counted.compared if cell.role == "negative_control" and len(cell.arms) > 2]
-    arms = parallel.spread(
-        Guarded(partial(all_arms, seed=options.seed), "test of all arms", _cell_name), cells, workers=workers
-    )
-    return together + [row for row in failures.sifted(arms) if row is not None]
+                rows_of = [own[contrast.cell.question] for contrast in group]
+                together.append(all_controls(found, rows_of, confidence=options.confidence))
+    return together
 
 
 def _name(contrasts: Sequence[Contrast]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from confound.counts import align
 from confound.counts.cells import Cell
 from confound.counts.contrasts import Contrast, Side, gathered, infer_design
-from confound.counts.counting import NOT_ASKED, UNKNOWN, Elicited, IntArray
+from confound.counts.counting import NOT_ASKED_CODE, UNKNOWN_CODE, Elicited, IntArray
 from confound.counts.options import Options
 from confound.counts.prepare import Questions
 from confound.counts.questions import Question
@@ -82,7 +82,7 @@ def persona_means(one: Series) -> tuple[FloatArray, FloatArray]:
 
 
 def _means(sides: Sequence[Side], names: Sequence[str]) -> FloatArray:
-    """Lay out the personas' means, a column a side; NaN where nothing is known."""
+    """Lay out the personas' means, one column for each side; NaN where nothing is known."""
     return align.laid_out([(side.personas, _ratio(side.totals, side.known)) for side in sides], names)
 
 
@@ -260,8 +260,8 @@ def _conversations(one: Series, held: Elicited, questions: Questions) -> standar
     rows = _in_series(one, held)
     asked = _asked_confounders(one, held, questions, rows)
     for name in (cell.question, *asked):
-        rows &= held.codes[name] != NOT_ASKED
-    rows &= held.codes[cell.question] != UNKNOWN
+        rows &= held.codes[name] != NOT_ASKED_CODE
+    rows &= held.codes[cell.question] != UNKNOWN_CODE
     if not rows.any():
         raise LeftOut("no conversation holds the outcome and all of its confounders")
     numbers = _numbers(cell.question, held, rows, spec)
@@ -299,7 +299,7 @@ def _asked_confounders(one: Series, held: Elicited, questions: Questions, rows: 
         if study == one.first.cell.study
         and question.role == "confounder"
         and name in held.codes
-        and (held.codes[name][rows] != NOT_ASKED).any()
+        and (held.codes[name][rows] != NOT_ASKED_CODE).any()
     ]
     if not asked:
         raise LeftOut("no confounder (role `confounder`) was asked before adjustment in the outcome's conversations")

@@ -46,6 +46,8 @@ class Column:
         Of the lower end of an interval: the column of the upper end, shown together with it.
     note : str
         What is said under a table that shows the column, where the head is not enough.
+    places : int or None
+        Decimals in a table for a paper. None: as many as the width of the intervals asks for.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Column:
     group: str = ""
     to: str = ""
     note: str = ""
+    places: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

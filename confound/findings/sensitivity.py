@@ -28,6 +28,7 @@ SCHEMA = Schema(
             "The least distance between the arms' users at which the effect may be selection bias alone; above 1: none",
             _DISTANCE,
             head="Drift to explain away",
+            places=3,
         ),
         Column(
             "largest_tvd",
@@ -35,6 +36,7 @@ SCHEMA = Schema(
             "The largest corrected distance of a negative control: a lower bound on that distance",
             _DISTANCE,
             head="Largest drift seen",
+            places=3,
         ),
         Column(
             *("bound_low", "number", "The effect's interval widened by `largest_tvd`: lower end", _UNIT, False),

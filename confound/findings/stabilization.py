@@ -35,7 +35,7 @@ class Stabilization:
     Attributes
     ----------
     stabilization : pandas.DataFrame
-        A row a quantity of a path: observed (the effect at the first iteration), settled, sbt, sbc, asb on the
+        A row for each quantity of a path: observed (the effect at the first iteration), settled, sbt, sbc, asb on the
         outcome's own scale, averaged over personas; scale, step, kept, change of the path.
     settled : pandas.DataFrame
         The probability that from an iteration on the effect is within the tolerance of the settled effect.

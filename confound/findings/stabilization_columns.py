@@ -20,9 +20,11 @@ SCHEMA = Schema(
         Column("mean", "number", "Posterior mean", _UNIT, head="Mean"),
         Column("sd", "number", "Posterior standard deviation", _UNIT, head="SD"),
         *schema.interval("the posterior (central)", _UNIT),
-        Column("rhat", "number", "Rank-normalized R-hat (Vehtari et al. 2021); at most 1.01 passes", head="R-hat"),
-        Column("ess_bulk", "number", "Effective sample size of the bulk", "draws", head="bulk", group="ESS"),
-        Column("ess_tail", "number", "Effective sample size of the tails", "draws", head="tail", group="ESS"),
+        Column(
+            "rhat", "number", "Rank-normalized R-hat (Vehtari et al. 2021); at most 1.01 passes", head="R-hat", places=2
+        ),
+        Column("ess_bulk", "number", "Effective sample size of the bulk", "draws", head="bulk", group="ESS", places=0),
+        Column("ess_tail", "number", "Effective sample size of the tails", "draws", head="tail", group="ESS", places=0),
         Column("prior_low", "number", "Lower end of the interval that the prior alone expects", _UNIT),
         Column("prior_high", "number", "Upper end of the interval that the prior alone expects", _UNIT),
         Column(

@@ -103,8 +103,8 @@ def json_fault(file: Path) -> str:
                 bad.append(f"line {number} ({_excerpt(line)})")
             if len(bad) == SHOWN_ROWS:
                 break
-    mend = "Write one object a line, as pandas does with orient='records', lines=True"
-    return f"{file}: {', '.join(bad)}: no whole JSON object. {mend}" if bad else ""
+    advice = "Write one object on each line, as pandas does with orient='records', lines=True"
+    return f"{file}: {', '.join(bad)}: no whole JSON object. {advice}" if bad else ""
 
 
 def _is_object(line: str) -> bool:

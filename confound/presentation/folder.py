@@ -17,7 +17,7 @@ from confound.findings import record
 from confound.findings.findings import Findings
 from confound.presentation import frames
 from confound.presentation.tables import publication, rendering
-from confound.presentation.tables.kinds import KINDS
+from confound.presentation.tables.layouts import LAYOUTS
 
 if TYPE_CHECKING:
     from confound.presentation.figures.pictures import Picture
@@ -114,7 +114,7 @@ def _write_tables(found: Findings, folder: Path, failures: Failures) -> None:
 
 def _texts(name: str, frame: pd.DataFrame, found: Findings, failures: Failures) -> Iterator[tuple[str, str]]:
     yield "csv", frames.to_csv(frame)
-    if name not in KINDS or frame.empty:
+    if name not in LAYOUTS or frame.empty:
         with failures.catching(f"table {name} as Markdown"):
             yield "md", frames.to_markdown(frame)
         return

@@ -56,7 +56,7 @@ def _head(frame: pd.DataFrame, *, rows: int = 60) -> str:
 
 
 def _table(title: str, frame: pd.DataFrame, columns: Sequence[str]) -> str:
-    """Show the surest rows; a column that holds one value throughout moves to the title."""
+    """Show the rows with the smallest p-values; a column that holds one value throughout moves to the title."""
     shown = frame.sort_values(["iteration", "pvalue"], kind="stable").head(ROWS)
     fixed = {c: frame[c].iloc[0] for c in columns if c in (*_PLACE, "design") and len(frame[c].unique()) == 1}
     table = to_terminal(shown[[c for c in columns if c not in fixed and not (c == "level" and not frame[c].any())]])

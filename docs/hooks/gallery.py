@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 import confound
 from confound.cli import main
-from confound.presentation.figures.pictures import Picture, of_result
+from confound.failures import Failures
+from confound.presentation.figures.pictures import Picture, of_findings
 from confound.presentation.report.page import page
 
 
@@ -37,7 +38,7 @@ def example() -> Example:
         run = Path(folder) / "run"
         CliRunner().invoke(main, ["simulate", "example", "--retention", "--out", str(run)], catch_exceptions=False)
         result = confound.analyze(run, control=["control"])
-    pictures = of_result(result)
+    pictures = of_findings(result, Failures())
     return Example(result, pictures, page(result, pictures))
 
 

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 # A link or picture: [text](target), [text](target#anchor); not a web address, not an anchor alone.
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\((?![a-z]+:)([^)#\s]+)(#[^)\s]+)?\)")
+PICTURE = re.compile(r'(<img src=")(?![a-z]+:)([^"]+)"')
 FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 
 
@@ -46,4 +47,7 @@ def rewritten(text: str, source: str, pages: Mapping[str, str]) -> str:
             return f"`{words}`" if "`" not in words and "/" in words else words
         return f"{mark}[{words}]({posixpath.relpath(page, own)}{anchor or ''})"
 
-    return outside_fences(text, lambda part: LINK.sub(lead, part))
+    def show(found: re.Match[str]) -> str:
+        return f'{found.group(1)}{posixpath.relpath(pages[resolved(source, found.group(2))], own)}"'
+
+    return outside_fences(text, lambda part: PICTURE.sub(show, LINK.sub(lead, part)))

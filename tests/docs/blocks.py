@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"((?:^<!-- [^\n]* -->\n)?)^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"<!-- (not run|output of|head of): (.+) -->")
 EXTRAS = re.compile(r"confound\[([\w,]+)\]")
-# Made-up users are few in tests, where a page does not say how many there are.
+# Made-up users are few in tests, however many a page asks for.
 SMALL = {"--personas": "8", "--trials": "4"}
 SIMULATED = re.compile(r"^simulate (?!.*--(list|models|show|dry-run|resume|merge))")
 
@@ -76,7 +77,7 @@ def run(command: str) -> str:
         return ""
     words = words[1:]
     if SIMULATED.match(" ".join(words)):
-        words += [word for name, value in SMALL.items() if name not in words for word in (name, value)]
+        words += [word for pair in SMALL.items() for word in pair]  # the last of an option's values counts
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, f"{command}\n{done.output}"
     if target:
@@ -107,7 +108,10 @@ def check_other(words: list[str]) -> None:
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert set(words[1:]) <= set(targets)
     elif program == "pip":
-        assert words[1:] == ["install", "."]
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+            "optional-dependencies"
+        ]
+        assert words[1:] in [["install", "."], *(["install", f".[{extra}]"] for extra in extras)]
     elif program == "python3":
         assert words[1:3] == ["-m", "venv"]
     else:

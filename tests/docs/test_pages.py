@@ -79,6 +79,7 @@ def test_quoted_texts_cite_the_sources() -> None:
         ("[a](docs/x.md#y)", "[a](x.md#y)"),
         ("[a](confound/cli.py)", "a"),
         ("![p](docs/p.png)", "![p](p.png)"),
+        ('<img src="docs/p.png" alt="p">', '<img src="p.png" alt="p">'),
         ("[w](https://a.org)", "[w](https://a.org)"),
         ("```text\n[a](docs/x.md)\n```", "```text\n[a](docs/x.md)\n```"),
     ],

@@ -61,7 +61,7 @@ def test_a_resumed_run_is_the_same(engine: VllmModel, first: Path, tmp_path: Pat
     """A run that is killed in the midst of one prompt's draws, then resumed, leaves the table of one that was not."""
 
     class Interrupted:
-        name, model, chats = engine.name, engine.model, True
+        name, model, chats, sampling_settings = engine.name, engine.model, True, engine.sampling_settings
         left = 27
 
         def ready(self) -> None:

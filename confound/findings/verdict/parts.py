@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from confound.statistics import multiplicity
-from confound.text import named
+from confound.text import estimate, named, number
 from confound.vocabulary import ALL_CONTROLS
 
 LEVEL = 0.05
@@ -27,9 +27,7 @@ Row = Mapping[Any, Any]
 
 def interval(row: Row, confidence: float) -> str:
     """Write an estimate with its interval, if it has one."""
-    if pd.isna(row["ci_low"]):
-        return f"{row['estimate']:+.3f}"
-    return f"{row['estimate']:+.3f} ({confidence * 100:g} % {row['ci_low']:+.3f} to {row['ci_high']:+.3f})"
+    return estimate(row["estimate"], row["ci_low"], row["ci_high"], 3, sign=True, confidence=confidence)
 
 
 def part_points(
@@ -137,7 +135,7 @@ def _population(rows: Sequence[Row]) -> Iterator[str]:
 
 def _own(rows: Sequence[Row]) -> Iterator[str]:
     if rows:
-        moves = " and ".join(f"{row['estimate']:+.3f} ({named(row['arm'])})" for row in rows)
+        moves = " and ".join(f"{number(row['estimate'], 3, sign=True)} ({named(row['arm'])})" for row in rows)
         sure = any(row["pvalue"] < LEVEL / len(rows) for row in rows)
         yield f"attributes from a persona's own arm, which should change nothing, moved the outcome by {moves}" + (
             ", more than chance" if sure else ", no more than chance"
@@ -160,8 +158,8 @@ def _sensitive(rows: Sequence[Row], confidence: float) -> Iterator[str]:
     if not pd.isna(first["largest_tvd"]):
         yield (
             f"Users apart by {first['drift_to_explain_away']:.2f} (total variation distance) or more could explain "
-            f"this effect away at iteration {first['iteration']}; the controls, which are apart by no more than the "
-            f"users, show up to {first['largest_tvd']:.2f}."
+            f"this effect away at iteration {first['iteration']}; the largest distance of a "
+            f"control, a lower bound on that of the users, is {first['largest_tvd']:.2f}."
         )
     steps = [row for row in rows if isinstance(row["adopted"], str) and row["adopted"]]
     if steps:
@@ -176,10 +174,10 @@ def _drift_needed(rows: Sequence[Row]) -> Iterator[str]:
         seen = max(row["largest_tvd"] for row in known)
         one = len(known) == 1
         apart = f"{needed[0]:.2f}" if one else f"{min(needed):.2f} to {max(needed):.2f}"
-        what = "the observed effect" if one else f"one or other of the {len(known)} observed effects"
+        what = "the observed effect" if one else f"one of the {len(known)} observed effects or another"
         yield (
-            f"Users apart by {apart} (total variation distance) or more could explain {what} away; the controls, "
-            f"which are apart by no more than the users, show up to {seen:.2f}."
+            f"Users apart by {apart} (total variation distance) or more could explain {what} away; the largest "
+            f"distance of a control, a lower bound on that of the users, is {seen:.2f}."
         )
 
 

@@ -11,7 +11,7 @@ from confound.findings.stabilization import NOTHING, Stabilization
 from confound.findings.verdict.parts import part_points
 from confound.findings.verdict.settling import points as settling_points
 from confound.statistics import multiplicity
-from confound.text import named, p_equals
+from confound.text import estimate, named, number, p_equals
 from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
 LEVEL = 0.05
@@ -114,7 +114,7 @@ def _finding(
 
 
 def standing(drift: pd.DataFrame) -> pd.DataFrame:
-    """Return the controls that stand after Holm's correction over both tests of all of them, the surest first."""
+    """Return the controls that stand after Holm's correction over both tests of all; the smallest p-value first."""
     if drift.empty:
         return drift
     adjusted = multiplicity.holm(drift[list(TESTS)].to_numpy().ravel()).reshape(-1, len(TESTS))
@@ -179,9 +179,9 @@ def _comparison_points(comparisons: pd.DataFrame, confidence: float) -> Iterator
 
 def _estimate(row: Mapping[Hashable, Any], confidence: float) -> str:
     if pd.isna(row["pvalue"]):
-        return f"{row['estimate']:+.3f} (too few personas for an interval)"
-    interval = f"{confidence * 100:g} % interval {row['ci_low']:+.3f} to {row['ci_high']:+.3f}"
-    return f"{row['estimate']:+.3f} ({interval}, {p_equals(row['pvalue'])})"
+        return f"{number(row['estimate'], 3, sign=True)} (too few personas for an interval)"
+    ends = row["ci_low"], row["ci_high"]
+    return estimate(row["estimate"], *ends, 3, sign=True, confidence=confidence, p=row["pvalue"])
 
 
 def _standing(n: int) -> str:
@@ -192,9 +192,7 @@ def _drift(row: Mapping[Hashable, Any], confidence: float) -> str:
     """Say how far apart the arms are: corrected if it can be, else as seen beside what chance alone makes."""
     if pd.isna(row["tvd"]):
         return f"distance {row['tvd_plugin']:.2f}, {row['tvd_null']:.2f} expected with no drift"
-    if pd.isna(row["ci_low"]):
-        return f"drift {row['tvd']:.2f}"
-    return f"drift {row['tvd']:.2f} ({confidence * 100:g} % interval {row['ci_low']:.2f} to {row['ci_high']:.2f})"
+    return f"drift {estimate(row['tvd'], row['ci_low'], row['ci_high'], 2, confidence=confidence)}"
 
 
 def _where(row: Mapping[Hashable, Any], *, several: bool) -> str:
@@ -220,7 +218,7 @@ def _effect_points(effects: pd.DataFrame, confidence: float) -> Iterator[str]:
         _effect(row, confidence, several=several) for row in rows.head(SHOWN if few else SUREST).to_dict("records")
     )
     sure = int((rows["pvalue"] < LEVEL).sum())
-    many = f"{sure} of {len(rows)} observed effects have p < .05, uncorrected; the surest are"
+    many = f"{sure} of {len(rows)} observed effects have p < .05, uncorrected; the smallest p-values belong to"
     yield f"{when}{'observed effect' if few else many}: {shown}."
 
 

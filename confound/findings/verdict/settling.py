@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from confound.statistics.stabilization.diagnostics import COMPARED
-from confound.text import named
+from confound.text import estimate, named
 from confound.vocabulary import PATH_WORDS
 
 SURE = 0.95
@@ -90,7 +90,7 @@ def _warning(checks: pd.DataFrame) -> str:
 
 
 def _interval(row: Mapping[Hashable, Any], confidence: float) -> str:
-    return f"{row['mean']:+.2f} ({confidence * 100:g} % {row['ci_low']:+.2f} to {row['ci_high']:+.2f})"
+    return estimate(row["mean"], row["ci_low"], row["ci_high"], 2, sign=True, confidence=confidence)
 
 
 def _share(probability: float) -> str:

@@ -19,7 +19,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 
 # Okabe and Ito (2008): told apart with any kind of colour vision; each comes with a marker and a line of its own.
-INK, GREY, PALE = "#222222", "#7a7a7a", "#e6e6e6"
+INK, GREY = "#222222", "#7a7a7a"
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#AA4499", "#56B4E9"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK, GREY)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from confound.text import estimate, number
 from confound.vocabulary import ALL_CONTROLS
 
 MOST = 8  # numbers in one text
@@ -35,8 +36,8 @@ def of_drift(part: pd.DataFrame) -> str:
     mean = top["question"] == ALL_CONTROLS
     what = "Mean over the negative controls" if mean else f"Negative controls: {part['question'].nunique()}"
     text = (
-        f"{what}; models: {part['model'].nunique()}. The largest drift is {top['tvd']:.2f} ({top['ci_low']:.2f} to "
-        f"{top['ci_high']:.2f}), of {top['question']} with {top['model']} in "
+        f"{what}; models: {part['model'].nunique()}. The largest drift is "
+        f"{estimate(top['tvd'], top['ci_low'], top['ci_high'], 2)}, of {top['question']} with {top['model']} in "
         f"{top['study']}; the median is {first['tvd'].median():.2f}."
     )
     if part["iteration"].min() < part["iteration"].max():
@@ -77,8 +78,8 @@ def of_effects(part: pd.DataFrame) -> str:
     first, last = ends(part)
     both = first.merge(last[[*place, "estimate"]], on=place, how="left", suffixes=("", "_last"))
     lines = [
-        f"{row['question']} with {row['model']} in {row['study']}: from {row['estimate']:.2f} to "
-        f"{row['estimate_last']:.2f}"
+        f"{row['question']} with {row['model']} in {row['study']}: from {number(row['estimate'], 2)} to "
+        f"{number(row['estimate_last'], 2)}"
         for row in both.to_dict("records")
     ]
     return "Effects over the iterations. " + _some(lines)
@@ -87,8 +88,8 @@ def of_effects(part: pd.DataFrame) -> str:
 def of_means(part: pd.DataFrame) -> str:
     """Say the means by arm at the first iteration."""
     lines = [
-        f"{row['question']}, {row['arm']}, {row['model']}: {row['estimate']:.2f} "
-        f"({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+        f"{row['question']}, {row['arm']}, {row['model']}: "
+        f"{estimate(row['estimate'], row['ci_low'], row['ci_high'], 2)}"
         for row in ends(part)[0].to_dict("records")
     ]
     return "Means by arm. " + _some(lines)
@@ -99,8 +100,8 @@ def of_parts(part: pd.DataFrame) -> str:
     place = ["study", "model", "contrast", "question"]
     table = part.pivot_table(index=place, columns="quantity", values="estimate", sort=False).reset_index()
     lines = [
-        f"{row['question']} with {row['model']} in {row['study']}: observed {row['observed']:.2f}, selection bias "
-        f"{row['asb']:.2f}, causal {row['cate']:.2f}"
+        f"{row['question']} with {row['model']} in {row['study']}: observed {number(row['observed'], 2)}, "
+        f"selection bias {number(row['asb'], 2)}, causal {number(row['cate'], 2)}"
         for row in table.to_dict("records")
     ]
     return "Bars from the observed to the causal effect. " + _some(lines)
@@ -119,7 +120,7 @@ def of_settled_parts(part: pd.DataFrame) -> str:
     """Say what the models of the path found."""
     lines = [
         f"{row['quantity']} of {row['question']} with {row['model']} in {row['study']} ({row['path']}): "
-        f"{row['mean']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+        f"{estimate(row['mean'], row['ci_low'], row['ci_high'], 2)}"
         for row in part.to_dict("records")
     ]
     return "Dots with intervals. " + _some(lines)

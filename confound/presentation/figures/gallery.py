@@ -40,6 +40,11 @@ def draw(result: Findings, kind: str) -> Iterator[Drawn]:
     ------
     InputError
         Where there is no such kind.
+
+    Examples
+    --------
+    >>> [drawn.name for drawn in draw(result, "love_plot")]
+    ['love_plot']
     """
     if kind not in KINDS:
         raise InputError(f"{kind}: no such kind of figure. There are {', '.join(KINDS)}")
@@ -57,6 +62,11 @@ def draw_all(result: Findings) -> Iterator[Drawn]:
     ------
     Drawn
         In the order of a paper. Frames without rows yield none.
+
+    Examples
+    --------
+    >>> "waterfall" in {drawn.name for drawn in draw_all(result)}
+    True
     """
     for kind in KINDS:
         if kind not in MANY:

@@ -22,6 +22,7 @@ from confound.presentation.figures.canvas import (
     series,
     width,
 )
+from confound.text import bracketed, number
 from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
 STRIPE = "#f2f2f2"
@@ -255,7 +256,7 @@ def settled_path(
     paths: Sequence[str] | None = None,
     targeted_from: int | None = None,
 ) -> Axes:
-    """Draw the probability that the effect has settled by each iteration, a line a model of the path.
+    """Draw the probability that the effect has settled by each iteration, one line for each model of the path.
 
     Parameters
     ----------
@@ -320,11 +321,8 @@ def drift_against_effect(sensitivity: pd.DataFrame, *, ax: Axes | None = None) -
 def write_values(ax: Axes, values: Sequence[tuple[float, float, float]]) -> None:
     """Write the estimates at the right of a panel, with their intervals where there is room."""
     wide = inches_wide(ax)
-    full = [f"{value:+.2f}  [{low:.2f}, {high:.2f}]" for value, low, high in np.round(values, 2) + 0.0]
-    short = [f"{value:+.2f}" for value, *_ in np.round(values, 2) + 0.0]  # + 0.0: no minus zero
-    shown = full if wide > 2 else short
-    for y, text in enumerate(shown):
-        text = text.replace("-", "\N{MINUS SIGN}")
+    for y, (value, low, high) in enumerate(values):
+        text = number(value, 2, sign=True) + (f"  {bracketed(low, high, 2)}" if wide > 2 else "")
         ax.text(1, y, text, transform=ax.get_yaxis_transform(), ha="right", va="center", size=SMALL, color=INK)
 
 

@@ -1,4 +1,4 @@
-"""How the rows of a frame are laid out on pages: a column a model, a row a study, contrast or question."""
+"""How the rows of a frame are laid out on pages: a column for each model, rows by study, contrast or question."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -115,7 +115,7 @@ def _drift(rows: pd.DataFrame, firm: set[Hashable]) -> Iterator[Drift]:
 
 
 def _effect(rows: pd.DataFrame) -> tuple[Row | None, int]:
-    """Return the surest effect before adjustment, and how many there are."""
+    """Return the effect with the smallest p-value before adjustment, and how many there are."""
     first = main_rows(rows[rows["iteration"] == rows["iteration"].min()]) if len(rows) else rows
     if first.empty:
         return None, 0

@@ -1,4 +1,4 @@
-"""A result -> one page that opens offline: verdict, tables, figures, methods, and how to have it again."""
+"""A result -> one page that opens offline: verdict, tables, figures, methods, and how to repeat it."""
 
 import base64
 import functools
@@ -22,8 +22,8 @@ from confound.presentation.report import methods, overview, repeat
 from confound.presentation.report.overview import Group, Row
 from confound.presentation.report.references import Citations
 from confound.presentation.tables import publication, rendering
-from confound.presentation.tables.kinds import KINDS
-from confound.text import MINUS, named, p_value, printable
+from confound.presentation.tables.layouts import LAYOUTS
+from confound.text import MINUS, estimate, named, p_value, printable
 from confound.vocabulary import ALL_CONTROLS
 
 SECTIONS = ("drift", "effects", "decomposition", "stabilization", "sensitivity", "data")
@@ -163,8 +163,7 @@ def visible(text: str) -> str:
 
 
 def _set(sentence: str) -> str:
-    """Set numbers with a true minus, and keep them on one line with what they belong to."""
-    sentence = re.sub(r"(?<=[ (])-(?=\d+\.\d{3}\b)", MINUS, sentence)
+    """Keep numbers on one line with what they belong to."""
     return re.sub(r"(?<=\bp) ([<=]) (?=[\d.])| (?=%)", lambda found: found.group().replace(" ", NO_BREAK), sentence)
 
 
@@ -175,16 +174,13 @@ def _distance(row: Row) -> str:
     """Write a distance with its interval; as seen, beside what chance makes, where it cannot be corrected."""
     if pd.isna(row["tvd"]):
         return f"{row['tvd_plugin']:.2f} seen, {row['tvd_null']:.2f} by chance"
-    if pd.isna(row["ci_low"]):
-        return f"{row['tvd']:.2f}"
-    return f"{row['tvd']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+    return estimate(row["tvd"], row["ci_low"], row["ci_high"], 2)
 
 
 def _signed(row: Row, places: Mapping[str, int]) -> str:
     """Write an estimate with its interval, one in the units of an outcome with that outcome's decimals."""
     decimals = places.get(row["question"], publication.DEFAULT_DECIMALS)
-    texts = [f"{row[name]:+.{decimals}f}".replace("-", MINUS) for name in ("estimate", "ci_low", "ci_high")]
-    return texts[0] if pd.isna(row["ci_low"]) else f"{texts[0]} ({texts[1]} to {texts[2]})"
+    return estimate(row["estimate"], row["ci_low"], row["ci_high"], decimals, sign=True)
 
 
 def _places(effects: pd.DataFrame) -> dict[str, int]:
@@ -212,7 +208,7 @@ def _there(frames: Mapping[str, pd.DataFrame], name: str, group: Group) -> bool:
 
 def _table(frames: Mapping[str, pd.DataFrame], settings: Mapping[str, Any], name: str, group: Group) -> Markup:
     """Lay out the rows of one study and model as a table of a publication."""
-    own = {other: _own(frame, group) for other, frame in frames.items() if other in KINDS}
+    own = {other: _own(frame, group) for other, frame in frames.items() if other in LAYOUTS}
     table = publication.build(name, own, settings, columns="statistic")
     title = f"{table.title}, {named(group.study)}, {named(group.model)}"
     return Markup(rendering.to_html(replace(table, title=title)))  # noqa: S704 -- escaped there

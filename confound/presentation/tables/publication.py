@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from confound.errors import ConfoundError, InputError
-from confound.presentation.tables.kinds import KINDS, Kind, Shown, Statistic
 from confound.presentation.tables.layout import MARK, Column, Panel, Row, Table
+from confound.presentation.tables.layouts import LAYOUTS, Layout, Shown, Statistic
 from confound.text import MINUS, MISSING, named
 from confound.vocabulary import ALL_ARMS, ALL_CONTROLS, PATH_WORDS, QUANTITY_WORDS, ROLE_WORDS
 
@@ -34,7 +34,7 @@ class _Part:
     column : Column
     model : str or None
     lines : tuple of Statistic
-        What a cell shows, a line each.
+        What a cell shows, each on a line of its own.
     """
 
     column: Column
@@ -83,7 +83,7 @@ def build(
     Parameters
     ----------
     name : str
-        One of `confound.presentation.tables.kinds.KINDS`.
+        One of `confound.presentation.tables.layouts.LAYOUTS`.
     frames : mapping
         Name -> frame, as `confound.result.Analysis.frames`.
     settings : mapping
@@ -99,41 +99,41 @@ def build(
     InputError
         Where there is no such table, nothing in it, or an option is unknown.
     """
-    if name not in KINDS:
-        raise InputError(f"--table {name}: no such table. There are {', '.join(KINDS)}")
+    if name not in LAYOUTS:
+        raise InputError(f"--table {name}: no such table. There are {', '.join(LAYOUTS)}")
     for option, given, known in (("columns", columns or "model", Columns), ("iterations", iterations, Iterations)):
         if given not in get_args(known):
             raise InputError(f"--{option} {given}: it is one of {', '.join(get_args(known))}")
-    kind, frame = KINDS[name], frames.get(name, pd.DataFrame())
+    layout, frame = LAYOUTS[name], frames.get(name, pd.DataFrame())
     if frame.empty:
-        held = [other for other in KINDS if len(frames.get(other, ()))]
+        held = [other for other in LAYOUTS if len(frames.get(other, ()))]
         raise InputError(f"--table {name}: it is empty in this result. It holds {', '.join(held) or 'no table'}")
-    plan = _plan(kind, kind.choose(frame), settings, columns, iterations)
+    plan = _plan(layout, layout.choose(frame), settings, columns, iterations)
     panels = tuple(_panels(plan))
-    stub = "Contrast" if plan.row == ("contrast",) else kind.stub
-    notes = tuple(_notes(plan, kind, panels, frames, settings))
-    return Table(name, kind.title, stub, tuple(part.column for part in plan.parts), panels, notes)
+    stub = "Contrast" if plan.row == ("contrast",) else layout.stub
+    notes = tuple(_notes(plan, layout, panels, frames, settings))
+    return Table(name, layout.title, stub, tuple(part.column for part in plan.parts), panels, notes)
 
 
 def _plan(
-    kind: Kind, frame: pd.DataFrame, settings: Mapping[str, Any], columns: Columns | None, iterations: Iterations
+    layout: Layout, frame: pd.DataFrame, settings: Mapping[str, Any], columns: Columns | None, iterations: Iterations
 ) -> _Plan:
-    frame = _iterations(frame, iterations, last=kind.last)
-    words = [key for key in (*kind.panel, *kind.row) if key != "iteration"]
+    frame = _iterations(frame, iterations, last=layout.last)
+    words = [key for key in (*layout.panel, *layout.row) if key != "iteration"]
     frame = frame.assign(**{key: frame[key].astype(object).fillna("") for key in words})
     models = list(dict.fromkeys(frame["model"]))
     columns = columns or ("model" if 1 < len(models) <= MANY_MODELS else "statistic")
-    panel = ("study", *(() if columns == "model" else ("model",)), *kind.panel)
-    panel, row = _turned(frame, panel, kind.row)
+    panel = ("study", *(() if columns == "model" else ("model",)), *layout.panel)
+    panel, row = _turned(frame, panel, layout.row)
     labels = settings.get("labels") or {}
     return _Plan(
         frame=frame,
         panel=panel,
         row=row,
-        parts=tuple(_parts(kind, frame, models if columns == "model" else [], _interval_name(settings))),
+        parts=tuple(_parts(layout, frame, models if columns == "model" else [], _interval_name(settings))),
         labels={"study": labels.get("studies", {}), "question": labels.get("questions", {})},
-        decimals=_decimals(frame, kind.unit),
-        unit=kind.unit,
+        decimals=_decimals(frame, layout.unit),
+        unit=layout.unit,
     )
 
 
@@ -156,7 +156,7 @@ def _turned(
     return tuple(key for key in panel if key != "contrast") + row, ("contrast",)
 
 
-def _parts(kind: Kind, frame: pd.DataFrame, models: Sequence[str], interval: str) -> Iterator[_Part]:
+def _parts(layout: Layout, frame: pd.DataFrame, models: Sequence[str], interval: str) -> Iterator[_Part]:
     """Choose the columns: statistics, or for each model a few of them side by side or in one cell."""
 
     def there(statistics: Iterable[Statistic]) -> list[Statistic]:
@@ -164,16 +164,16 @@ def _parts(kind: Kind, frame: pd.DataFrame, models: Sequence[str], interval: str
 
     if not models:
         sizes = frame["n_personas"].nunique() if "n_personas" in frame else 0
-        for s in there(kind.full):
+        for s in there(layout.full):
             if s.needs != ("n_personas",) or sizes > 1:
                 yield _Part(Column(s.head.format(ci=interval), s.group), None, (s,))
     elif len(models) <= SIDE_BY_SIDE:
         for model in models:
-            for s in there(kind.beside):
+            for s in there(layout.beside):
                 yield _Part(Column(s.head.format(ci=interval), named(model, LONGEST)), model, (s,))
     else:
         for model in models:
-            yield _Part(Column(named(model, LONGEST)), model, tuple(there(kind.under)))
+            yield _Part(Column(named(model, LONGEST)), model, tuple(there(layout.under)))
 
 
 def _interval_name(settings: Mapping[str, Any]) -> str:
@@ -304,7 +304,7 @@ AROUND = {"method": ("by ", ""), "against": ("less that of ", "")}
 
 def _notes(
     plan: _Plan,
-    kind: Kind,
+    layout: Layout,
     panels: Sequence[Panel],
     frames: Mapping[str, pd.DataFrame],
     settings: Mapping[str, Any],
@@ -320,7 +320,8 @@ def _notes(
     if len(lines) > 1:
         yield f"Cells: {', then '.join(s.head.format(ci=interval) for s in lines)}."
     heads = frozenset(statistic.head for part in plan.parts for statistic in part.lines)
-    yield from kind.notes(Shown(plan.frame, settings, heads))
+    yield from layout.notes(Shown(plan.frame, settings, heads))
+    yield from dict.fromkeys(s.note for part in plan.parts for s in part.lines if s.note)
     if any(line.endswith(MARK) for line in cells):
         yield f"{MARK} p < .05 after Holm's correction."
     yield from _size_note(plan.frame, frames)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import expit, gammaln, ndtri
 
 from confound.statistics.arrays import FloatArray, IntArray
-from confound.statistics.drift.persona_mixture import KINDS, PersonaMixture, fit, mixing_weights
+from confound.statistics.drift.persona_mixture import PERSONA_KINDS, PersonaMixture, fit, mixing_weights
 
 __all__ = ["Calibrated", "calibrated", "draw_labels", "draw_shares"]
 
@@ -280,7 +280,7 @@ def draw_shares(mixture: PersonaMixture, labels: IntArray, rng: np.random.Genera
     uniform = rng.random(labels.size)
     order = np.argsort(labels.ravel().astype(np.int8), kind="stable")
     ends = np.cumsum(np.bincount(labels.ravel(), minlength=n_kinds))[:-1]
-    for kind, cumulative, here in zip(KINDS, mixture.cumulative, np.split(order, ends), strict=True):
+    for kind, cumulative, here in zip(PERSONA_KINDS, mixture.cumulative, np.split(order, ends), strict=True):
         persona = here % n_personas
         # One search over all rows at once: the cumulative weights of row i lie in (i, i + 1].
         rising = (cumulative + np.arange(n_personas)[:, None]).ravel()

@@ -109,6 +109,14 @@ def common_direction_test(
     See Also
     --------
     general_association_test : The same for more arms; states the method.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated, control = [[18, 12], [20, 10]], [[10, 20], [11, 19]]
+    >>> test = common_direction_test(treated, control, rng=np.random.default_rng(0))
+    >>> test.method, test.df, round(test.statistic, 2), round(test.pvalue, 4)
+    ('chi-square', 1, 9.5, 0.0021)
     """
     arms = checked_counts(treated, control)
     return general_association_test(np.stack(arms, axis=1), rng=rng, n_resamples=n_resamples)
@@ -150,6 +158,14 @@ def general_association_test(counts: ArrayLike, *, rng: np.random.Generator, n_r
     the statistic is the quadratic form in a generalized inverse of the sum. One stratum: Pearson's
     chi-square times (N - 1)/N. Landis, Heyman and Koch (1978), International Statistical Review 46, 237-254;
     as R's ``mantelhaen.test`` and coin's ``cmh_test``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> counts = [[[18, 12], [10, 20], [14, 16]], [[20, 10], [11, 19], [15, 15]]]
+    >>> test = general_association_test(counts, rng=np.random.default_rng(0))
+    >>> test.method, test.df, round(test.statistic, 2), round(test.pvalue, 4)
+    ('chi-square', 2, 9.56, 0.0084)
     """
     checked = checked_strata(counts)
     check_positive(n_resamples=n_resamples)
@@ -240,6 +256,15 @@ def cluster_direction_test(*arms: ArrayLike, rng: np.random.Generator, n_resampl
     -----
     Strasser and Weber (1999), Mathematical Methods of Statistics 8, 220-250; the quadratic statistic of
     coin's ``independence_test``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = [[3, 0], [2, 1], [3, 0], [3, 0]]
+    >>> control = [[1, 2], [0, 3], [1, 2], [0, 3]]
+    >>> test = cluster_direction_test(treated, control, rng=np.random.default_rng(0), n_resamples=999)
+    >>> round(test.statistic, 2), test.pvalue < 0.1
+    (5.97, True)
     """
     check_positive(n_resamples=n_resamples)
     rows = checked_samples({f"arm {i}": arm for i, arm in enumerate(arms)})

@@ -43,6 +43,13 @@ def stratum_distances(treated: ArrayLike, control: ArrayLike) -> FloatArray:
     ------
     ValueError
         As `validation.checked_counts`.
+
+    Examples
+    --------
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
+    >>> stratum_distances(treated, control).round(3).tolist()
+    [0.4, 0.4]
     """
     treated, control = checked_counts(treated, control)
     return np.asarray(0.5 * np.abs(_share_gaps(treated, control)).sum(axis=1))
@@ -65,6 +72,13 @@ def plugin(treated: ArrayLike, control: ArrayLike) -> float:
     ------
     ValueError
         As `validation.checked_counts`.
+
+    Examples
+    --------
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
+    >>> round(plugin(treated, control), 3)
+    0.4
     """
     return float(stratum_distances(treated, control).mean())
 
@@ -87,6 +101,13 @@ def population_plugin(treated: ArrayLike, control: ArrayLike) -> float:
     ------
     ValueError
         As `validation.checked_counts`.
+
+    Examples
+    --------
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
+    >>> round(population_plugin(treated, control), 3)
+    0.1
     """
     treated, control = checked_counts(treated, control)
     return float(0.5 * np.abs(_share_gaps(treated, control).mean(axis=0)).sum())
@@ -122,6 +143,13 @@ def population_null_mean(treated: ArrayLike, control: ArrayLike) -> float:
     two arm sizes, above all) that is exact up to rounding; else each atom is split between the two nearest of
     `GRID_POINTS` so that its mean is kept, which is off by less than one part in a thousand. One stratum:
     `null_mean`.
+
+    Examples
+    --------
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
+    >>> round(population_null_mean(treated, control), 3)
+    0.167
     """
     treated, control = checked_counts(treated, control)
     if len(treated) == 1:
@@ -180,6 +208,13 @@ def null_mean(treated: ArrayLike, control: ArrayLike) -> float:
     ------
     ValueError
         As `validation.checked_counts`.
+
+    Examples
+    --------
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
+    >>> round(null_mean(treated, control), 3)
+    0.226
     """
     return float(stratum_null_means(treated, control).mean())
 
@@ -210,6 +245,13 @@ def stratum_null_means(treated: ArrayLike, control: ArrayLike) -> FloatArray:
     ``h(a) = a (n0 - m + a) P(a)`` we have ``h(a) - h(a + 1) = N (a - E a) P(a)``, so the sum over ``a >= c``,
     the first integer above ``E a``, telescopes to ``h(c)``, and ``E|a/n1 - (m - a)/n0| = 2 h(c) / (n1 n0)``.
     On such identities: Diaconis and Zabell (1991), Statistical Science 6(3), 284-302.
+
+    Examples
+    --------
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
+    >>> stratum_null_means(treated, control).round(3).tolist()
+    [0.235, 0.218]
     """
     treated, control = checked_counts(treated, control)
     n1 = treated.sum(axis=1, keepdims=True)

@@ -99,6 +99,15 @@ def permutation_test(
     keeps small tails right under the FFT is that of Keich (2005), Journal of Computational Biology 12(4),
     416-430. Monte Carlo p-values: Phipson and Smyth (2010), Statistical Applications in Genetics and
     Molecular Biology 9(1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = [[6, 2, 2], [1, 8, 1]]
+    >>> control = [[2, 6, 2], [3, 4, 3]]
+    >>> test = permutation_test(treated, control, rng=np.random.default_rng(0))
+    >>> test.method, round(test.statistic, 3), round(test.pvalue, 3)
+    ('exact', 0.4, 0.105)
     """
     treated, control = checked_counts(treated, control)
     check_positive(n_resamples=n_resamples)
@@ -183,6 +192,15 @@ def cluster_permutation_test(
     Notes
     -----
     Phipson and Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9(1), article 39.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = [[3, 0], [2, 1], [3, 0], [3, 0]]
+    >>> control = [[1, 2], [0, 3], [1, 2], [0, 3]]
+    >>> test = cluster_permutation_test(treated, control, rng=np.random.default_rng(0), n_resamples=999)
+    >>> round(test.statistic, 3), test.pvalue < 0.1
+    (0.75, True)
     """
     treated, control = checked_samples({"treated": treated, "control": control})
     check_positive(n_resamples=n_resamples)

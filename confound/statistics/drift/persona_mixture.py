@@ -13,7 +13,7 @@ from scipy.special import gammaln
 
 from confound.statistics.arrays import FloatArray, IntArray
 
-__all__ = ["KINDS", "PersonaMixture", "fit", "mixing_weights"]
+__all__ = ["PERSONA_KINDS", "PersonaMixture", "fit", "mixing_weights"]
 
 
 # Importance draws of a persona's control shares given its control answers and this part of its treated ones:
@@ -65,7 +65,7 @@ class Kind(NamedTuple):
         return shares
 
 
-KINDS = (
+PERSONA_KINDS = (
     Kind(),
     *(Kind(precision=precision) for precision in OWN_PRECISIONS),
     *(Kind(shift=shift) for shift in SHIFTS),
@@ -269,13 +269,13 @@ def _log_weights(
 ) -> FloatArray:
     """Return log importance weight times likelihood of the treated counts, shape (J, P, S)."""
     shares, other_shares = _answers_first(own.shares), _answers_first(other)
-    result = np.empty((len(KINDS), *own.log_weights.shape))
+    result = np.empty((len(PERSONA_KINDS), *own.log_weights.shape))
     alike: dict[Kind, list[int]] = {}
-    for j, kind in enumerate(KINDS):
+    for j, kind in enumerate(PERSONA_KINDS):
         alike.setdefault(kind._replace(precision=np.inf), []).append(j)
     for centre, kinds in alike.items():
         log_shares = np.log(np.maximum(centre.centre(shares, other_shares, shift), LOWEST))
-        spread = [j for j in kinds if np.isfinite(KINDS[j].precision)]
+        spread = [j for j in kinds if np.isfinite(PERSONA_KINDS[j].precision)]
         for j in set(kinds) - set(spread):
             result[j] = _log_power(log_shares, treated[:, None])[:, 0]
         for j, value in zip(spread, _log_dirichlet_multinomial(treated, log_shares, spread), strict=True):
@@ -299,7 +299,7 @@ def _log_dirichlet_multinomial(treated: IntArray, log_shares: FloatArray, kinds:
     points = np.geomspace(LOWEST, 1.0, TABLE_POINTS)
     result = []
     for j in kinds:
-        precision = KINDS[j].precision
+        precision = PERSONA_KINDS[j].precision
         rising = np.zeros((width, TABLE_POINTS))
         rising[1:] = np.cumsum(np.log(precision * points + np.arange(width - 1)[:, None]), axis=0)
         steps = np.diff(rising, axis=1, append=0.0)

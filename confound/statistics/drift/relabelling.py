@@ -34,6 +34,14 @@ def relabelled_counts(counts: IntArray, *, rng: np.random.Generator, n_resamples
     -------
     ndarray of int64, shape (B, arms, answers)
         Multivariate hypergeometric, with the sums of `counts`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> counts = np.array([[5, 0], [1, 4]])
+    >>> drawn = relabelled_counts(counts, rng=np.random.default_rng(0), n_resamples=3)
+    >>> drawn.sum(axis=1).tolist()  # how often each answer was given in all does not change
+    [[6, 4], [6, 4], [6, 4]]
     """
     sizes, margin = counts.sum(axis=1), counts.sum(axis=0)
     drawn = np.zeros((n_resamples, *counts.shape), dtype=np.int64)
@@ -92,6 +100,14 @@ def sequential_pvalue(draw: Callable[[int], FloatArray], observed: float, *, n_r
     -----
     Besag and Clifford (1991), Biometrika 78, 301-304; Phipson and Smyth (2010), Statistical Applications in
     Genetics and Molecular Biology 9(1), article 39.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> pvalue, drawn = sequential_pvalue(rng.standard_normal, 1.0, n_resamples=9999)
+    >>> round(pvalue, 2), drawn < 9999
+    (0.15, True)
     """
     check_positive(n_resamples=n_resamples)
     least = observed - TIE_TOLERANCE * max(1.0, abs(observed))

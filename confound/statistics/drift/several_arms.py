@@ -46,6 +46,14 @@ def k_sample_test(counts: ArrayLike, *, rng: np.random.Generator, n_resamples: i
     ------
     ValueError
         As `validation.checked_strata`, if no stratum has two arms, or if `n_resamples` is below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> counts = [[[8, 2], [5, 5], [2, 8]], [[7, 3], [5, 5], [3, 7]]]
+    >>> test = k_sample_test(counts, rng=np.random.default_rng(0), n_resamples=999)
+    >>> round(test.statistic, 3), round(test.null_mean, 3), test.pvalue < 0.05
+    (0.25, 0.15, False)
     """
     checked = checked_strata(counts)
     check_positive(n_resamples=n_resamples)
@@ -114,6 +122,14 @@ def cluster_k_sample_test(*arms: ArrayLike, rng: np.random.Generator, n_resample
     ValueError
         If there are fewer than two arms, they differ in their number of answers, a count is negative or no integer, a
         persona has no answer or an arm no persona; or if `n_resamples` is below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> arms = [[[3, 0], [2, 1], [3, 0]], [[1, 2], [2, 1], [1, 2]], [[0, 3], [0, 3], [1, 2]]]
+    >>> test = cluster_k_sample_test(*arms, rng=np.random.default_rng(0), n_resamples=999)
+    >>> round(test.statistic, 3), test.pvalue < 0.1
+    (0.407, True)
     """
     rows = checked_samples({f"arm {i}": arm for i, arm in enumerate(arms)})
     check_positive(n_resamples=n_resamples)

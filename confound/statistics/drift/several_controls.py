@@ -100,6 +100,16 @@ def step_down_maxt(
     and the p-values are exact whatever B. Adjusted p-values: Westfall and Young (1993), Resampling-Based Multiple
     Testing, algorithm 4.1, as R's ``multtest::mt.maxT``. Strong control needs what they call subset pivotality, which
     holds where the answers without drift have the same joint law whichever others drift.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> codes = rng.integers(0, 2, size=(20, 2, 10, 2))
+    >>> codes[:, 1, :, 0] = 1  # the first control's treated answers are all alike
+    >>> test = step_down_maxt(codes, design="within", rng=rng, n_resamples=999)
+    >>> (test.pvalue_adjusted < 0.05).tolist()
+    [True, False]
     """
     array = _checked_codes(codes)
     check_positive(n_resamples=n_resamples)

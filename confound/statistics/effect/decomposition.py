@@ -37,7 +37,7 @@ class Decomposition:
     Attributes
     ----------
     estimate, se, ci_low, ci_high : ndarray of float64, shape (I, 7)
-        A row an iteration, columns in the order of `QUANTITIES`.
+        A row for each iteration, columns in the order of `QUANTITIES`.
     draws : ndarray of float64, shape (B, I, 7)
         The same estimates in each joint resample of the personas.
 
@@ -85,6 +85,11 @@ def square_weights(share: float = 0.5) -> FloatArray:
     ------
     ValueError
         If `share` is not in [0, 1].
+
+    Examples
+    --------
+    >>> dict(zip(QUANTITIES, square_weights().T.tolist()))["cate"]
+    [0.5, 0.5, -0.5, -0.5]
     """
     check_share("share", share)
     observed, sbt, sbc = np.asarray([[1.0, 0, 0, -1], [1, -1, 0, 0], [0, 0, 1, -1]])
@@ -125,6 +130,16 @@ def decompose(
     References
     ----------
     Lin, Yun, Mataric, Canny, Gretton and D'Amour (2026), arXiv 2605.20767, appendix A.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated = np.array([[5.0, 4.0], [4.0, 3.5], [4.5, 4.5]])
+    >>> control = np.array([[2.0, 2.5], [1.0, 2.0], [2.5, 2.5]])
+    >>> groups = by_adjustment(treated, control, paired=True)
+    >>> found = decompose(groups, rng=np.random.default_rng(0))
+    >>> dict(zip(QUANTITIES, found.estimate[0].round(2).tolist()))
+    {'observed': 2.67, 'cate': 1.67, 'att': 1.67, 'atc': 1.67, 'sbt': 1.0, 'sbc': 1.0, 'asb': 1.0}
     """
     weights = square_weights(share)
     shape = (groups[0].shape[1], len(QUANTITIES))
@@ -155,6 +170,13 @@ def by_adjustment(treated: FloatArray, control: FloatArray, *, paired: bool) -> 
     -------
     list of ndarray
         For `decompose`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> (group,) = by_adjustment(np.array([[5.0, 4.0]]), np.array([[2.0, 2.5]]), paired=True)
+    >>> group.tolist()  # one persona, one later iteration: its four means of the square
+    [[[5.0, 3.0, 3.0, 2.0]]]
     """
     other = [
         np.stack([2 * side[:, 1:] - side[:, :1], side[:, :1] + 0 * side[:, 1:]], axis=-1) for side in (treated, control)
@@ -190,6 +212,13 @@ def by_source(means: FloatArray, *, arms_paired: bool, sources_paired: bool) -> 
     -------
     list of ndarray
         For `decompose`; empty where a cell of the square has no persona.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> (group,) = by_source(np.array([[[[5.0, 3.0], [3.0, 2.0]]]]), arms_paired=True, sources_paired=True)
+    >>> group.tolist()
+    [[[5.0, 3.0, 3.0, 2.0]]]
     """
     together = [[True, True]]
     apart = [[True, False], [False, True]]
@@ -234,6 +263,13 @@ def steps(
     -------
     Resampled
         Of the effect (treated less control) at each later iteration less that at the one before, shape (I,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated, control = np.array([[5.0, 4.0], [4.0, 3.5]]), np.array([[2.0, 2.5], [1.0, 2.0]])
+    >>> steps(treated, control, paired=True, rng=np.random.default_rng(0)).estimate.tolist()
+    [-1.5]
     """
     moved = [np.diff(side, axis=1) for side in (treated, -control)]
     groups = [moved[0] + moved[1]] if paired else moved

@@ -51,6 +51,14 @@ def paired_difference(treated: FloatArray, control: FloatArray, *, confidence: f
     References
     ----------
     Student (1908), "The probable error of a mean", Biometrika 6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated, control = np.array([[3.0], [2.5], [4.0]]), np.array([[2.0], [2.0], [3.5]])
+    >>> found = paired_difference(treated, control)
+    >>> found.estimate.round(3).tolist(), found.pvalue.round(3).tolist()
+    ([0.667], [0.057])
     """
     check_inside("confidence", confidence)
     differences = treated - control
@@ -75,6 +83,14 @@ def welch_difference(treated: FloatArray, control: FloatArray, *, confidence: fl
     ----------
     Welch (1947), "The generalization of Student's problem when several different population variances are involved",
     Biometrika 34.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated, control = np.array([[3.0], [2.5], [4.0]]), np.array([[2.0], [2.0], [3.5], [2.5]])
+    >>> found = welch_difference(treated, control)
+    >>> found.estimate.round(3).tolist(), found.pvalue.round(3).tolist()
+    ([0.667], [0.3])
     """
     check_inside("confidence", confidence)
     v1, v0 = _sem(treated) ** 2, _sem(control) ** 2

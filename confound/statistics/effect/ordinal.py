@@ -48,6 +48,12 @@ def superiority(treated: FloatArray, control: FloatArray) -> float:
     ----------
     Vargha and Delaney (2000), "A critique and improvement of the CL common language effect size statistics",
     J. Educational and Behavioral Statistics 25.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> superiority(np.array([0.2, 0.8]), np.array([0.5, 0.5]))
+    0.65
     """
     below = np.concatenate([[0.0], np.cumsum(control)[:-1]])
     return float(treated @ (below + control / 2))
@@ -71,6 +77,13 @@ def cumulative_logit(treated: IntArray, control: IntArray, *, paired: bool) -> O
     McCullagh (1980), "Regression models for ordinal data", J. R. Statist. Soc. B 42. Errors as Stata's:
     Liang and Zeger (1986), "Longitudinal data analysis using generalized linear models", Biometrika 73, times
     G / (G - 1) (N - 1) / (N - K) for G personas, N answers and K parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> treated, control = np.array([[2, 3, 5], [1, 4, 5]]), np.array([[5, 3, 2], [4, 4, 2]])
+    >>> round(cumulative_logit(treated, control, paired=True).estimate, 2)
+    1.45
     """
     nothing = OddsRatio(np.nan, np.nan, np.nan)
     used = (treated.sum(axis=0) + control.sum(axis=0)) > 0

@@ -53,6 +53,14 @@ def shifts(moved: Sequence[FloatArray], *, rng: np.random.Generator) -> list[Shi
     References
     ----------
     Sign flips: Fisher (1935), "The Design of Experiments", section 21.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> moved = np.array([[0.5, -0.5], [0.4, -0.4], [0.6, -0.6], [0.3, -0.3], [0.5, -0.5], [0.4, -0.4]])
+    >>> (shift,) = shifts([moved], rng=np.random.default_rng(0))
+    >>> round(shift.distance, 2), shift.pvalue < 0.1
+    (0.45, True)
     """
     if not moved:
         return []

@@ -117,6 +117,17 @@ def standardize(data: Conversations, *, paired: bool) -> Standardized:
     ----------
     Robins (1986), Mathematical Modelling 7 (g-formula); Robins, Rotnitzky and Zhao (1994), JASA 89 (AIPW); Mundlak
     (1978), Econometrica 46. Fitted by statsmodels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> persona, treated = np.repeat(np.arange(20), 4), np.tile([True, True, False, False], 20)
+    >>> young = np.random.default_rng(0).random(80) < np.where(treated, 0.6, 0.4)  # the confounder
+    >>> data = Conversations(1.0 * treated + young, young[:, None] * 1.0, persona, treated, np.ones(80))
+    >>> square = standardize(data, paired=False).groups["g-formula"]
+    >>> means = sum(group.mean(axis=0)[0] for group in square)
+    >>> round(float(means[0] - means[1]), 2) == round(float(means[2] - means[3]), 2)  # the same selection bias in both
+    True
     """
     layout = _Layout(data, paired, _base(data))
     odds = _odds(layout)

@@ -10,7 +10,6 @@ from confound.statistics.arrays import FloatArray
 MAX_RHAT = 1.01  # Vehtari, Gelman, Simpson, Carpenter and Buerkner (2021)
 MIN_ESS = 400
 MIN_EBFMI = 0.3  # Betancourt (2016)
-MAX_SENSITIVITY = 0.05  # Kallioinen, Paananen, Buerkner and Vehtari (2024)
 COMPARED = "pareto_k"  # the gate of leaving personas out, which only the comparison of paths rests on
 POWER = 1.01  # by how much prior and likelihood are scaled
 
@@ -92,6 +91,12 @@ def stacking_weights(elpd: FloatArray) -> FloatArray:
     ----------
     elpd : ndarray, shape (personas, models)
         Expected log density of each persona, left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> stacking_weights(np.array([[-1.0, -2.0], [-1.5, -2.5], [-1.0, -3.0]])).round(2).tolist()
+    [1.0, 0.0]
     """
     from scipy import optimize  # a tenth of a second to import, which the page's constants do not need
 

@@ -229,6 +229,13 @@ def quantities(outcome: FloatArray) -> dict[str, FloatArray]:
 
     The observed effect at the first iteration, the settled effect, the selection bias in the treated and in the control
     outcome and their mean: ``observed = settled + asb`` in every draw.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> outcome = np.array([[[3.0, 2.5], [1.0, 1.5]]])  # one draw: treated and control, at first and settled
+    >>> {name: values.tolist() for name, values in quantities(outcome).items()}
+    {'observed': [2.0], 'settled': [1.0], 'sbt': [1.0], 'sbc': [1.0], 'asb': [1.0]}
     """
     (treated, control), (later_treated, later_control) = outcome[:, :, 0].T, outcome[:, :, -1].T
     sbt, sbc = 2 * (treated - later_treated), 2 * (later_control - control)
@@ -242,7 +249,15 @@ def quantities(outcome: FloatArray) -> dict[str, FloatArray]:
 
 
 def settled_by(outcome: FloatArray, tolerance: float) -> FloatArray:
-    """Return the probability that from each iteration on the effect is within a tolerance of the settled one."""
+    """Return the probability that from each iteration on the effect is within a tolerance of the settled one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> outcome = np.array([[[3.0, 2.0, 2.0], [1.0, 1.0, 1.0]]])  # one draw, two iterations, then the settled level
+    >>> settled_by(outcome, 0.1).tolist()
+    [0.0, 1.0]
+    """
     effect = outcome[:, 0] - outcome[:, 1]
     away = np.abs(effect[:, :-1] - effect[:, -1:]) > tolerance
     still = np.maximum.accumulate(away[:, ::-1], axis=1)[:, ::-1]

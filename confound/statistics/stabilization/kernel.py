@@ -10,7 +10,7 @@ import numpy as np
 from confound.statistics.stabilization.inputs import PATHS
 from confound.statistics.stabilization.personas import EFFECT_SIDES, compiled, condense, condense_back, memory
 
-EXPONENTIAL, RANDOM_WALK, CHANGEPOINT = range(len(PATHS))
+EXPONENTIAL, CHANGEPOINT = PATHS.index("exponential"), PATHS.index("changepoint")
 CENTRES = 3  # of a group: settled effect, halves of the biases of the treated and the control arm
 
 
@@ -122,7 +122,7 @@ def _factor_back(kind, arms, slopes, d_factor):  # type: ignore[no-untyped-def] 
 
 @compiled
 def _ends(kind, n_times):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Return how many columns each variant uses, as `stabilization_law.variants`."""
+    """Return how many columns each variant uses, as `law.variants`."""
     if kind == CHANGEPOINT:
         ends = 1 + 2 * np.arange(n_times)
         ends[n_times - 1] += 2

@@ -13,6 +13,7 @@ This module is imported by functions only: numba takes seconds to load.
 import numba
 import numpy as np
 
+# The kernels below stay in one piece each: arrays handed between smaller ones would be written and read once more.
 EFFECT_SIDES = np.array([0.5, -0.5])
 TOGETHER = 8  # factors of a product whose logarithm is taken: a logarithm takes as long as ten products
 

@@ -49,7 +49,7 @@ def test_drift_is_named_with_its_evidence() -> None:
             "2 of 3 negative controls have p < .05 by distance and 2 by common direction, where chance gives 0.15; "
             "1 control stands after Holm's correction over all 6 tests."
         ),
-        "party: drift 0.18 (95 % interval 0.05 to 0.26), p = 0.0010; common direction p = 0.0010.",
+        "party: drift 0.18 (95 % interval 0.05 to 0.26), p = .001; common direction p = .001.",
         "Below .05 before correction only: race.",
     )
 
@@ -84,7 +84,7 @@ def test_without_negative_control_nothing_is_claimed() -> None:
     (finding,) = sentences.findings(drift({}), effects, *NOTHING_ELSE, 0.9)
     assert finding.drifts is None
     assert "drift was not measured" in finding.headline
-    assert "y, b - a: +1.000 (90 % interval +0.800 to +1.200, p < 0.000001)" in finding.points[0]
+    assert "y, b - a: +1.000 (90 % interval +0.800 to +1.200, p < .001)" in finding.points[0]
 
 
 def test_last_iteration_decides() -> None:
@@ -125,4 +125,4 @@ def test_drift_that_cannot_be_corrected_is_shown_beside_chance() -> None:
     """Without a corrected distance the one seen stands beside what chance alone makes."""
     rows = drift({"party": 0.001}).assign(tvd=np.nan, ci_low=np.nan, ci_high=np.nan)
     (finding,) = sentences.findings(rows, NO_EFFECTS, *NOTHING_ELSE, 0.95)
-    assert "distance 0.25, 0.10 expected with no drift, p = 0.0010" in finding.points[1]
+    assert "distance 0.25, 0.10 expected with no drift, p = .001" in finding.points[1]

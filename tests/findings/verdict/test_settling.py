@@ -38,8 +38,9 @@ def test_settled_effect_is_told_with_when_and_where() -> None:
     (point,) = settling.points(*frames([0.1, 0.6, 0.97, 0.99]), 0.95)
     assert point == (
         "y, b - a: the effect settles: 97 % probability that by iteration 2 it is within 0.05 of its settled value "
-        "+0.42 (95 % +0.32 to +0.52). Of the effect before adjustment, +0.80 (95 % +0.70 to +0.90), selection bias is "
-        "+0.38 (95 % +0.28 to +0.48). (Model of the path: exponential approach, stacking weight 0.80.)"
+        "+0.42 (95 % interval +0.32 to +0.52). Of the effect before adjustment, +0.80 (95 % interval +0.70 to +0.90), "
+        "selection bias is +0.38 (95 % interval +0.28 to +0.48). (Model of the path: exponential approach, stacking "
+        "weight 0.80.)"
     )
 
 

@@ -4,19 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confound.presentation.tables.layout import (
-    MARK,
-    MINUS,
-    MISSING,
-    Column,
-    Panel,
-    Row,
-    Table,
-    aligned,
-    pages,
-    spaced,
-    wrapped,
-)
+from confound.presentation.tables.layout import MARK, Column, Panel, Row, Table, aligned, pages, spaced, wrapped
+from confound.text import MINUS, MISSING
 
 
 def table(texts: list[str], *, panels: int = 1) -> Table:

@@ -4,12 +4,12 @@ import io
 from html.parser import HTMLParser
 
 import pytest
-from confound.presentation.text import printable
 
 from confound.errors import InputError
 from confound.presentation.figures.pictures import Picture
 from confound.presentation.tables.publication import build
 from confound.presentation.tables.rendering import FORMATS, STYLE, rendered, to_document, to_html, to_markdown, to_page
+from confound.text import printable
 from tests.presentation.tables.test_latex import hostile
 from tests.small_tables import HOSTILE, SETTINGS, drift, effects
 

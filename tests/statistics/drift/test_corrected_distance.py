@@ -231,21 +231,21 @@ def test_importance_sampling_finds_the_closed_form_likelihoods():
 def test_tabled_dirichlet_multinomial_is_the_exact_one():
     """Interpolating the log rising factorial costs less than 0.002 of log likelihood."""
     treated, shares = np.array([[7, 3]]), np.array([[[0.83, 0.17], [0.01, 0.99]]])
-    kinds = [j for j, kind in enumerate(persona_mixture.KINDS) if np.isfinite(kind.precision)]
+    kinds = [j for j, kind in enumerate(persona_mixture.PERSONA_KINDS) if np.isfinite(kind.precision)]
     found = persona_mixture._log_dirichlet_multinomial(treated, np.log(shares).transpose(2, 0, 1), kinds)  # noqa: SLF001
     for j, value in zip(kinds, found, strict=True):
-        a, b = persona_mixture.KINDS[j].precision * shares[0].T
+        a, b = persona_mixture.PERSONA_KINDS[j].precision * shares[0].T
         assert value[0] == pytest.approx(betaln(a + 7, b + 3) - betaln(a, b), abs=2e-3)
 
 
 def test_posterior_of_kinds_is_that_of_enumeration():
     """With one persona that two kinds explain, the chance of each follows from the prior by Bayes' rule."""
-    likelihoods = np.zeros((1, len(persona_mixture.KINDS)))
+    likelihoods = np.zeros((1, len(persona_mixture.PERSONA_KINDS)))
     likelihoods[0, 0], likelihoods[0, 5] = 0.1, 1.0
     rng = np.random.default_rng(4)
     draws = np.concatenate([calibration.draw_labels(likelihoods, rng) for _ in range(10)])
     nobody = calibration.PRIOR_NOBODY_OF_ONE
-    drifting = (1 - nobody) / (len(persona_mixture.KINDS) - 1)
+    drifting = (1 - nobody) / (len(persona_mixture.PERSONA_KINDS) - 1)
     expected = 0.1 * nobody / (0.1 * nobody + drifting)
     assert set(np.unique(draws)) == {0, 5}
     assert (draws == 0).mean() == pytest.approx(expected, abs=0.06)

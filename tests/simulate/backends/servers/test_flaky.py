@@ -117,7 +117,8 @@ def test_five_thousand_calls_to_a_flaky_server(tmp_path: Path) -> None:
     that the server saw.
     """
     sizes: dict[str, Any] = {"personas": 63, "trials": 5, "iterations": 2, "draws": 1}
-    assert run(tmp_path / "good", good, attempts=1, **sizes) == 0
+    # A call to the sound server, too, may take too long on a busy machine, and is then made again.
+    assert run(tmp_path / "good", good, attempts=3, **sizes) == 0
     tally: Counter[str] = Counter()
     assert run(tmp_path / "bad", flaky(1, tally), attempts=3, **sizes) >= 1
     assert contents(tmp_path / "bad", TABLES) == contents(tmp_path / "good", TABLES)

@@ -1,14 +1,16 @@
 """What stands in each table of a publication, how it is written, and what is said under it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
+from confound.findings.schema import Column, Schema
+from confound.findings.tables import TABLES
 from confound.findings.verdict.sentences import LEVEL, main_rows
 from confound.presentation.tables.layout import MARK
-from confound.text import MISSING, number, p_equals, p_value
+from confound.text import MISSING, bracketed, number, p_equals, p_value
 from confound.vocabulary import ALL_CONTROLS, CORRECTION_WORDS
 
 Record = Mapping[str, Any]
@@ -28,12 +30,15 @@ class Statistic:
         Columns of the frame without which there is nothing to write.
     group : str
         Head over this column and its neighbours.
+    note : str
+        What is said of it under the table.
     """
 
     head: str
     write: Callable[[Record, int], str]
     needs: tuple[str, ...]
     group: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Layout:
     """How one frame becomes a table.
 
     Attributes
@@ -90,6 +95,28 @@ class Kind:
     choose: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame
 
 
+def of_schema(schema: Schema) -> tuple[Statistic, ...]:
+    """Return what a table shows of one model alone: every column with a head, the number of personas first."""
+    shown = sorted(schema.shown, key=lambda column: column.name != "n_personas")
+    return tuple(_of_column(column) for column in shown)
+
+
+def _of_column(column: Column) -> Statistic:
+    """Return how a column is written."""
+    name, places = column.name, 0 if column.kind == "count" else column.places
+    if column.to:
+        made = _bounds(name, column.to, column.head, column.group)
+    elif column.kind == "p-value":
+        made = _p(name, column.head, column.group)
+    else:
+        made = (
+            _value(name, column.head, column.group)
+            if places is None
+            else _fixed(name, column.head, places, column.group)
+        )
+    return replace(made, note=column.note)
+
+
 def _value(name: str, head: str, group: str = "") -> Statistic:
     return Statistic(head, lambda row, d: number(row[name], d), (name,), group)
 
@@ -103,15 +130,11 @@ def _p(name: str, head: str, group: str = "") -> Statistic:
 
 
 def _bounds(low: str, high: str, head: str, group: str = "") -> Statistic:
-    return Statistic(head, lambda row, d: _bracketed(row[low], row[high], d), (low, high), group)
+    return Statistic(head, lambda row, d: bracketed(row[low], row[high], d), (low, high), group)
 
 
 def _interval(group: str = "") -> Statistic:
     return _bounds("ci_low", "ci_high", "{ci}", group)
-
-
-def _bracketed(low: Any, high: Any, d: int) -> str:
-    return MISSING if pd.isna(low) or pd.isna(high) else f"[{number(low, d)}, {number(high, d)}]"
 
 
 def _p_line(row: Record, _: int) -> str:
@@ -142,7 +165,7 @@ def _in_brackets(row: Record, d: int) -> str:
 
 UNKNOWN_NEEDS = ("n_unknown", "n_answers")
 PERSONAS = _fixed("n_personas", "Personas", 0)
-KINDS: dict[str, Kind] = {}
+LAYOUTS: dict[str, Layout] = {}
 
 
 def _drift_notes(shown: Shown) -> Iterator[str]:
@@ -152,14 +175,9 @@ def _drift_notes(shown: Shown) -> Iterator[str]:
         [*(["averaged over personas"] if within else []), *(["of the arms' answers"] if between else [])]
     )
     yield f"Statistic: total variation distance (TVD) between the arms, {over}, corrected {how}."
-    if "Seen" in shown.heads:
-        yield "Seen: the plug-in distance; by chance: its exact mean with no drift."
     yield f"The null hypothesis is that {_exchangeable(within=within, between=between)}."
-    yield "p: permutation test of the distance; Holm: over the controls of a study, model, iteration and contrast."
-    if "maxT" in shown.heads:
-        yield "maxT: step-down over the same controls (Westfall and Young 1993)."
-    if "Direction" in shown.heads:
-        yield "Direction: generalized Cochran-Mantel-Haenszel test of a common direction."
+    if "Holm" not in shown.heads:
+        yield "p: permutation test of the distance; Holm: over the controls of a study, model, iteration and contrast."
     if ALL_CONTROLS in set(shown.frame["question"]):
         yield "All controls: mean of the distances, and one test of all of them."
 
@@ -203,10 +221,10 @@ def _decomposition_notes(shown: Shown) -> Iterator[str]:
 
 def _comparison_notes(_: Shown) -> Iterator[str]:
     yield (
-        "Statistic: drift (total variation distance, squared distances less their no-drift means under the root) less "
-        "the drift that it is held against; the persona is the cluster."
+        "Statistic: difference of two drifts. Each is the signed root of the squared total variation distance less its "
+        "squared mean without drift, averaged over personas. The persona is the cluster."
     )
-    yield "p is two-sided for drift alike, not corrected for several controls."
+    yield "p: two-sided, null hypothesis of equal drift, not corrected for several controls."
 
 
 def _by_role(data: pd.DataFrame) -> pd.DataFrame:
@@ -242,23 +260,12 @@ def _stabilization_notes(_: Shown) -> Iterator[str]:
     yield "R-hat at most 1.01 and effective sample sizes (ESS) of 400 or more are taken as converged."
 
 
-_TVD, _TEST = "Total variation distance", "p of no drift"
-KINDS["drift"] = Kind(
+LAYOUTS["drift"] = Layout(
     "User drift: negative controls",
     "Negative control",
     ("contrast", "iteration"),
     ("question",),
-    (
-        PERSONAS,
-        _value("tvd_plugin", "Seen", _TVD),
-        _value("tvd_null", "By chance", _TVD),
-        _value("tvd", "Corrected", _TVD),
-        _interval(_TVD),
-        _p("pvalue", "Distance", _TEST),
-        _p("pvalue_holm", "Holm", _TEST),
-        _p("pvalue_maxt", "maxT", _TEST),
-        _p("pvalue_common", "Direction", _TEST),
-    ),
+    of_schema(TABLES["drift"]),
     (_value("tvd", "TVD"), _interval(), _p("pvalue", "p"), _p("pvalue_holm", "p, Holm")),
     (
         Statistic("TVD", _marked_distance, ("tvd", "pvalue_holm")),
@@ -268,50 +275,43 @@ KINDS["drift"] = Kind(
     (),
     _drift_notes,
 )
-KINDS["effects"] = Kind(
+LAYOUTS["effects"] = Layout(
     "Observed effects",
     "Outcome",
     ("contrast", "iteration"),
     ("question", "level"),
-    (
-        PERSONAS,
-        _value("mean_control", "Control", "Mean"),
-        _value("mean_treated", "Treated", "Mean"),
-        _value("estimate", "Difference"),
-        _interval(),
-        _p("pvalue", "p"),
-    ),
+    of_schema(TABLES["effects"]),
     (_value("estimate", "Difference"), _interval(), _p("pvalue", "p")),
     (_value("estimate", "Difference"), _interval(), P_LINE),
     ("study", "question"),
     _effect_notes,
     choose=main_rows,
 )
-KINDS["decomposition"] = Kind(
+LAYOUTS["decomposition"] = Layout(
     "Decomposition of the observed effect",
     "Part",
     ("contrast", "question", "method", "iteration"),
     ("quantity",),
-    (_value("estimate", "Estimate"), _value("se", "SE"), _interval()),
+    of_schema(TABLES["decomposition"]),
     (_value("estimate", "Estimate"), _interval()),
     (_value("estimate", "Estimate"), _interval()),
     ("study", "question"),
     _decomposition_notes,
     last=True,
 )
-KINDS["comparisons"] = Kind(
+LAYOUTS["comparisons"] = Layout(
     "Drift compared",
     "Negative control",
     ("contrast", "against", "iteration"),
     ("question",),
-    (PERSONAS, _value("estimate", "Difference"), _interval(), _p("pvalue", "p")),
+    of_schema(TABLES["comparisons"]),
     (_value("estimate", "Difference"), _interval(), _p("pvalue", "p")),
     (_value("estimate", "Difference"), _interval(), P_LINE),
     (),
     _comparison_notes,
     last=True,
 )
-KINDS["data"] = Kind(
+LAYOUTS["data"] = Layout(
     "Personas and answers by arm",
     "Role and arm",
     ("iteration",),
@@ -333,17 +333,12 @@ KINDS["data"] = Kind(
     _data_notes,
     choose=_by_role,
 )
-KINDS["sensitivity"] = Kind(
+LAYOUTS["sensitivity"] = Layout(
     "Sensitivity of the effect to drift",
     "Outcome",
     ("contrast", "iteration"),
     ("question",),
-    (
-        _value("estimate", "Effect"),
-        _fixed("drift_to_explain_away", "Drift to explain away", 3),
-        _fixed("largest_tvd", "Largest drift seen", 3),
-        _bounds("bound_low", "bound_high", "Bounds"),
-    ),
+    of_schema(TABLES["sensitivity"]),
     (
         _value("estimate", "Effect"),
         _fixed("drift_to_explain_away", "To explain away", 3),
@@ -354,39 +349,38 @@ KINDS["sensitivity"] = Kind(
     _sensitivity_notes,
     last=True,
 )
-KINDS["assumptions"] = Kind(
+LAYOUTS["assumptions"] = Layout(
     "Checks of what the decomposition assumes",
     "Question, arm",
     ("contrast", "check", "iteration"),
     ("question", "arm"),
-    (
-        PERSONAS,
-        _value("estimate", "Found"),
-        _value("expected", "Expected"),
-        _interval(),
-        _p("pvalue", "p"),
-    ),
+    of_schema(TABLES["assumptions"]),
     (_value("estimate", "Found"), _value("expected", "Expected"), _p("pvalue", "p")),
     (_value("estimate", "Found"), _value("expected", "Expected"), P_LINE),
     ("check",),
     _assumption_notes,
     last=True,
 )
-KINDS["stabilization"] = Kind(
+LAYOUTS["stabilization"] = Layout(
     "The effect over iterations",
     "Quantity",
     ("contrast", "question", "path"),
     ("quantity",),
-    (
-        _value("mean", "Mean"),
-        _value("sd", "SD"),
-        _interval(),
-        _fixed("rhat", "R-hat", 2),
-        _fixed("ess_bulk", "bulk", 0, "ESS"),
-        _fixed("ess_tail", "tail", 0, "ESS"),
-    ),
+    of_schema(TABLES["stabilization"]),
     (_value("mean", "Mean"), _interval()),
     (_value("mean", "Mean"), _interval()),
     ("study", "question"),
     _stabilization_notes,
 )
+
+
+def check(name: str, layout: Layout) -> None:
+    """Raise where a layout names a column that its table does not have."""
+    made = {"n_questions"} if name == "data" else set()  # counted over the questions of a role
+    needed = {need for statistic in (*layout.full, *layout.beside, *layout.under) for need in statistic.needs}
+    for column in sorted({*layout.panel, *layout.row, *layout.unit, *needed} - made):
+        TABLES[name].column(column)
+
+
+for _name, _layout in LAYOUTS.items():
+    check(_name, _layout)
