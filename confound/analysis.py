@@ -14,7 +14,7 @@ import confound
 from confound import parallel
 from confound.counts.contrasts import Contrast
 from confound.counts.notes import Note
-from confound.counts.options import Options, options_of
+from confound.counts.options import Options
 from confound.counts.prepare import CountedLog, prepare
 from confound.errors import InputError
 from confound.failures import Failures, Guarded
@@ -38,6 +38,7 @@ from confound.findings.description import described
 from confound.findings.findings import Description
 from confound.findings.schema import Row
 from confound.findings.verdict import sentences
+from confound.keywords import PARTS
 from confound.log import warehouses
 from confound.log.source import LogLike
 from confound.result import Analysis
@@ -45,7 +46,6 @@ from confound.vocabulary import DEFAULT_CORRECTION, Design
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
 VERSIONS = ("numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
-PARTS = ("drift", "effects", "decomposition", "sensitivity", "stabilization", "figures", "report")
 
 
 def _untracked(made: Iterable[Any], total: int) -> Iterable[Any]:  # noqa: ARG001 -- nobody watches
@@ -151,29 +151,20 @@ def analyze(
     >>> result.drift[["tvd_plugin", "tvd_null", "pvalue"]].round(4).to_dict("records")
     [{'tvd_plugin': 1.0, 'tvd_null': 0.2571, 'pvalue': 0.0008}]
     """
-    options, listed = options_of(
-        outcome=outcome,
-        negative_control=negative_control,
-        confounder=confounder,
-        control=control,
-        placebo=placebo,
-        reference=reference,
-        order=order,
-        bins=bins,
-        study_file=study_file,
-        design=design,
-        correction=correction,
-        share=share,
-        confidence=confidence,
-        seed=seed,
-    )
+    options = Options.of(locals())
     unknown = set(skip) - set(PARTS)
     if unknown:
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: at least 1 process is needed")
     counted = prepare(data, rename or {}, options, table=table, joint="drift" not in skip)
-    settings = {"log": _name(data), "table": table, "rename": dict(rename or {}), **listed, "skip": list(skip)}
+    settings = {
+        "log": _name(data),
+        "table": table,
+        "rename": dict(rename or {}),
+        **options.listed(),
+        "skip": list(skip),
+    }
     settings["targeted_from"] = _targeted_from(data, counted, targeted_from)
     return _found(counted, options, settings, workers=workers, track=track, tell=tell)
 
@@ -296,22 +287,40 @@ def _settling(
 
 
 def describe(
-    data: LogLike, *, table: str | None = None, rename: Mapping[str, str] | None = None, **options: Any
+    data: LogLike,
+    *,
+    table: str | None = None,
+    rename: Mapping[str, str] | None = None,
+    outcome: Sequence[str] = (),
+    negative_control: Sequence[str] = (),
+    confounder: Sequence[str] = (),
+    control: Sequence[str] | Mapping[str, str] = (),
+    placebo: Mapping[str, str] | None = None,
+    reference: str | None = None,
+    order: Mapping[str, Sequence[str]] | None = None,
+    bins: Mapping[str, int] | None = None,
+    study_file: Sequence[str | Path] = (),
+    design: Design | None = None,
 ) -> Description:
     """Validate a log and say what it holds, without any statistic.
 
     Parameters
     ----------
-    data, table, rename, **options
-        As for `analyze`, but for `confidence`, `seed`, `skip`, `targeted_from`, `workers`, `track` and `tell`.
+    data, table, rename, outcome, negative_control, confounder, control, placebo, reference, order, bins, study_file, \
+    design
+        As for `analyze`.
+
+    Returns
+    -------
+    Description
 
     Raises
     ------
     InputError
         As `analyze`.
     """
-    chosen, _ = options_of(**options)
-    return described(prepare(data, rename or {}, chosen, table=table))
+    options = Options.of(locals())
+    return described(prepare(data, rename or {}, options, table=table))
 
 
 def _name(data: LogLike) -> list[str]:

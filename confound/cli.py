@@ -1,20 +1,17 @@
 """The command line: parse, one library call, print."""
 
-import csv
-import functools
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from confound import __version__
-from confound.console import EXIT_FAILED, PAIR, Command, errors_told, with_options
+from confound import __version__, console, keywords
+from confound.console import EXIT_FAILED, errors_told, with_options
 from confound.errors import InputError
 
-T = TypeVar("T")
+LOG = click.argument("log", nargs=-1, required=True)
 
 
 class Imported(click.Command):
@@ -41,78 +38,6 @@ class Imported(click.Command):
         return command.make_context(info_name, args, parent, **extra)
 
 
-def _log_options(command: Command) -> Command:
-    """Add the options that say how to read a log."""
-    options = [
-        click.argument("log", nargs=-1, required=True),
-        click.option("--table", metavar="NAME", help="The table, where LOG is the URL of a database or cluster."),
-        click.option(
-            "--rename", type=PAIR, multiple=True, metavar="OLD=NEW", help="Column OLD of the log is column NEW."
-        ),
-        click.option("--outcome", multiple=True, metavar="Q", help="Question that is an outcome (globs allowed)."),
-        click.option("--negative-control", multiple=True, metavar="Q", help="Question the treatment cannot change."),
-        click.option("--confounder", multiple=True, metavar="Q", help="Question that is a confounder."),
-        click.option("--control", multiple=True, metavar="[STUDY=]ARM", help="The control arm."),
-        click.option("--placebo", type=PAIR, multiple=True, metavar="ARM=OTHER", help="ARM only rewords arm OTHER."),
-        click.option("--reference", metavar="model=NAME", help="Hold the other models' drift against this model's."),
-        click.option(
-            "--order", type=PAIR, multiple=True, metavar="Q=LOW,..,HIGH", help="The answers to Q from low to high."
-        ),
-        click.option(
-            "--bin", "bins", type=PAIR, multiple=True, metavar="Q=quantile:N", help="Bin numeric answers to Q."
-        ),
-        click.option(
-            "--study-file", multiple=True, type=click.Path(), help="YAML with roles, options, values of questions."
-        ),
-        click.option("--design", type=click.Choice(["within", "between"]), help="Default: inferred for each contrast."),
-    ]
-    return with_options(options)(command)
-
-
-def _library_options(given: dict[str, Any]) -> dict[str, Any]:
-    """Turn parsed options into the library's arguments."""
-    given["data"] = list(given.pop("log"))
-    for name in ("rename", "order", "bins", "placebo"):
-        _refuse_repeats(name, [left for left, _ in given[name]])
-    given["rename"] = dict(given["rename"])
-    given["placebo"] = dict(given["placebo"])
-    given["reference"] = _reference(given["reference"])
-    given["order"] = {q: tuple(next(csv.reader([answers], skipinitialspace=True))) for q, answers in given["order"]}
-    given["bins"] = {q: _bins(q, text) for q, text in given["bins"]}
-    return given
-
-
-def _reference(text: str | None) -> str | None:
-    if text is not None and not text.startswith("model="):
-        raise click.UsageError(f"--reference {text}: name a model, such as --reference model=human")
-    return None if text is None else text.removeprefix("model=")
-
-
-def _refuse_repeats(option: str, names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise click.UsageError(f"--{option.removesuffix('s')} names {twice[0]} twice. Keep one")
-
-
-def _bins(question: str, text: str) -> int:
-    kind, _, count = text.partition(":")
-    if kind != "quantile" or not count.isdecimal():
-        raise click.BadParameter(f"{question}={text}: the only bins are quantiles, such as {question}=quantile:5")
-    return int(count)
-
-
-def _track(made: Iterable[T], total: int) -> Iterator[T]:
-    """Show progress on stderr, if a person is there to see it."""
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(made, total, "Testing", file=sys.stderr, hidden=hidden, show_pos=True) as bar:
-        yield from bar
-
-
-def _tell() -> Callable[[str], None] | None:
-    """Return what shows a line on stderr, if a person is there to see it."""
-    return functools.partial(click.echo, err=True) if sys.stderr.isatty() else None
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="confound")
 def main() -> None:
@@ -135,28 +60,22 @@ main.add_command(
 
 
 @main.command()
-@_log_options
-@click.option(
-    "--out", default="confound-out", show_default=True, type=click.Path(path_type=Path), help="Folder for results."
+@with_options(
+    [
+        LOG,
+        *(keyword.decorator() for keyword in keywords.OF_THE_LOG),
+        click.option(
+            "--out",
+            default="confound-out",
+            show_default=True,
+            type=click.Path(path_type=Path),
+            help="Folder for the results.",
+        ),
+        *(keyword.decorator() for keyword in keywords.OF_THE_ANALYSIS),
+    ]
 )
-@click.option(
-    "--correction", default="mixture", show_default=True, help="Of the distance: plugin, null, jackknife, ..."
-)
-@click.option("--seed", default=0, show_default=True, help="Of tests that cannot be exact.")
-@click.option("--share", default=0.5, show_default=True, help="Of the users in the treated arm, for the decomposition.")
-@click.option("--confidence", default=0.95, show_default=True, help="Of the intervals.")
-@click.option(
-    "--skip",
-    multiple=True,
-    type=click.Choice(["drift", "effects", "decomposition", "sensitivity", "stabilization", "figures", "report"]),
-    help="Leave a part out.",
-)
-@click.option(
-    "--targeted-from", type=int, metavar="K", help="First iteration with targeted confounders, marked in figures."
-)
-@click.option("--workers", type=int, help="Processes. Default: one a core, for a log that is worth it.")
 @errors_told
-def analyze(out: Path, **given: Any) -> None:
+def analyze(log: tuple[str, ...], out: Path, **given: Any) -> None:
     """Measure user drift and effects in LOG..., and say what they mean.
 
     LOG is a file, folder or glob: parquet, CSV, TSV, JSON lines or Arrow. One row an answer, with the columns persona,
@@ -175,9 +94,10 @@ def analyze(out: Path, **given: Any) -> None:
     from confound.presentation import folder, terminal
 
     folder.check_target(out)
-    if sys.stderr.isatty():
-        click.echo("Reading and counting ...", err=True)
-    result = analysis.analyze(**_library_options(given), track=_track, tell=_tell())
+    tell = console.tell()
+    if tell is not None:
+        tell("Reading and counting ...")
+    result = analysis.analyze(log, **given, track=console.track, tell=tell)
     failures = folder.save(result, out, workers=given["workers"])
     click.echo(terminal.text(result, failures))
     page = "" if "report" in given["skip"] else f"{out / folder.PAGE}, "
@@ -188,9 +108,9 @@ def analyze(out: Path, **given: Any) -> None:
 
 
 @main.command()
-@_log_options
+@with_options([LOG, *(keyword.decorator() for keyword in keywords.OF_THE_LOG)])
 @errors_told
-def check(**given: Any) -> None:
+def check(log: tuple[str, ...], **given: Any) -> None:
     """Validate and describe LOG... without any statistics.
 
     \b
@@ -200,7 +120,7 @@ def check(**given: Any) -> None:
     from confound import analysis
     from confound.presentation import terminal
 
-    click.echo(terminal.description(analysis.describe(**_library_options(given))))
+    click.echo(terminal.description(analysis.describe(log, **given)))
 
 
 @main.command()

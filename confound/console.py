@@ -1,42 +1,107 @@
-"""What the commands share: NAME=VALUE options, lists of options, and errors as one message."""
+"""What the commands share: how options are typed, progress, and errors as one message."""
 
+import csv
 import functools
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 import click
 
 from confound.errors import ConfoundError
 
 Command = Callable[..., None]
+Decorator = Callable[[Command], Command]
+T = TypeVar("T")
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
 
-class Pairs(click.ParamType[tuple[str, str]]):
-    """NAME=VALUE."""
+class Pairs(click.ParamType[tuple[str, T]], Generic[T]):
+    """NAME=VALUE, as a pair of the name and what `read` makes of the value.
+
+    Parameters
+    ----------
+    read : callable
+        Takes the text of the value; raises `ValueError` with the reason where it has the wrong form.
+    """
 
     name = "NAME=VALUE"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+    def __init__(self, read: Callable[[str], T]) -> None:
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, T]:
         """Split at the first equals sign."""
         if isinstance(value, tuple):
             return value
         left, sign, right = value.partition("=")
         if not (left and sign and right):
             self.fail(f"{value!r} must have the form {param.metavar if param else self.name}", param, ctx)
-        return left, right
+        try:
+            return left, self._read(right)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
 
 
-PAIR = Pairs()
+class Model(click.ParamType[str]):
+    """model=NAME, as the name."""
+
+    name = "model=NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Leave the name."""
+        if not value.startswith("model="):
+            self.fail(f"{value!r} must name a model, such as model=human", param, ctx)
+        return str(value.removeprefix("model="))
 
 
-def with_options(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+PAIR = Pairs(str)
+
+
+def answers(text: str) -> tuple[str, ...]:
+    """Read answers that are separated by commas; an answer with a comma stands in double quotes."""
+    try:
+        return tuple(next(csv.reader([text], skipinitialspace=True)))
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+
+
+def quantiles(text: str) -> int:
+    """Read ``quantile:N``, the number of bins."""
+    kind, _, count = text.partition(":")
+    if kind != "quantile" or not count.isdecimal():
+        raise ValueError("only quantile bins are possible, such as quantile:5")
+    return int(count)
+
+
+def mapping(_: click.Context, param: click.Parameter, pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
+    """Turn the pairs of a repeated option into a mapping; refuse a name that is given twice."""
+    found: dict[str, T] = {}
+    for name, value in pairs:
+        if name in found:
+            raise click.BadParameter(f"{name!r} is given twice. Keep one", param=param)
+        found[name] = value
+    return found
+
+
+def with_options(options: Sequence[Decorator]) -> Decorator:
     """Return what adds options to a command, in the order in which its help lists them."""
     return lambda command: functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+
+
+def track(made: Iterable[T], total: int) -> Iterator[T]:
+    """Show progress on stderr if it is a terminal."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(made, total, "Testing", file=sys.stderr, hidden=hidden, show_pos=True) as bar:
+        yield from bar
+
+
+def tell() -> Callable[[str], None] | None:
+    """Return a function that prints a line on stderr; None if stderr is not a terminal."""
+    return functools.partial(click.echo, err=True) if sys.stderr.isatty() else None
 
 
 def errors_told(command: Command) -> Command:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import confound
-from confound import analysis, parallel
+from confound import keywords, parallel
 from confound.failures import Failures, Guarded
 from confound.findings import answers, assumptions, comparisons, drift, effects, joint_drift, routes, sensitivity
 from confound.findings import stabilization as stable
@@ -134,4 +134,4 @@ def test_guarded_tasks_go_on() -> None:
     task = Guarded(lambda item: 1 / item, "quotient", str)
     assert list(failures.sifted(map(task, [1, 0, 2]))) == [1.0, 0.5]
     assert [(each.part, each.about) for each in failures] == [("quotient", "0")]
-    assert analysis.PARTS[-1] == "report"
+    assert keywords.PARTS[-1] == "report"

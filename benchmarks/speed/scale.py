@@ -80,7 +80,7 @@ def analyze(log: Path, out: Path) -> process.Cost:
 
 
 def _skipped() -> list[str]:
-    from confound.analysis import PARTS
+    from confound.keywords import PARTS
 
     return ["--skip", "stabilization"] if "stabilization" in PARTS else []
 

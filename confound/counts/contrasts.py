@@ -10,9 +10,9 @@ import numpy.typing as npt
 from confound.counts.cells import Cell
 from confound.counts.counting import Grouped, IntArray
 from confound.counts.notes import Note
-from confound.counts.options import Design
 from confound.counts.scales import FloatArray, label
 from confound.errors import InputError
+from confound.vocabulary import Design
 
 CONTROL_NAMES = ("control", "baseline", "placebo", "untreated", "0")
 WITHIN_SHARE = 0.5  # with fewer personas than this in both arms, personas were assigned to arms

@@ -97,7 +97,7 @@ def prepare(
     with response_table.opened(data, rename=rename, table=table) as log:
         whole = group(log)
         options.check_labels(whole.labels["arm"], whole.labels["model"])
-        controls, arm_notes = control_arms(whole, options.control)
+        controls, arm_notes = control_arms(whole, options.control_arms)
         binned, questions, question_notes = resolve(whole, options)
         proper, sourced = apart(whole)
         grouped = whole.rows(proper)

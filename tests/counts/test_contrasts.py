@@ -13,8 +13,7 @@ from confound.findings import warnings
 
 def prepared(frame: pd.DataFrame, **options: object) -> CountedLog:
     """Prepare a log given as rows of persona, arm, question, response."""
-    roles = {"negative_control": ("*",)}
-    return prepare(frame, {}, Options(roles=roles, **options))  # type: ignore[arg-type]
+    return prepare(frame, {}, Options(negative_control=("*",), **options))  # type: ignore[arg-type]
 
 
 def rows(*answers: tuple[str, str, str, str]) -> pd.DataFrame:

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from confound import InputError
+from confound.counts import study_file
 from confound.counts.counting import Grouped, group
 from confound.counts.notes import Note
-from confound.counts.options import Options, read_study_files
+from confound.counts.options import Options
 from confound.counts.questions import Question, resolve
 from confound.log import response_table
 
@@ -34,29 +35,22 @@ def resolved(frame: pd.DataFrame, **options: Any) -> tuple[dict[str, Question], 
     return {question: spec for (_, question), spec in questions.items()}, notes
 
 
-def test_roles_of_options_come_first() -> None:
+def test_roles_of_options_come_first(tmp_path: Path) -> None:
     """An option's role overrides the study file's, which overrides the log's."""
     frame = table({"a": ["x"], "b": ["x"], "c": ["x"]}, role="retention")
-    path_roles = {"b": "confounder", "c": "confounder"}
-    specs = {q: read_spec(role) for q, role in path_roles.items()}
-    found, _ = resolved(frame, roles={"outcome": ("c",), "negative_control": ()}, questions=specs)
+    path = tmp_path / "study.yaml"
+    path.write_text("questions:\n  - {id: b, role: confounder}\n  - {id: c, role: confounder}\n", encoding="utf-8")
+    found, _ = resolved(frame, outcome=("c",), study_file=[path])
     assert {q: spec.role for q, spec in found.items()} == {"a": "retention", "b": "confounder", "c": "outcome"}
-
-
-def read_spec(role: str) -> Any:
-    """Return a study file's word on a question's role alone."""
-    from confound.counts.options import QuestionSpec
-
-    return QuestionSpec(role=role)
 
 
 def test_globs_and_brackets() -> None:
     """A pattern means all questions it matches; a question whose name holds brackets means itself."""
     frame = table({"race_1": ["x"], "race_2": ["x"], "q[1]": ["x"], "q1": ["x"]})
-    found, notes = resolved(frame, roles={"negative_control": ("race_*", "q[[]1]"), "outcome": ()})
+    found, notes = resolved(frame, negative_control=("race_*", "q[[]1]"))
     assert set(found) == {"race_1", "race_2", "q[1]"}
     assert notes[-1].message.startswith("Left out, having no role: q1.")
-    assert set(resolved(frame, roles={"outcome": ("q[1]",)})[0]) == {"q[1]", "q1"}
+    assert set(resolved(frame, outcome=("q[1]",))[0]) == {"q[1]", "q1"}
 
 
 def test_role_spellings() -> None:
@@ -143,15 +137,16 @@ def test_study_files(tmp_path: Path) -> None:
         "  - {id: free, options: [b, a], ordered: false, values: [1, 2]}\n",
         encoding="utf-8",
     )
-    specs, control = read_study_files([path])
+    said = study_file.read([path])
+    specs = said.questions
     assert specs["citizen"].order == ("no", "yes")
     assert specs["likely"].order == ("1.0", "2.0")
     assert specs["likely"].values == {"1": 0.0, "2": 10.0}  # noqa: PD011 -- no frame
     assert specs["born"].order is None
     assert specs["free"].order is None
-    assert control == (("books", "plain"),)
+    assert said.control == (("books", "plain"),)
     frame = table({"citizen": ["yes", "no"], "likely": ["2", "1.0"]})
-    found, _ = resolved(frame, questions=specs)
+    found, _ = resolved(frame, study_file=[path])
     assert found["citizen"].scale.answers == ("no", "yes")
     assert found["likely"].scale.values.tolist() == [0, 10]  # noqa: PD011 -- no frame
 
@@ -160,6 +155,6 @@ def test_study_files_agree(tmp_path: Path) -> None:
     """The same question may stand in two study files if they say the same of it."""
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text("questions:\n  - {id: q, role: outcome}\n", encoding="utf-8")
-    specs, control = read_study_files([tmp_path / "a.yaml", tmp_path / "b.yaml"])
-    assert list(specs) == ["q"]
-    assert control == ()
+    said = study_file.read([tmp_path / "a.yaml", tmp_path / "b.yaml"])
+    assert list(said.questions) == ["q"]
+    assert said.control == ()

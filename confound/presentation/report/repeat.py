@@ -1,17 +1,16 @@
-"""The settings of an analysis -> what to type to repeat it, on the command line and in Python."""
+"""From the settings of an analysis to what repeats it: the command line, and the call in Python."""
 
-import csv
-import io
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from confound.keywords import KEYWORDS
+
 INDENT = "    "
-DERIVED = frozenset({"log", "labels"})  # not options by themselves: what is read, and what study files say
 
 
 def command(settings: Mapping[str, Any]) -> str | None:
-    """Return the command line, an option a line; None where the log was in memory.
+    """Return the command line, one option on each line; None where the log was in memory.
 
     Parameters
     ----------
@@ -25,7 +24,7 @@ def command(settings: Mapping[str, Any]) -> str | None:
 
 
 def call(settings: Mapping[str, Any]) -> str:
-    """Return the call in Python, an argument a line; a log that was in memory is called `log`.
+    """Return the call in Python, one argument on each line; a log that was in memory is called `log`.
 
     Parameters
     ----------
@@ -35,8 +34,8 @@ def call(settings: Mapping[str, Any]) -> str:
     paths = settings["log"]
     data = "log" if _in_memory(paths) else repr(paths[0] if len(paths) == 1 else paths)
     given = dict(_chosen(settings))
-    if "control" in given:
-        given["control"] = [_control(entry) for entry in given["control"]]
+    if "control" in given:  # listed by study and arm, but given as texts
+        given["control"] = KEYWORDS["control"].texts(given["control"])
     lines = [data, *(f"{name}={value!r}" for name, value in given.items())]
     return "confound.analyze(\n" + "".join(f"{INDENT}{line},\n" for line in lines) + ")"
 
@@ -46,45 +45,17 @@ def _in_memory(log: Sequence[str]) -> bool:
 
 
 def _chosen(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Return the options that hold something."""
+    """Return the keywords that hold something; the log and the labels of study files are no keywords."""
     for name, value in settings.items():
-        if name == "targeted_from":
+        if name == "targeted_from":  # listed by study, but given for all of them
             iterations = set((value or {}).values())
             if len(iterations) == 1:
                 yield name, iterations.pop()
-        elif name not in DERIVED and value is not None and value is not False and value not in ([], {}, ()):
+        elif name in KEYWORDS and value is not None and value not in ([], {}, ()):
             yield name, value
 
 
 def _options(settings: Mapping[str, Any]) -> Iterator[str]:
     for name, value in _chosen(settings):
-        option = "--" + ("bin" if name == "bins" else name.replace("_", "-"))
-        for text in _texts(name, value):
-            yield f"{option} {shlex.quote(text)}" if text else option
-
-
-def _texts(name: str, value: Any) -> list[str]:
-    """Return what stands after an option, each time that it is written; nothing after a flag."""
-    if name == "control":
-        return [_control(entry) for entry in value]
-    if name == "reference":
-        return [f"model={value}"]
-    if name == "order":
-        return [f"{question}={_csv(answers)}" for question, answers in value.items()]
-    if name == "bins":
-        return [f"{question}=quantile:{count}" for question, count in value.items()]
-    if isinstance(value, Mapping):
-        return [f"{left}={right}" for left, right in value.items()]
-    if isinstance(value, list | tuple):
-        return [str(entry) for entry in value]
-    return [""] if value is True else [str(value)]
-
-
-def _control(entry: Mapping[str, str | None]) -> str:
-    return str(entry["arm"]) if entry["study"] is None else f"{entry['study']}={entry['arm']}"
-
-
-def _csv(answers: Sequence[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(answers)
-    return line.getvalue()
+        for text in KEYWORDS[name].texts(value):
+            yield f"{KEYWORDS[name].option} {shlex.quote(text)}"

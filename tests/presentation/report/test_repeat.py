@@ -10,7 +10,7 @@ import pytest
 
 import confound
 from confound import cli
-from confound.counts.options import options_of
+from confound.counts.options import Options
 from confound.presentation.report import repeat
 
 LogFrame = Callable[..., Any]
@@ -35,8 +35,7 @@ OPTIONS: dict[str, Any] = {
 def settings(**options: Any) -> dict[str, Any]:
     """Return what `analyze` would list as its settings."""
     rename, skip = options.pop("rename", {}), options.pop("skip", [])
-    _, listed = options_of(**options)
-    return {"log": ["my log.csv"], "rename": rename, **listed, "skip": list(skip)}
+    return {"log": ["my log.csv"], "rename": rename, **Options(**options).listed(), "skip": list(skip)}
 
 
 def parsed(line: str) -> dict[str, Any]:
@@ -44,8 +43,7 @@ def parsed(line: str) -> dict[str, Any]:
     words = shlex.split(line)
     assert words[:2] == ["confound", "analyze"]
     context = cli.analyze.make_context("analyze", words[2:])
-    given = cli._library_options(dict(context.params))  # noqa: SLF001
-    return {name: value for name, value in given.items() if name in OPTIONS}
+    return {name: value for name, value in context.params.items() if name in OPTIONS}
 
 
 @pytest.mark.parametrize("options", [{}, OPTIONS], ids=["defaults", "all"])

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confound.counts.options import read_study_files
+from confound.counts import study_file
 from confound.errors import InputError
 from confound.vocabulary import ROLES
 from simulate.study import marked
@@ -285,11 +285,13 @@ def test_questions_are_worded_once(shipped: Study) -> None:
 
 def test_analysis_reads_the_same_file(shipped: Study) -> None:
     """`confound analyze --study-file` finds the roles, orders, values and the control arm that the simulator used."""
-    specs, control = read_study_files([shipped.source])
-    assert control == ((shipped.study, shipped.control),)
-    assert {name: spec.role for name, spec in specs.items()} == {q.id: q.role for q in shipped.questions.values()}
+    said = study_file.read([shipped.source])
+    assert said.control == ((shipped.study, shipped.control),)
+    assert {name: spec.role for name, spec in said.questions.items()} == {
+        q.id: q.role for q in shipped.questions.values()
+    }
     for question in shipped.questions.values():
-        spec = specs[question.id]
+        spec = said.questions[question.id]
         assert spec.order == (question.options if question.ordered else None)
         assert question.values is None or tuple((spec.values or {}).values()) == question.values
 

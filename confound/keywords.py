@@ -1,0 +1,143 @@
+"""The keywords of `confound.analyze` on the command line: how each is typed, and what its help says."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import click
+
+from confound.console import PAIR, Decorator, Model, Pairs, answers, mapping, quantiles
+from confound.vocabulary import CORRECTION_WORDS, DEFAULT_CORRECTION, Design
+
+# Parts of an analysis that can be left out; figures and the report are made when the result is saved.
+PARTS = ("drift", "effects", "decomposition", "sensitivity", "stabilization", "figures", "report")
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """One keyword of `confound.analyze`.
+
+    Attributes
+    ----------
+    name : str
+    help : str
+        What ``--help`` says of it.
+    type : click.ParamType
+        Reads one entry. For `Pairs`, the keyword's value is a mapping.
+    metavar : str or None
+        How an entry is shown in ``--help``; None: as `type` says.
+    many : bool
+        Whether the option may be repeated, so that the keyword's value is a sequence or a mapping.
+    default : object
+        Shown in ``--help``.
+    write : callable
+        One entry (of a mapping, one value) -> the text that `type` reads.
+    flag : str or None
+        The option's name; None: ``--`` and the keyword.
+    """
+
+    name: str
+    help: str
+    type: click.ParamType[Any] = click.STRING
+    metavar: str | None = None
+    many: bool = False
+    default: Any = None
+    write: Callable[[Any], str] = str
+    flag: str | None = None
+
+    @property
+    def option(self) -> str:
+        """The option's name on the command line."""
+        return self.flag or "--" + self.name.replace("_", "-")
+
+    def decorator(self) -> Decorator:
+        """Return what adds the option to a command; the command gets the value as `confound.analyze` takes it."""
+        return click.option(
+            self.option,
+            self.name,
+            help=self.help,
+            type=self.type,
+            metavar=self.metavar,
+            multiple=self.many,
+            callback=mapping if isinstance(self.type, Pairs) else None,
+            show_default=self.default is not None,
+            **({} if self.default is None else {"default": self.default}),
+        )
+
+    def texts(self, value: Any) -> list[str]:
+        """Return what stands after the option, for each time that it is typed."""
+        if isinstance(value, Mapping):
+            return [f"{left}={self.write(right)}" for left, right in value.items()]
+        return [self.write(entry) for entry in value] if self.many else [self.write(value)]
+
+
+def _csv(entries: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(entries)
+    return line.getvalue()
+
+
+def _control(entry: Mapping[str, str | None]) -> str:
+    """Write a control arm as `analysis.json` lists it."""
+    return str(entry["arm"]) if entry["study"] is None else f"{entry['study']}={entry['arm']}"
+
+
+def _pairs(name: str, help_: str, metavar: str, **more: Any) -> Keyword:
+    return Keyword(name, help_, **({"type": PAIR} | more), metavar=metavar, many=True)
+
+
+def _questions(name: str, help_: str) -> Keyword:
+    return Keyword(name, help_, metavar="Q", many=True)
+
+
+# How the log is read and its questions are understood: `confound check` has these too.
+OF_THE_LOG = (
+    Keyword("table", "Name of the table, where LOG is the URL of a database or cluster.", metavar="NAME"),
+    _pairs("rename", "Use the log's column OLD as column NEW.", "OLD=NEW"),
+    _questions("outcome", "Question that is an outcome. Globs are allowed here and in the next two options."),
+    _questions("negative_control", "Question whose answer the treatment cannot change."),
+    _questions("confounder", "Question that is a confounder."),
+    Keyword("control", "The control arm, of all studies or of one.", metavar="[STUDY=]ARM", many=True, write=_control),
+    _pairs("placebo", "ARM is a rewording of arm OTHER.", "ARM=OTHER"),
+    Keyword(
+        "reference",
+        "Compare the drift of the other models with this model's.",
+        Model(),
+        metavar=Model.name,
+        write="model={}".format,
+    ),
+    _pairs("order", "The answers to Q from low to high.", "Q=LOW,..,HIGH", type=Pairs(answers), write=_csv),
+    _pairs(
+        "bins",
+        "Put numeric answers to Q into N quantile bins.",
+        "Q=quantile:N",
+        type=Pairs(quantiles),
+        write="quantile:{}".format,
+        flag="--bin",
+    ),
+    Keyword("study_file", "YAML file with roles, options and values of questions.", click.Path(), many=True),
+    Keyword("design", "Default: inferred for each contrast.", click.Choice(get_args(Design))),
+)
+# What is computed, and how.
+OF_THE_ANALYSIS = (
+    Keyword(
+        "correction",
+        "How the distance is corrected for noise.",
+        click.Choice(tuple(CORRECTION_WORDS)),
+        default=DEFAULT_CORRECTION,
+    ),
+    Keyword("seed", "Seed of all random draws.", click.INT, default=0),
+    Keyword("share", "Share of the users in the treated arm, for the decomposition.", click.FLOAT, default=0.5),
+    Keyword("confidence", "Confidence level of the intervals.", click.FLOAT, default=0.95),
+    Keyword("skip", "Leave this part out.", click.Choice(PARTS), many=True),
+    Keyword(
+        "targeted_from",
+        "First iteration with targeted confounders, marked in figures. Default: as a run of `confound simulate` says.",
+        click.INT,
+        metavar="K",
+    ),
+    Keyword("workers", "Number of processes. Default: one for each core, if the log is large enough.", click.INT),
+)
+KEYWORDS = {each.name: each for each in (*OF_THE_LOG, *OF_THE_ANALYSIS)}

@@ -1,0 +1,98 @@
+"""The options of an analysis: what they hold, what they refuse, and that every place that lists them agrees."""
+
+import dataclasses
+import inspect
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from confound import InputError, analysis, cli, keywords
+from confound.counts.options import Options
+
+FIELDS = [each.name for each in dataclasses.fields(Options)]
+OF_THE_CALL = {"data", "track", "tell"}  # keywords of `analyze` that are not typed as an option
+OF_THE_COMMAND = {"log", "out"}  # typed, but no keyword of `analyze`
+BESIDE = {"table", "rename", "skip", "targeted_from", "workers"}  # typed, but no field of `Options`
+
+
+def signature(function: Any) -> dict[str, Any]:
+    """Return the names and defaults of a function's arguments."""
+    return {name: each.default for name, each in inspect.signature(function).parameters.items()}
+
+
+def typed(command: click.Command) -> dict[str, Any]:
+    """Return what a command passes on by name, where only the log is given."""
+    return command.make_context("command", ["log.csv"]).params
+
+
+def test_every_field_is_a_keyword_of_analyze_and_is_typed() -> None:
+    """The dataclass, the signature, the table of keywords and the command have the same options."""
+    assert set(signature(analysis.analyze)) == {*FIELDS, *BESIDE, *OF_THE_CALL}
+    assert set(keywords.KEYWORDS) == {*FIELDS, *BESIDE}
+    assert set(typed(cli.analyze)) == {*FIELDS, *BESIDE, *OF_THE_COMMAND}
+
+
+def test_describe_and_check_have_the_options_of_the_log() -> None:
+    """`describe` and `confound check` have the options that say how to read a log, with the defaults of `analyze`."""
+    of_the_log = {each.name for each in keywords.OF_THE_LOG}
+    described = signature(analysis.describe)
+    assert set(described) == {"data", *of_the_log}
+    assert set(typed(cli.check)) == {"log", *of_the_log}
+    assert described.items() <= signature(analysis.analyze).items()
+
+
+def test_settings_and_repeat_know_every_option() -> None:
+    """All options are listed for `analysis.json`, in the order of the fields, and all that is listed can be typed."""
+    listed = list(Options().listed())
+    assert [name for name in listed if name != "labels"] == FIELDS
+    assert set(listed) - {"labels"} <= set(keywords.KEYWORDS)
+
+
+def test_defaults_agree() -> None:
+    """The defaults of `analyze`, of the command line and of the dataclass are the same options."""
+    assert Options.of(signature(analysis.analyze)) == Options()
+    assert Options.of(typed(cli.analyze)) == Options()
+    beside = {name: value for name, value in signature(analysis.analyze).items() if name in BESIDE}
+    assert {name: typed(cli.analyze)[name] or None for name in BESIDE} == {n: v or None for n, v in beside.items()}
+
+
+def test_values_are_normalised() -> None:
+    """Lists become tuples, no mapping is None, and arms of `placebo` are written as the log's labels."""
+    options = Options(outcome=["a"], control={"books": "old"}, placebo={"1.0": "x"}, order={"q": ["no", "yes"]})
+    assert options.outcome == ("a",)
+    assert options.order == {"q": ("no", "yes")}
+    assert options.placebo == {"1": "x"}
+    assert options.control_arms == (("books", "old"),)
+
+
+def test_control_arms_of_study_files_come_first(tmp_path: Path) -> None:
+    """Arms of study files precede those of `control`; only the latter are listed, and the labels with the files."""
+    path = tmp_path / "study.yaml"
+    path.write_text("study: books\ntitle: Books\ncontrol: plain\nquestions:\n  - {id: q, label: Likely}\n")
+    options = Options(control=["old"], study_file=[path])
+    assert options.control_arms == (("books", "plain"), (None, "old"))
+    listed = options.listed()
+    assert listed["control"] == [{"study": None, "arm": "old"}]
+    assert listed["study_file"] == [str(path)]
+    assert listed["labels"] == {"studies": {"books": "Books"}, "questions": {"q": "Likely"}}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"confidence": 1.0}, "confidence must lie between 0 and 1"),
+        ({"share": 1.5}, "share must lie between 0 and 1"),
+        ({"correction": "magic"}, "--correction magic: no such correction"),
+        ({"seed": -1}, "the seed must not be negative"),
+        ({"design": "nested"}, "design must be one of within, between"),
+        ({"bins": {"q": 1}}, "--bin q: from 2 to 30 bins"),
+        ({"outcome": "party"}, r"outcome must be a list, such as \['party'\]"),
+        ({"study_file": ["none.yaml"]}, "none.yaml: cannot be read as YAML"),
+    ],
+)
+def test_impossible_values_are_refused(wrong: dict[str, Any], said: str) -> None:
+    """A value that is not possible is refused when the options are made."""
+    with pytest.raises(InputError, match=said):
+        Options(**wrong)
