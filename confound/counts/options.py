@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, get_args
 
-from confound.counts import study_file
 from confound.counts.scales import label
+from confound.counts.study_file import QuestionSpec, StudyFiles, read_study_files
 from confound.errors import InputError
 from confound.vocabulary import CORRECTION_WORDS, DEFAULT_CORRECTION, Design
 
@@ -85,9 +85,9 @@ class Options:
             raise InputError(f"design must be one of {', '.join(get_args(Design))}, but got {self.design!r}")
 
     @cached_property
-    def study_files(self) -> study_file.StudyFiles:
+    def study_files(self) -> StudyFiles:
         """What the study files say."""
-        return study_file.read(self.study_file)
+        return read_study_files(self.study_file)
 
     @property
     def roles(self) -> dict[str, tuple[str, ...]]:
@@ -127,7 +127,7 @@ class Options:
         for pattern, order in self.order.items():
             if _matches(question, pattern):
                 return tuple(order), None
-        spec = self.study_files.questions.get(question, study_file.QuestionSpec())
+        spec = self.study_files.questions.get(question, QuestionSpec())
         return spec.order, spec.values
 
     def bins_of(self, question: str) -> int | None:

@@ -52,7 +52,7 @@ class StudyFiles:
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-def read(paths: Sequence[str | Path]) -> StudyFiles:
+def read_study_files(paths: Sequence[str | Path]) -> StudyFiles:
     """Read study files.
 
     Parameters

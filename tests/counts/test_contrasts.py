@@ -55,7 +55,7 @@ def test_a_control_that_is_not_there_is_refused() -> None:
     """A wrong arm or study is an error that lists what is there."""
     frame = rows(("s", "1", "a", "x"), ("s", "1", "b", "y"))
     with pytest.raises(InputError, match=r"no such arm\. It holds a, b"):
-        prepared(frame, control=((None, "c"),))
+        prepared(frame, control=("c",))
     with pytest.raises(InputError, match=r"no such study\. It holds s"):
         prepared(frame, control=(("t", "a"),))
 

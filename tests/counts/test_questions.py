@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from confound import InputError
-from confound.counts import study_file
 from confound.counts.counting import Grouped, group
 from confound.counts.notes import Note
 from confound.counts.options import Options
 from confound.counts.questions import Question, resolve
+from confound.counts.study_file import read_study_files
 from confound.log import response_table
 
 
@@ -137,7 +137,7 @@ def test_study_files(tmp_path: Path) -> None:
         "  - {id: free, options: [b, a], ordered: false, values: [1, 2]}\n",
         encoding="utf-8",
     )
-    said = study_file.read([path])
+    said = read_study_files([path])
     specs = said.questions
     assert specs["citizen"].order == ("no", "yes")
     assert specs["likely"].order == ("1.0", "2.0")
@@ -155,6 +155,6 @@ def test_study_files_agree(tmp_path: Path) -> None:
     """The same question may stand in two study files if they say the same of it."""
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text("questions:\n  - {id: q, role: outcome}\n", encoding="utf-8")
-    said = study_file.read([tmp_path / "a.yaml", tmp_path / "b.yaml"])
+    said = read_study_files([tmp_path / "a.yaml", tmp_path / "b.yaml"])
     assert list(said.questions) == ["q"]
     assert said.control == ()

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confound.counts import study_file
+from confound.counts.study_file import read_study_files
 from confound.errors import InputError
 from confound.vocabulary import ROLES
 from simulate.study import marked
@@ -285,7 +285,7 @@ def test_questions_are_worded_once(shipped: Study) -> None:
 
 def test_analysis_reads_the_same_file(shipped: Study) -> None:
     """`confound analyze --study-file` finds the roles, orders, values and the control arm that the simulator used."""
-    said = study_file.read([shipped.source])
+    said = read_study_files([shipped.source])
     assert said.control == ((shipped.study, shipped.control),)
     assert {name: spec.role for name, spec in said.questions.items()} == {
         q.id: q.role for q in shipped.questions.values()
