@@ -46,9 +46,9 @@ def test_first_arm_is_the_control_else_and_the_result_says_so() -> None:
 def test_control_by_study() -> None:
     """STUDY=ARM holds for that study; an arm whose own label has an equals sign is still found."""
     frame = rows(*(("s", "1", arm, "x") for arm in ("a", "b")), *(("t", "1", arm, "x") for arm in ("a", "b", "k=v")))
-    assert prepared(frame, control=((None, "s=b"),)).control_arms == {"s": "b", "t": "a"}
-    assert prepared(frame, control=((None, "b"), (None, "t=a"))).control_arms == {"s": "b", "t": "a"}
-    assert prepared(frame, control=((None, "k=v"),)).control_arms == {"s": "a", "t": "k=v"}
+    assert prepared(frame, control=("s=b",)).control_arms == {"s": "b", "t": "a"}
+    assert prepared(frame, control=("b", "t=a")).control_arms == {"s": "b", "t": "a"}
+    assert prepared(frame, control=("k=v",)).control_arms == {"s": "a", "t": "k=v"}
 
 
 def test_a_control_that_is_not_there_is_refused() -> None:
@@ -57,7 +57,7 @@ def test_a_control_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match=r"no such arm\. It holds a, b"):
         prepared(frame, control=("c",))
     with pytest.raises(InputError, match=r"no such study\. It holds s"):
-        prepared(frame, control=(("t", "a"),))
+        prepared(frame, control={"t": "a"})
 
 
 def test_every_other_arm_is_contrasted() -> None:
