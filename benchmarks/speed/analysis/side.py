@@ -73,7 +73,7 @@ def analyst(path: Path, n_cells: int, seed: int) -> dict[str, Any]:
     with timed(seconds, "import"):
         import numpy as np
 
-        from benchmarks.speed import analyst as by_hand
+        from benchmarks.speed.analysis import analyst as by_hand
     with timed(seconds, "count"):
         responses = by_hand.read_controls(path)
         distances = by_hand.distances(by_hand.count(responses))
