@@ -60,7 +60,7 @@ docs: $(STAMP) ## Build the documentation site: build/site/index.html
 bench: $(STAMP) ## Measure speed and validity at a small size, some ten minutes, and print the tables
 	$(BIN)/python -m benchmarks.speed --rounds 1
 	$(BIN)/python -m benchmarks.speed.decomposition --rounds 1
-	$(BIN)/python -m benchmarks.speed.scale --trials 1 3 --analyze 1 --rounds 1
+	$(BIN)/python -m benchmarks.speed.log.scale --trials 1 3 --analyze 1 --rounds 1
 	$(BIN)/python -m benchmarks.validity --replicates 2
 
 bench-full: bench-speed bench-validity ## Remake all of benchmarks/, some hours: both of the next
@@ -69,14 +69,14 @@ bench-full: bench-speed bench-validity ## Remake all of benchmarks/, some hours:
 bench-speed: $(STAMP) ## Remake the speed tables of benchmarks/README.md, about an hour on an idle machine
 	$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'
 	$(BIN)/python -m benchmarks.speed --write
-	$(BIN)/python -m benchmarks.speed.scale --write
+	$(BIN)/python -m benchmarks.speed.log.scale --write
 	$(BIN)/python -m benchmarks.speed.decomposition --write
 	$(BIN)/python -m benchmarks.speed.stabilization --write
 
 bench-validity: $(STAMP) ## Remake the pages of benchmarks/validity and their summary, an hour or two
 	$(BIN)/python -m benchmarks.validity --jobs 2 --date $(TODAY) --write
-	$(BIN)/python -m benchmarks.validity.rejections --jobs 2 --date $(TODAY) --write
-	$(BIN)/python -m benchmarks.validity.decomposition --date $(TODAY) --write
+	$(BIN)/python -m benchmarks.validity.drift.rejections --jobs 2 --date $(TODAY) --write
+	$(BIN)/python -m benchmarks.validity.effect.decomposition --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.stabilization --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.summary --write
 

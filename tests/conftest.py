@@ -1,10 +1,14 @@
 """A small response table to start from."""
 
+import contextlib
+import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 import pytest
+
+from confound.parallel import one_thread
 
 LogFrame = Callable[..., pd.DataFrame]
 
@@ -35,3 +39,10 @@ def log_frame() -> LogFrame:
 def _interruptible() -> None:
     """Listen to Ctrl-C, so that programs which tests interrupt do: a shell's background jobs are started deaf to it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread_a_process() -> Iterator[None]:
+    """Where a process runs on each core, keep linear algebra to one thread in each: waiting for others takes longer."""
+    with one_thread() if "PYTEST_XDIST_WORKER" in os.environ else contextlib.nullcontext():
+        yield

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import confound
-from benchmarks.speed.grid import Grid, truth, write_log
+from benchmarks.speed.log.grid import Grid, truth, write_log
 from tests.grid_log import grid_log
 
 ROOT = Path(__file__).parent.parent

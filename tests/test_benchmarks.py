@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks import page
-from benchmarks.speed import process, pysal, scale
+from benchmarks.speed import process
+from benchmarks.speed.drift import pysal
+from benchmarks.speed.log import scale
 from benchmarks.speed.table import range_of
 from benchmarks.validity import summary
 

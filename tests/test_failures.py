@@ -60,6 +60,7 @@ def sound() -> confound.Analysis:
     return confound.analyze(log(3), skip=SKIP)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_that_raises_costs_itself(
     part: str, sound: confound.Analysis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

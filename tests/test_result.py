@@ -169,6 +169,7 @@ def test_load_refuses_a_result_without_its_parts(result: confound.Analysis, tmp_
             confound.load(path)
 
 
+@pytest.mark.slow
 def test_labels_of_study_files_reach_the_tables(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """A study's title and a question's label are kept with the result and stand in its tables."""
     path = tmp_path / "study.yaml"

@@ -4,7 +4,8 @@ import argparse
 import os
 
 from benchmarks.page import circumstances, keep
-from benchmarks.speed import exact, peers, pysal, whole
+from benchmarks.speed.analysis import whole
+from benchmarks.speed.drift import exact, peers, pysal
 from benchmarks.speed.table import of_rounds
 
 TABLES = {

@@ -203,6 +203,7 @@ def test_unknown_path_is_refused() -> None:
         fit([], paths=["spline"])
 
 
+@pytest.mark.slow
 def test_without_pymc_all_but_the_models_is_done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A log with iterations is analysed and saved without the models' packages; a note says how to get them."""
     for name in engines.PACKAGES:
@@ -230,6 +231,7 @@ def test_two_iterations_need_no_package(monkeypatch: pytest.MonkeyPatch) -> None
     assert not found.warnings["message"].str.contains("PyMC").any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [

@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.speed import grid
-from benchmarks.speed.grid import COLUMNS, Grid, truth, write_log
+from benchmarks.speed.log import grid
+from benchmarks.speed.log.grid import COLUMNS, Grid, truth, write_log
 
 SMALL = Grid(studies=2, models=2, iterations=3, personas=5, trials=4, arms=3, questions=12)
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from ibis.backends.sql import compilers
 
 import confound
-from benchmarks.speed.grid import Grid, write_log
+from benchmarks.speed.log.grid import Grid, write_log
 from confound import InputError
 from confound.cli import main
 from confound.counts import conversations

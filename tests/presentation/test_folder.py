@@ -67,6 +67,7 @@ def test_figures_that_all_fail_leave_tables_and_page(
     assert not any(name.startswith("figures/") for name in files)
 
 
+@pytest.mark.slow
 def test_a_page_that_fails_leaves_tables_and_figures(
     result: confound.Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

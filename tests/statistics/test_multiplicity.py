@@ -23,7 +23,7 @@ def _little_garbage() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_little_garbage")
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+@given(st.lists(st.floats(0, 1, allow_subnormal=False), min_size=1, max_size=12))  # their last digit is a fifth of them
 def test_adjusted_as_by_statsmodels(pvalues: list[float]) -> None:
     """Both corrections equal statsmodels' `multipletests`, ties included."""
     np.testing.assert_allclose(multiplicity.holm(pvalues), multipletests(pvalues, method="holm")[1])

@@ -10,8 +10,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import betaln, gammaln, logsumexp
 from scipy.stats import binom, norm
 
-from benchmarks.validity import __main__ as validity
-from benchmarks.validity.generator import SIZES, Cell, cells, draw
+from benchmarks.validity.drift import corrected_distance as validity
+from benchmarks.validity.drift.generator import SIZES, Cell, cells, draw
 from confound.statistics.drift import calibration, distance, persona_mixture
 from confound.statistics.drift.corrected_distance import METHODS, CorrectedTvd, corrected_tvd, effective_counts
 from confound.statistics.drift.permutation import permutation_test

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from benchmarks.validity import decomposition as validity
-from benchmarks.validity.square import Size, World
+from benchmarks.validity.effect import decomposition as validity
+from benchmarks.validity.effect.square import Size, World
 from confound.statistics.effect import decomposition
 from confound.statistics.effect.decomposition import QUANTITIES, Decomposition
 

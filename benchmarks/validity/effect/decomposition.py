@@ -1,4 +1,4 @@
-"""Make the page on the decomposition's bias and coverage: `python -m benchmarks.validity.decomposition --help`."""
+"""``python -m benchmarks.validity.effect.decomposition``: the page on the decomposition's bias and coverage."""
 
 import argparse
 from collections.abc import Iterable, Iterator
@@ -9,15 +9,15 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.page import commit
-from benchmarks.validity.square import FloatArray, Log, Size, World, draw, truth
+from benchmarks.validity.effect.square import FloatArray, Log, Size, World, draw, truth
 from confound.statistics.effect import bootstrap
 from confound.statistics.effect.decomposition import QUANTITIES, Decomposition, by_adjustment, by_source, decompose
 from confound.statistics.effect.difference import paired_difference
 from confound.statistics.effect.population_shift import shifts
 from confound.statistics.effect.standardization import standardize
 
-PAGE = Path(__file__).with_suffix(".md")
-MARK = "<!-- made by python -m benchmarks.validity.decomposition --write -->"
+PAGE = Path(__file__).parents[1] / "decomposition.md"
+MARK = "<!-- made by python -m benchmarks.validity.effect.decomposition --write -->"
 SIZES = (Size("within", 100, 30), Size("within", 10, 5), Size("between", 100, 5))
 BROKEN = {
     "nothing": World(),
@@ -228,7 +228,7 @@ def page(n_replicates: int, n_failures: int, n_intervals: int, *, seed: int, dat
 
 def main() -> None:
     """Make the page, and print or write it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.validity.decomposition", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.validity.effect.decomposition", description=__doc__)
     parser.add_argument("--replicates", type=int, default=500, help="logs of each size (default 500)")
     parser.add_argument("--failures", type=int, default=200, help="logs for each broken assumption (default 200)")
     parser.add_argument("--intervals", type=int, default=2000, help="samples a row of the intervals (default 2000)")

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.speed.backends``: `confound simulate` against a bare asyncio loop with the same client.
+"""``python -m benchmarks.speed.simulate.backends``: `confound simulate` against a bare loop with the same client.
 
 Both call the same local server, in a process of its own, with the same prompts, as many at once. The bare loop has its
 prompts ready and throws the answers away; `simulate` composes them, keys their seeds, reads the answers, writes them to
@@ -28,7 +28,7 @@ from simulate.study.definition import Study
 from simulate.study.reading import load_study
 from tests.simulate.servers import Answer, Call, completion, owned_by, serve
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MODEL, CONCURRENCY, QUESTIONS = "google/gemma-3-4b-it", 64, 10
 SAMPLING = {"temperature": 1.0, "top_p": 0.95, "max_tokens": 512}
 TOP_K = 64
@@ -57,7 +57,7 @@ def served(latency: float) -> None:
 @contextlib.contextmanager
 def serving(latency: float) -> Iterator[str]:
     """Run the server in a process of its own; yield its address."""
-    command = [sys.executable, "-m", "benchmarks.speed.backends", "--serve", str(latency)]
+    command = [sys.executable, "-m", "benchmarks.speed.simulate.backends", "--serve", str(latency)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout is not None
         try:
@@ -183,7 +183,7 @@ def compare(calls: int, draws: int, latency: float, rounds: int) -> str:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.backends", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.simulate.backends", description=__doc__)
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--serve", type=float, metavar="LATENCY", help=argparse.SUPPRESS)

@@ -8,8 +8,8 @@ from time import perf_counter
 
 import numpy as np
 
-from benchmarks.speed import shuffling
-from benchmarks.speed.exact import RESAMPLES, SIZES, draw_table
+from benchmarks.speed.drift import shuffling
+from benchmarks.speed.drift.exact import RESAMPLES, SIZES, draw_table
 from benchmarks.speed.table import markdown, row
 from confound.statistics.drift.common_direction import common_direction_test
 from confound.statistics.drift.permutation import permutation_test
@@ -46,7 +46,7 @@ def compare(size: str, *, rounds: int, seed: int) -> str:
         theirs.append(seconds * 1e3)
     about = f"""\
 The same table, from counts in memory to the p-value; R's start is not counted. coin {found}: `{COMMAND}`,
-whose statistic is that of the common-direction test ([speed/coin.R](speed/coin.R)); confound:
+whose statistic is that of the common-direction test ([speed/drift/coin.R](speed/drift/coin.R)); confound:
 `common_direction_test(treated, control, rng=rng)`, and `permutation_test` likewise. Milliseconds."""
     rows = [
         row("the common-direction test, which is coin's", ours["direction"], theirs),

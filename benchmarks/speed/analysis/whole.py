@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.speed.grid import Grid
+from benchmarks.speed.log.grid import Grid
 from benchmarks.speed.table import Row, markdown, range_of, row
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CELLS = 4
 SIZES = {"small": Grid(1, 1, 2, 10, 10, questions=4), "full": Grid(studies=1, models=2)}
 RESAMPLES = 9999
@@ -48,7 +48,7 @@ def _side(side: str, path: Path, *options: str) -> dict[str, Any]:
     # Modules are compiled once, as in any installation, whatever the caller's own habit.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPYCACHEPREFIX"] = str(path.parent / "compiled")
-    command = [sys.executable, "-m", "benchmarks.speed.side", side, str(path), *options]
+    command = [sys.executable, "-m", "benchmarks.speed.analysis.side", side, str(path), *options]
     done = subprocess.run(  # noqa: S603 - our own module
         command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE
     )
@@ -81,7 +81,7 @@ Unknown, so {log.cells} tests. Seconds.
 
 - confound: `contrasts = analysis.prepare(log, {{}}, Settings()).contrasts`, then for each negative control's
   `permutation_test(c.treated.answers, c.control.answers, rng=rng)`
-- pandas + scipy ([speed/analyst.py](speed/analyst.py)):
+- pandas + scipy ([speed/analysis/analyst.py](speed/analysis/analyst.py)):
   `log.groupby([*cell, "persona", "arm", "response"]).size().unstack(fill_value=0)`, then for each cell
   `scipy.stats.permutation_test((treated, control), distance, permutation_type="samples", vectorized=True,
   n_resamples=9999, batch=500, alternative="greater", rng=rng)`; to shuffle labels within a persona, a call a persona"""

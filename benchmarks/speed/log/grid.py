@@ -1,6 +1,6 @@
 """The paper's grid as a log: studies x models x iterations x personas x trials x arms x questions, with known truth.
 
-``python -m benchmarks.speed.grid --out FILE [--personas N ...] [--truth FILE]``
+``python -m benchmarks.speed.log.grid --out FILE [--personas N ...] [--truth FILE]``
 
 Every conversation (persona, arm, trial) has a latent class, 0 or 1, which all of its answers depend on. Under arm a of
 A the class is 1 with probability 1/2 + u_i + s (a / (A - 1) - 1/2): `u_i` is the persona's, and the drift `s` falls
@@ -299,7 +299,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main() -> None:
     """Write the log asked for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.grid", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.log.grid", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="parquet file")
     parser.add_argument("--truth", type=Path, help="CSV file for the true distances and effects")
     parser.add_argument("--seed", type=int, default=1)

@@ -6,7 +6,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed import analyst, shuffling
+from benchmarks.speed.analysis import analyst
+from benchmarks.speed.drift import shuffling
 from benchmarks.speed.table import Row, markdown, row
 from confound.statistics.drift.permutation import permutation_test
 
@@ -60,7 +61,8 @@ def compare(size: str, *, rounds: int, seed: int) -> str:
     rows: list[Row] = [row(name, ours[name], theirs[name]) for name in SHUFFLES]
     about = f"""\
 One test of {personas} personas x {trials} trials x 2 arms, {answers} answers, against {RESAMPLES:,} shuffles.
-confound: `permutation_test(treated, control, rng=rng)`; the shuffles: [speed/shuffling.py](speed/shuffling.py).
+confound: `permutation_test(treated, control, rng=rng)`; the shuffles:
+[speed/drift/shuffling.py](speed/drift/shuffling.py).
 Milliseconds; every pair has a table of its own."""
     return "\n\n".join([about, markdown(("shuffled by", "exact test", "shuffling", "ratio"), rows)])
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.speed.vllm``: the vllm backend against bare ``LLM.chat`` on the same engine and prompts.
+"""``python -m benchmarks.speed.simulate.vllm``: the vllm backend against bare ``LLM.chat`` on one engine.
 
 Three sides take turns on one engine, whose prefix cache is emptied before each: one call of ``LLM.chat`` with all
 prompts, made beforehand; the backend, which makes the prompts; and a whole run, with its journal and its tables.
@@ -136,7 +136,7 @@ def tiny(folder: str) -> tuple[str, dict[str, Any]]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.vllm", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.simulate.vllm", description=__doc__)
     parser.add_argument("--model", help="a model of your own, on the devices that vLLM finds")
     parser.add_argument("--engine", action="append", default=[], metavar="NAME=VALUE", help="passed to the engine")
     parser.add_argument("--personas", type=int, default=20)

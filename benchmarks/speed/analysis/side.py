@@ -1,6 +1,6 @@
 """One side of the comparison in a process of its own, from the import to the last p-value; prints JSON.
 
-``python -m benchmarks.speed.side {log,confound,analyze,analyst} PATH [--size SIZE] [--seed N] [--cells N]``
+``python -m benchmarks.speed.analysis.side {log,confound,analyze,analyst} PATH [--size SIZE] [--seed N] [--cells N]``
 """
 
 import argparse
@@ -25,8 +25,8 @@ def timed(seconds: Seconds, step: str) -> Iterator[None]:
 
 def log(path: Path, size: str, seed: int) -> dict[str, Any]:
     """Write the log, so that its memory counts for neither side."""
-    from benchmarks.speed.grid import write_log
-    from benchmarks.speed.whole import SIZES
+    from benchmarks.speed.analysis.whole import SIZES
+    from benchmarks.speed.log.grid import write_log
 
     write_log(path, SIZES[size], seed=seed)
     return {}
@@ -73,7 +73,7 @@ def analyst(path: Path, n_cells: int, seed: int) -> dict[str, Any]:
     with timed(seconds, "import"):
         import numpy as np
 
-        from benchmarks.speed import analyst as by_hand
+        from benchmarks.speed.analysis import analyst as by_hand
     with timed(seconds, "count"):
         responses = by_hand.read_controls(path)
         distances = by_hand.distances(by_hand.count(responses))
@@ -97,7 +97,7 @@ def _name(model: str, iteration: int, question: str) -> str:
 
 def main() -> None:
     """Run the side asked for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.side")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.analysis.side")
     parser.add_argument("side", choices=["log", "confound", "analyze", "analyst"])
     parser.add_argument("path", type=Path)
     parser.add_argument("--size", default="full")

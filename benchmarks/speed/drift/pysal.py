@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.speed.exact import SIZES
+from benchmarks.speed.drift.exact import SIZES
 from benchmarks.speed.table import markdown, row
 from confound.statistics.drift.corrected_distance import BOOTSTRAP_DRAWS, corrected_tvd
 from confound.statistics.drift.permutation import permutation_test

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.speed.simulate``: the paper's size with the structural backend, whole, killed and in shards.
+"""``python -m benchmarks.speed.simulate.structural``: the paper's size, structural backend, whole, killed, in shards.
 
 Each side is a process of its own, timed from its start to its end, with its peak memory. All must leave one table.
 """
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from benchmarks.speed.table import range_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMMAND = "import sys; sys.argv[0] = 'confound'; from confound.cli import main; main()"
 SHARDS = 4
 
@@ -63,7 +63,7 @@ def once(study: str, sizes: list[str]) -> dict[str, list[Cost]]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.simulate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.simulate.structural", description=__doc__)
     parser.add_argument("--study", default="opinionqa")
     parser.add_argument("--personas", type=int, default=100)
     parser.add_argument("--trials", type=int, default=30)

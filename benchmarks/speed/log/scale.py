@@ -1,6 +1,6 @@
 """Counting at 2, 18 and 200 million answers, beside a bare DuckDB query of the same grouping; and whole analyses.
 
-``python -m benchmarks.speed.scale [--trials 3 30 331] [--analyze 3 30] [--rounds N] [--write]``
+``python -m benchmarks.speed.log.scale [--trials 3 30 331] [--analyze 3 30] [--rounds N] [--write]``
 
 Each side is a process of its own. The log is the paper's grid with more or fewer trials, so rows grow and what was
 asked of whom does not. ``--write`` keeps tables and figure in benchmarks/.
@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.page import README, ROOT, circumstances, keep
 from benchmarks.speed import process
-from benchmarks.speed.grid import Grid, write_log
+from benchmarks.speed.log.grid import Grid, write_log
 from benchmarks.speed.table import of_rounds, range_of
 
 FIGURE = README.with_name("scale.png")
@@ -65,7 +65,7 @@ def measure(trials: int, *, rounds: int, analyses: int, seed: int, folder: Path)
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in SIDES}
     for _ in range(rounds):
         for name, held in runs.items():
-            command = [sys.executable, "-m", "benchmarks.speed.scale", "--side", name, "--log", str(path)]
+            command = [sys.executable, "-m", "benchmarks.speed.log.scale", "--side", name, "--log", str(path)]
             done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own module
             held.append(json.loads(done.stdout))
     whole = [analyze(path, folder / "report") for _ in range(analyses)]
@@ -144,7 +144,7 @@ def draw(measured: list[dict[str, Any]], path: Path) -> None:
 
 def main() -> None:
     """Measure, print, and keep the result where asked."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.scale", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.log.scale", description=__doc__)
     parser.add_argument("--trials", type=int, nargs="+", default=[3, 30, 331], help="of each persona and arm")
     parser.add_argument("--analyze", type=int, nargs="*", default=[3, 30], help="those of --trials to analyse whole")
     parser.add_argument("--rounds", type=int, default=3, help="of counting; whole analyses are run once")

@@ -1,4 +1,4 @@
-"""How often each test rejects, with no drift and with some: `python -m benchmarks.validity.rejections --help`.
+"""How often each test rejects, with no drift and with some: `python -m benchmarks.validity.drift.rejections --help`.
 
 Logs come from the generator of the corrections' table. Tests of several controls see three of them, answered in one
 conversation whose mood moves half of its answers, so that the controls go together.
@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.page import commit
-from benchmarks.validity.__main__ import name, table
-from benchmarks.validity.generator import Cell, FloatArray, IntArray, true_shares
+from benchmarks.validity.drift.corrected_distance import name, table
+from benchmarks.validity.drift.generator import Cell, FloatArray, IntArray, true_shares
 from confound.statistics.drift import change, common_direction, permutation, several_arms, several_controls
 from confound.statistics.drift import distance as tvd
 
-PAGE = Path(__file__).with_name("rejections.md")
+PAGE = Path(__file__).parents[1] / "rejections.md"
 LEVEL = 0.05
 CONTROLS = 3
 RESAMPLES = 499  # of tests that are not exact; whether they hold their level does not depend on it
@@ -224,7 +224,7 @@ def page(levels: dict[str, list[float]], powers: dict[str, list[float]], *, repl
         [
             "# Do the tests hold their level, and what do they find?",
             f"{made} A level of .05 has a simulation error of {error:.3f}.",
-            "Made by `python -m benchmarks.validity.rejections --write`; `rejections.py` says what each test gets.",
+            "Made by `python -m benchmarks.validity.drift.rejections --write`, which says what each test gets.",
             f"Above .05 by more than three errors ({limit:.3f}): {'; '.join(above) or 'none'}.",
             "## Share rejected at level .05 with no drift, by answers, trials and personas an arm",
             table(
@@ -242,7 +242,7 @@ def page(levels: dict[str, list[float]], powers: dict[str, list[float]], *, repl
 
 def main() -> None:
     """Run every test in every design and print or write the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.validity.rejections", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.validity.drift.rejections", description=__doc__)
     parser.add_argument("--replicates", type=int, default=1000, help="logs a cell (default 1,000)")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--seed", type=int, default=20260605)

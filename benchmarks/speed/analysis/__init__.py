@@ -1,0 +1,1 @@
+"""A whole analysis beside what an analyst writes with pandas and scipy."""

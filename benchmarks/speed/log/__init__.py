@@ -1,0 +1,1 @@
+"""Reading and counting logs of any size, and the grid that is counted."""

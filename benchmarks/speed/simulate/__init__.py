@@ -1,0 +1,1 @@
+"""Simulating: the structural world, servers, and a model in the same process."""

@@ -1,0 +1,1 @@
+"""The corrected distance and the tests, on logs whose drift is known."""

@@ -1,0 +1,1 @@
+"""The decomposition, on logs whose biases are known."""
