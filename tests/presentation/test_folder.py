@@ -1,13 +1,16 @@
 """What cannot be drawn or written costs only itself: tables and page stand, and what is missing is told."""
 
+import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 import confound
 from confound.cli import main
-from confound.presentation import frames
+from confound.presentation import frames, terminal
 from confound.presentation.figures import gallery, pictures
 from confound.presentation.report import page
 from confound.presentation.tables import publication, rendering
@@ -40,6 +43,47 @@ def test_any_number_of_arms_is_shown(arms: int, tmp_path: Path) -> None:
     assert not (folder / "failures.txt").exists()
     assert (folder / "figures" / "waterfall.pdf").is_file()
     assert "data:image/" in (folder / "report.html").read_text()
+
+
+def gaps(name: str) -> pd.DataFrame:
+    """Make a log of three arms in which something is missing."""
+    whole = log(3)
+    outcome, first = whole["role"] == "outcome", whole["iteration"] == 0
+    return {
+        "one persona": whole[whole["persona"] == 0],
+        "one trial": whole[whole["trial"] == 0],
+        "one answer of a persona": whole[(whole["trial"] == 0) & first & (whole["arm"] != "arm 2")],
+        "one iteration": whole[first],
+        "no control": whole[outcome],
+        "no outcome": whole[~outcome],
+        "outcome unknown": whole.assign(response=whole["response"].mask(outcome)),
+        "controls unknown": whole.assign(response=whole["response"].mask(~outcome)),
+        "always the same": whole.assign(response=np.where(outcome, "4", "yes")),
+        "an arm at first only": whole[(whole["arm"] != "arm 2") | first],
+        "a control at first only": whole[(whole["question"] != "race") | first],
+        "a model without iterations": pd.concat([whole.assign(model="a"), whole[first].assign(model="b")]),
+        "a study without controls": pd.concat([whole.assign(study="a"), whole[first & outcome].assign(study="b")]),
+    }[name]
+
+
+GAPS = (
+    *("one persona", "one trial", "one answer of a persona", "one iteration", "no control", "no outcome"),
+    *("outcome unknown", "controls unknown", "always the same", "an arm at first only", "a control at first only"),
+    *("a model without iterations", "a study without controls"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GAPS)
+def test_what_is_missing_breaks_nothing(name: str, tmp_path: Path) -> None:
+    """Whatever a log lacks, tables, page, figures and the terminal's text are made, and none shows a NaN."""
+    found = confound.analyze(gaps(name), skip=("stabilization",), workers=1)
+    folder = found.save(tmp_path / "out", workers=1)
+    assert found.failures == ()
+    assert not (folder / "failures.txt").exists()
+    page_text = re.sub(r'src="data:[^"]*"', "", (folder / "report.html").read_text(encoding="utf-8"))
+    papers = [path.read_text(encoding="utf-8") for path in (folder / "tables").glob("*.html")]
+    assert not any(re.search(r"\bnan\b", said) for said in (page_text, terminal.text(found), *papers))
 
 
 @pytest.mark.slow

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from html import escape
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from confound.errors import InputError
 from confound.presentation.frames import markdown
 from confound.presentation.tables.latex import to_latex
 from confound.presentation.tables.layout import Piece, Table, aligned, right_to_left, spaced
 from confound.text import printable
+
+if TYPE_CHECKING:
+    from confound.presentation.figures.pictures import Picture  # imports Matplotlib, which takes a second
 
 STYLE = """<style>
 .confound-table { overflow-x: auto; margin: 1em 0; }
@@ -81,23 +84,7 @@ def to_page(table: Table) -> str:
     return _PAGE.format(title=escape(table.title), style=STYLE, table=to_html(table))
 
 
-class Pictured(Protocol):
-    """What a page needs of a figure; `confound.presentation.figures.pictures.Picture` is one."""
-
-    @property
-    def source(self) -> str:
-        """A data address."""
-
-    @property
-    def alt(self) -> str:
-        """For a reader who cannot see it."""
-
-    @property
-    def caption(self) -> str:
-        """What is said under it."""
-
-
-def to_document(title: str, sections: Mapping[str, Sequence[str | Table | Pictured]]) -> str:
+def to_document(title: str, sections: Mapping[str, "Sequence[str | Table | Picture]"]) -> str:
     """Write texts, tables and figures as one HTML page that needs no other file.
 
     Parameters
@@ -113,7 +100,7 @@ def to_document(title: str, sections: Mapping[str, Sequence[str | Table | Pictur
     return _PAGE.format(title=escape(title), style=STYLE + _DOCUMENT, table="\n".join([*lines, ""]))
 
 
-def _part(part: str | Table | Pictured) -> str:
+def _part(part: "str | Table | Picture") -> str:
     if isinstance(part, str):
         return f"<p>{_text(part)}</p>"
     if isinstance(part, Table):
