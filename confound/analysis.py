@@ -17,7 +17,7 @@ from confound.counts.notes import Note
 from confound.counts.options import Options
 from confound.counts.prepare import CountedLog, prepare
 from confound.errors import InputError
-from confound.failures import Failures, Guarded
+from confound.failures import Failures, Guarded, about
 from confound.findings import (
     answers,
     assumptions,
@@ -257,7 +257,7 @@ def _single(
 
 
 def _about(contrast: Contrast) -> str:
-    return " / ".join(map(str, contrast.place.values()))
+    return about(contrast.place)
 
 
 def _contrast_rows(contrast: Contrast, *, options: Options) -> tuple[str, list[Row]]:

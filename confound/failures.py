@@ -2,9 +2,9 @@
 
 import contextlib
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -44,6 +44,11 @@ def failure(part: str, about: str, error: Exception) -> Failure:
     return Failure(part, about, words[:300], "".join(traceback.format_exception(error)))
 
 
+def about(place: Mapping[str, Any]) -> str:
+    """Name a place by the values of its columns, for `Failure.about`."""
+    return " / ".join(map(str, place.values()))
+
+
 class Failures(list[Failure]):
     """The failures of an analysis, as they are collected."""
 
@@ -62,6 +67,10 @@ class Failures(list[Failure]):
                 self.append(each)
             else:
                 yield each
+
+    def unless_failed(self, made: R | Failure) -> R | None:
+        """Return what was made; None, with the failure kept, if it failed."""
+        return next(self.sifted(iter([made])), None)
 
 
 @dataclass(frozen=True, slots=True)

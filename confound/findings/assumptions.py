@@ -10,10 +10,10 @@ from confound.counts.contrasts import Contrast, gathered
 from confound.counts.retention import Retained
 from confound.counts.scales import FloatArray
 from confound.findings import schema
-from confound.findings.keyed import keyed_rng
 from confound.findings.schema import PLACE, QUESTION, Column, Row, Schema
 from confound.statistics.effect import difference, population_shift
 from confound.statistics.effect.standardization import Overlap
+from confound.statistics.randomness import keyed_rng
 from confound.vocabulary import ALL_CONTROLS
 
 SCHEMA = Schema(
@@ -56,7 +56,9 @@ def _shifts(place: tuple[Any, ...], before: Sequence[Contrast], after: Sequence[
     moved = [_shares(later, names) - _shares(first, names) for first, later in pairs]
     study, model, label = place
     where = {"study": study, "model": model, "iteration": after[0].cell.iteration, "contrast": label}
-    for (_, contrast), found in zip(pairs, population_shift.shifts(moved, rng=keyed_rng(where, seed)), strict=True):
+    for (_, contrast), found in zip(
+        pairs, population_shift.shifts(moved, rng=keyed_rng(seed, *where.values())), strict=True
+    ):
         yield {
             **where,
             "question": contrast.cell.question,

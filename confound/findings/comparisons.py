@@ -9,10 +9,10 @@ from confound.counts.options import Options
 from confound.counts.prepare import CountedLog
 from confound.findings import schema
 from confound.findings.joint_drift import drift_by_persona
-from confound.findings.keyed import keyed_rng
 from confound.findings.schema import N_PERSONAS, PLACE, Column, Row, Schema
 from confound.statistics.drift import change
 from confound.statistics.drift.change import DriftDifference
+from confound.statistics.randomness import keyed_rng
 from confound.vocabulary import ALL_CONTROLS
 
 Groups = Mapping[tuple[Any, ...], Sequence[Contrast]]  # (study, model, iteration, contrast) -> its controls
@@ -124,7 +124,7 @@ def with_reference(groups: Groups, reference: str, *, seed: int, confidence: flo
             (_, x), (_, y) = (drift_by_persona([pair[side] for pair in pairs]) for side in (0, 1))
             found = change.difference_in_drift(x, y, confidence=confidence)
         else:
-            rng = keyed_rng({"against": reference, "cell": key}, seed)
+            rng = keyed_rng(seed, reference, key)
             counts = [_counts([pair[side] for pair in pairs]) for side in (0, 1)]
             found = change.difference_between_subjects(counts[0], counts[1], rng=rng, confidence=confidence)
         yield _row(key, ALL_CONTROLS, f"model {reference}", found)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from confound.counts.notes import Note
 from confound.counts.options import Options
 from confound.counts.prepare import CountedLog
-from confound.failures import Failures
+from confound.failures import Failures, about
 from confound.findings import assumptions, routes, schema
 from confound.findings.routes import LeftOut, Series
 from confound.findings.schema import CONTRAST, ITERATION, MODEL, STUDY, Column, Row, Schema
 from confound.vocabulary import QUANTITY_WORDS
 
 Place = tuple[str, str]  # study, model
+Route = Callable[[Series], list[Row]]
 _UNIT = "of the outcome"
 SCHEMA = Schema(
     "decomposition",
@@ -70,8 +71,12 @@ def decomposed(counted: CountedLog, drift: Sequence[Row], failures: Failures, *,
     found = Parts()
     reasons: dict[tuple[str, str], list[Series]] = {}
     made = routes.series(counted.contrasts)
+    n_arms = {study: counted.n_arms(study) for study in counted.control_arms}
+    taken = _routes(counted, n_arms, found, options)
     for one in made:
-        _take(one, counted, found, reasons, failures, options)
+        _take(one, taken, found, reasons, failures)
+        with failures.catching("check of own attributes", about(one.place)):
+            found.assumptions.extend(routes.own_attributes(one, counted.sourced, confidence=options.confidence))
     if made:
         with failures.catching("check of population shift"):
             found.assumptions.extend(assumptions.population_shifts(counted.contrasts, seed=options.seed))
@@ -80,31 +85,27 @@ def decomposed(counted: CountedLog, drift: Sequence[Row], failures: Failures, *,
     with failures.catching("check of retention"):
         found.assumptions.extend(assumptions.retention(counted.retained, confidence=options.confidence))
     found.notes.extend(_left_out(reasons, len(made)))
-    found.notes.extend(_many_arms(made, {study: counted.n_arms(study) for study in counted.control_arms}))
+    found.notes.extend(_many_arms(made, n_arms))
     return found
 
 
 def _take(
     one: Series,
-    counted: CountedLog,
+    taken: Mapping[str, Route],
     found: Parts,
     reasons: dict[tuple[str, str], list[Series]],
     failures: Failures,
-    options: Options,
 ) -> None:
     """Take every route for one outcome, and keep why one cannot be taken."""
-    about = " / ".join(map(str, one.place.values()))
-    for route, take in _routes(counted, found, options).items():
-        with failures.catching(f"decomposition by {route}", about):
+    for route, take in taken.items():
+        with failures.catching(f"decomposition by {route}", about(one.place)):
             try:
                 found.rows.extend(take(one))
             except LeftOut as reason:
                 reasons.setdefault((route, str(reason)), []).append(one)
-    with failures.catching("check of own attributes", about):
-        found.assumptions.extend(routes.own_attributes(one, counted.sourced, confidence=options.confidence))
 
 
-def _routes(counted: CountedLog, found: Parts, options: Options) -> dict[str, Callable[[Series], list[Row]]]:
+def _routes(counted: CountedLog, n_arms: Mapping[str, int], found: Parts, options: Options) -> dict[str, Route]:
     """Return the routes by name."""
 
     def standardized(one: Series) -> list[Row]:
@@ -114,9 +115,7 @@ def _routes(counted: CountedLog, found: Parts, options: Options) -> dict[str, Ca
         return rows
 
     return {
-        "adjustment": lambda one: routes.by_adjustment(
-            one, n_arms=counted.n_arms(one.first.cell.study), options=options
-        ),
+        "adjustment": lambda one: routes.by_adjustment(one, n_arms=n_arms[one.first.cell.study], options=options),
         "source": lambda one: routes.by_source(one, counted.sourced, options=options),
         "standardization": standardized,
     }

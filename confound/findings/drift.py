@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from confound.counts.contrasts import Contrast
 from confound.counts.counting import IntArray
 from confound.findings import schema
-from confound.findings.keyed import keyed_rng
 from confound.findings.schema import CONTRAST, ITERATION, MODEL, N_PERSONAS, STUDY, Column, Row, Schema
 from confound.statistics import multiplicity
 from confound.statistics.drift import common_direction, corrected_distance, permutation, power, squared_distance
 from confound.statistics.drift import distance as tvd
+from confound.statistics.randomness import keyed_rng
 from confound.vocabulary import ALL_CONTROLS, DEFAULT_CORRECTION
 
 _TVD, _TEST = "Total variation distance", "p-value"  # heads over columns
@@ -153,14 +153,16 @@ def drift_row(contrast: Contrast, *, seed: int, confidence: float, method: str =
     where = contrast.place
     treated, control = contrast.treated, contrast.control
     measured = _within if contrast.design == "within" else _between
-    found = measured(treated.answers, control.answers, rng=keyed_rng(where, seed), confidence=confidence)
+    found = measured(treated.answers, control.answers, rng=keyed_rng(seed, *where.values()), confidence=confidence)
     return {
         **where,
         "design": contrast.design,
         **_sizes(contrast),
         **found,
-        **_corrected(contrast, found["pvalue"], method=method, confidence=confidence, rng=keyed_rng(where, seed)),
-        "detectable_tvd": _detectable(contrast, keyed_rng(where, seed)),
+        **_corrected(
+            contrast, found["pvalue"], method=method, confidence=confidence, rng=keyed_rng(seed, *where.values())
+        ),
+        "detectable_tvd": _detectable(contrast, keyed_rng(seed, *where.values())),
         "left_out": contrast.left_out,
     }
 

@@ -16,11 +16,11 @@ from confound.counts.counting import IntArray
 from confound.counts.options import Options
 from confound.counts.prepare import CountedLog
 from confound.counts.scales import FloatArray
-from confound.failures import Failures, Guarded
-from confound.findings.keyed import keyed_rng
+from confound.failures import Failures, Guarded, about
 from confound.findings.schema import Row
 from confound.statistics.drift import change, common_direction, permutation, several_arms, several_controls
 from confound.statistics.drift import distance as tvd
+from confound.statistics.randomness import keyed_rng
 from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
 BoolArray = npt.NDArray[np.bool_]
@@ -80,7 +80,7 @@ def joint_test(made: tuple[Sequence[Contrast], IntArray | None], *, seed: int) -
         pvalue = change.pooled_drift_test(_by_persona(contrasts, _excess)[1])
         return JointTest(pvalue, (np.nan,) * len(contrasts), "pooled t")
     codes = _between_codes(contrasts) if codes is None else codes
-    rng = keyed_rng(contrasts[0].place | {"question": ALL_CONTROLS}, seed)
+    rng = keyed_rng(seed, *(contrasts[0].place | {"question": ALL_CONTROLS}).values())
     found = several_controls.step_down_maxt(codes, design=design, rng=rng, n_resamples=RELABELLINGS[design])
     return JointTest(found.pvalue_pooled, tuple(found.pvalue_adjusted.tolist()), "monte carlo")
 
@@ -175,7 +175,7 @@ def all_arms(cell: Cell, *, seed: int) -> Row | None:
     where = {"study": cell.study, "model": cell.model, "iteration": cell.iteration, "contrast": ALL_ARMS}
     where["question"] = cell.question
     tested = _all_arms_within if design == "within" else _all_arms_between
-    found = tested(cell, asked, keyed_rng(where, seed))
+    found = tested(cell, asked, keyed_rng(seed, *where.values()))
     return None if found is None else {**where, "design": design, **found}
 
 
@@ -248,23 +248,20 @@ def _of_controls(
     task = Guarded(partial(joint_test, seed=options.seed), "joint test", _tested_name)
     together = []
     for (own, group), test in zip(made, parallel.spread(task, tested, workers=workers), strict=True):
-        for found in failures.sifted(iter([test])):
-            if found is not None:
-                rows_of = [own[contrast.cell.question] for contrast in group]
-                together.append(all_controls(found, rows_of, confidence=options.confidence))
+        found = failures.unless_failed(test)
+        if found is not None:
+            rows_of = [own[contrast.cell.question] for contrast in group]
+            together.append(all_controls(found, rows_of, confidence=options.confidence))
     return together
 
 
-def _name(contrasts: Sequence[Contrast]) -> str:
-    return " / ".join(map(str, list(contrasts[0].place.values())[:-1]))
-
-
 def _tested_name(made: tuple[Sequence[Contrast], IntArray | None]) -> str:
-    return _name(made[0])
+    place = made[0][0].place
+    return about({key: value for key, value in place.items() if key != "question"})
 
 
 def _cell_name(cell: Cell) -> str:
-    return f"{cell.study} / {cell.model} / {cell.iteration} / {cell.question}"
+    return about({key: getattr(cell, key) for key in ("study", "model", "iteration", "question")})
 
 
 def _codes(counted: CountedLog, contrasts: Sequence[Contrast]) -> IntArray | None:

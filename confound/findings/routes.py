@@ -14,11 +14,11 @@ from confound.counts.options import Options
 from confound.counts.prepare import Questions
 from confound.counts.questions import Question
 from confound.counts.scales import MAX_ANSWERS, FloatArray
-from confound.findings.keyed import keyed_rng
 from confound.findings.schema import Row
 from confound.statistics.effect import decomposition, difference, standardization
 from confound.statistics.effect.bootstrap import Resampled
 from confound.statistics.effect.decomposition import QUANTITIES, Decomposition
+from confound.statistics.randomness import keyed_rng
 
 Sourced = Mapping[str, Sequence[Cell]]  # source arm -> its cells
 PER_INDICATOR = 10  # units an arm that a model takes for each indicator, as a rule of thumb (Harrell 2015, section 4.4)
@@ -58,7 +58,7 @@ class Series:
 
     def rng(self, method: str, seed: int) -> np.random.Generator:
         """Return a generator of this outcome's and method's own."""
-        return keyed_rng({**self.place, "method": method}, seed)
+        return keyed_rng(seed, *self.place.values(), method)
 
 
 def series(contrasts: Sequence[Contrast]) -> list[Series]:

@@ -15,11 +15,12 @@ from confound.findings import schema
 from confound.findings.schema import Row
 from confound.findings.stabilization_columns import CHECKS, SCHEMA, SETTLED
 from confound.findings.trajectories import OutcomeTrajectory, trajectories
+from confound.statistics.randomness import keyed_rng
 from confound.statistics.stabilization import engines, summary
 from confound.statistics.stabilization.diagnostics import Check
 from confound.statistics.stabilization.draws import settled_by
 from confound.statistics.stabilization.fit import PathFit, fit_paths
-from confound.statistics.stabilization.inputs import PATHS, Pool, Priors, Sampler, keyed_rng
+from confound.statistics.stabilization.inputs import PATHS, Pool, Priors, Sampler
 
 TOLERANCE = 0.1  # of the outcome's standard deviation: what is smaller is commonly called negligible
 FEW = 4  # trajectories whose draws are sooner followed up without workers, which load ArviZ first

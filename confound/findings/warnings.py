@@ -38,11 +38,21 @@ def frame(notes: Iterable[Note], failures: Iterable[Failure] = ()) -> pd.DataFra
     return schema.frame([*told, *({"level": "failure", **nowhere, "message": f.message} for f in failures)], SCHEMA)
 
 
+LEVELS = ("failure", "warning", "note")
+
+
+def remarks(warnings: pd.DataFrame, failures: Iterable[Failure] = ()) -> list[dict[str, str]]:
+    """Return what to tell a reader: the table's rows and later failures, what is missing first and notes last."""
+    told = frame([], failures)
+    later = told[~told["message"].isin(warnings["message"])]
+    rows = [{column: row[column] for column in SCHEMA.names} for f in (warnings, later) for _, row in f.iterrows()]
+    return sorted(rows, key=lambda row: LEVELS.index(row["level"]))
+
+
 def data_notes(counted: CountedLog) -> list[Note]:
     """Return all remarks on the data, in the order in which they are made."""
     made_of = counted.contrasts
-    found = [*counted.notes, *contrast_notes(made_of), *data_warnings.constant_notes(made_of), *counted.unasked]
-    return list(dict.fromkeys(found))
+    return [*counted.notes, *contrast_notes(made_of), *data_warnings.constant_notes(made_of), *counted.unasked]
 
 
 def contrast_notes(contrasts: Sequence[Contrast]) -> list[Note]:

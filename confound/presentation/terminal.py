@@ -10,6 +10,7 @@ from confound.failures import Failure
 from confound.findings.findings import Description, Findings
 from confound.findings.power import Planned
 from confound.findings.verdict.sentences import main_rows
+from confound.findings.warnings import remarks
 from confound.presentation.frames import to_terminal
 from confound.text import named, printable
 
@@ -30,9 +31,7 @@ def text(analysis: Findings, failures: Sequence[Failure] = ()) -> str:
         parts.append(_table("DRIFT of the negative controls", _ends(analysis.drift), _DRIFT))
     if len(analysis.effects):
         parts.append(_table("EFFECTS (treated - control)", main_rows(analysis.effects), _EFFECTS))
-    told = set(analysis.warnings["message"])
-    missing = [wrapped(f"failure: {printable(f.message)}") for f in failures if f.message not in told]
-    return "\n".join([*parts, *remarks(analysis.warnings), *missing])
+    return "\n".join([*parts, *_remarks(analysis.warnings, failures)])
 
 
 def _ends(frame: pd.DataFrame) -> pd.DataFrame:
@@ -47,7 +46,7 @@ def description(found: Description) -> str:
     questions, contrasts = found.questions.copy(), found.contrasts
     questions["answers"] = [textwrap.shorten(answers, 60, placeholder=" ...") for answers in questions["answers"]]
     parts = [held, f"\nQUESTIONS\n{_head(questions)}", f"\nCONTRASTS\n{_head(contrasts)}"]
-    return "\n".join([*parts, *remarks(found.warnings)])
+    return "\n".join([*parts, *_remarks(found.warnings)])
 
 
 def _head(frame: pd.DataFrame, *, rows: int = 60) -> str:
@@ -65,14 +64,12 @@ def _table(title: str, frame: pd.DataFrame, columns: Sequence[str]) -> str:
     return f"\n{title}{': ' if where else ''}{where}\n{table}{more}"
 
 
-def remarks(warnings: pd.DataFrame) -> list[str]:
-    """Return one wrapped paragraph a remark, warnings first."""
-    order = warnings["level"].map({"failure": 0, "warning": 1, "note": 2}.get)
-    ordered = warnings.iloc[np.argsort(order, kind="stable")]
+def _remarks(warnings: pd.DataFrame, failures: Sequence[Failure] = ()) -> list[str]:
+    """Return a wrapped paragraph for each remark: what is missing, then warnings, then notes."""
     lines = []
-    for row in ordered.itertuples():
-        where = " / ".join(named(str(part)) for part in (row.study, row.model, row.question) if part)
-        lines.append(wrapped(f"{row.level}: {where + ': ' if where else ''}{printable(str(row.message))}"))
+    for row in remarks(warnings, failures):
+        where = " / ".join(named(row[key]) for key in ("study", "model", "question") if row[key])
+        lines.append(wrapped(f"{row['level']}: {where + ': ' if where else ''}{printable(row['message'])}"))
     return ["\nABOUT THE DATA", *lines] if lines else []
 
 

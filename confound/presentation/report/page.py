@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from confound.failures import Failure
 from confound.findings.findings import Findings
 from confound.findings.verdict.sentences import Finding, main_rows
+from confound.findings.warnings import remarks
 from confound.presentation.figures.pictures import Picture
 from confound.presentation.report import methods, overview, repeat
 from confound.presentation.report.overview import Group, Row
@@ -28,7 +29,6 @@ from confound.vocabulary import ALL_CONTROLS
 
 SECTIONS = ("drift", "effects", "decomposition", "stabilization", "sensitivity", "data")
 MANY_GROUPS = 3  # with more, what belongs to one study and model is folded
-LEVELS = ("failure", "warning", "note")
 SHOWN = 15  # questions with the largest gap in Unknown
 NO_BREAK = "\N{NO-BREAK SPACE}"
 ZWJ = "\N{ZERO WIDTH JOINER}"
@@ -80,7 +80,7 @@ def page(result: Findings, pictures: Iterable[Picture] = (), failures: Iterable[
         totals=_totals(frames["data"]),
         arms=_by_arm(frames["data"]),
         unknown=_unknown_gaps(frames["data"]),
-        remarks=_remarks(frames["warnings"], failures),
+        remarks=remarks(frames["warnings"], failures),
         command=repeat.command(result.settings),
         call=repeat.call(result.settings),
         sources=sources,
@@ -191,14 +191,6 @@ def _places(effects: pd.DataFrame) -> dict[str, int]:
 
 
 # ---- what the sections show ----
-
-
-def _remarks(warnings: pd.DataFrame, failures: Iterable[Failure]) -> list[dict[str, Any]]:
-    """Put what is missing first, then warnings, then notes."""
-    told = set(warnings["message"])
-    nowhere = dict.fromkeys(warnings.columns, "")
-    more = [{**nowhere, "level": "failure", "message": f.message} for f in failures if f.message not in told]
-    return sorted([*_records(warnings), *more], key=lambda remark: LEVELS.index(remark["level"]))
 
 
 def _there(frames: Mapping[str, pd.DataFrame], name: str, group: Group) -> bool:

@@ -12,10 +12,11 @@ from zlib import crc32
 import numpy as np
 
 from confound.statistics.arrays import FloatArray
+from confound.statistics.randomness import keyed_rng
 from confound.statistics.stabilization import draws as drawing
 from confound.statistics.stabilization import quadratic
 from confound.statistics.stabilization.diagnostics import Check, diagnose, gates
-from confound.statistics.stabilization.inputs import PATHS, Pool, Priors, Sampler, Trajectory, keyed_rng
+from confound.statistics.stabilization.inputs import PATHS, Pool, Priors, Sampler, Trajectory
 from confound.statistics.stabilization.law import Persons, Quadratic
 
 if TYPE_CHECKING:

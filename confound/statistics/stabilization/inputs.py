@@ -1,7 +1,6 @@
 """What a stabilization model is given: outcomes over the iterations, paths, priors, and how to sample."""
 
 from dataclasses import dataclass
-from zlib import crc32
 
 import numpy as np
 
@@ -65,11 +64,6 @@ class Pool:
     names: tuple[str, ...]
     study: tuple[int, ...]
     model: tuple[int, ...]
-
-
-def keyed_rng(seed: int, *place: str) -> np.random.Generator:
-    """Return random numbers that depend on a seed and on what they are for, and on nothing else."""
-    return np.random.default_rng([seed, crc32("\0".join(place).encode())])
 
 
 @dataclass(frozen=True, slots=True)
