@@ -42,7 +42,7 @@ from confound.keywords import PARTS
 from confound.log import warehouses
 from confound.log.source import LogLike
 from confound.result import Analysis
-from confound.vocabulary import DEFAULT_CORRECTION, Design
+from confound.vocabulary import DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
 VERSIONS = ("numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
@@ -69,6 +69,7 @@ def analyze(
     design: Design | None = None,
     correction: str = DEFAULT_CORRECTION,
     share: float = 0.5,
+    margin: float = DEFAULT_MARGIN,
     confidence: float = 0.95,
     seed: int = 0,
     skip: Sequence[str] = (),
@@ -110,11 +111,13 @@ def analyze(
         How the plug-in distance is corrected, see `corrected_distance.corrected_tvd`.
     share : float
         Of the users in the treated arm, in [0, 1]: whose causal effect the decomposition is to tell.
+    margin : float
+        Total variation distance in (0, 1) below which drift counts as small.
     confidence : float
         Of the intervals, in (0, 1).
     seed : int
-        Of the tests that cannot be exact, of resampling and of sampling. The same seed gives the same result to the
-        last byte.
+        Of resampling in the decomposition, and of sampling. The same seed gives the same result to the last byte.
+        Drift does not depend on it: what cannot be exact there is drawn by a key made of the counts.
     skip : sequence of {"drift", "effects", "decomposition", "sensitivity", "stabilization", "figures", "report"}
         Parts to leave out; figures and the report are made when the result is saved.
     targeted_from : int, optional
@@ -224,7 +227,7 @@ def _tables(
         bounds = partial(sensitivity.rows, counted, drift_rows, effect_rows, options=options)
         bounded = _part("sensitivity", failures, bounds)
     tables = {
-        "drift": drift.frame(drift_rows),
+        "drift": drift.frame(drift_rows, margin=options.margin, withheld=counted.copies),
         "effects": effects.frame(effect_rows),
         "decomposition": schema.frame(parts.rows, decomposition.SCHEMA),
         "comparisons": schema.frame(compared, comparisons.SCHEMA),
@@ -265,7 +268,7 @@ def _contrast_rows(contrast: Contrast, *, options: Options) -> tuple[str, list[R
     confidence = options.confidence
     if contrast.cell.role == "outcome":
         return "outcome", effects.effect_rows(contrast, confidence=confidence)
-    row = drift.drift_row(contrast, seed=options.seed, confidence=confidence, method=options.correction)
+    row = drift.drift_row(contrast, confidence=confidence, method=options.correction)
     return "negative_control", [row]
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 
 from confound.console import PAIR, Decorator, Model, Pairs, answers, mapping, quantiles
-from confound.vocabulary import CORRECTION_WORDS, DEFAULT_CORRECTION, Design
+from confound.vocabulary import CORRECTION_WORDS, DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
 
 # Parts of an analysis that can be left out; figures and the report are made when the result is saved.
 PARTS = ("drift", "effects", "decomposition", "sensitivity", "stabilization", "figures", "report")
@@ -130,6 +130,12 @@ OF_THE_ANALYSIS = (
     ),
     Keyword("seed", "Seed of all random draws.", click.INT, default=0),
     Keyword("share", "Share of the users in the treated arm, for the decomposition.", click.FLOAT, default=0.5),
+    Keyword(
+        "margin",
+        "Drift whose interval ends below this total variation distance is called small.",
+        click.FLOAT,
+        default=DEFAULT_MARGIN,
+    ),
     Keyword("confidence", "Confidence level of the intervals.", click.FLOAT, default=0.95),
     Keyword("skip", "Leave this part out.", click.Choice(PARTS), many=True),
     Keyword(

@@ -44,3 +44,10 @@ CORRECTION_WORDS = {
     "npmle": "by the nonparametric maximum likelihood estimate over personas and answers",
 }
 DEFAULT_CORRECTION = "mixture"
+DEFAULT_MARGIN = 0.05
+STATE_WORDS = {
+    "shown": "drift shown",
+    "small": "drift shown to be small",
+    "unsettled": "not settled",
+    "withheld": "withheld",
+}

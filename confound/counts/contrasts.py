@@ -1,7 +1,7 @@
 """Which arm is compared with which, in which design, and the counts of the two sides."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,24 @@ class Contrast:
     left_out: int
 
     @property
+    def has_unknown(self) -> bool:
+        """Whether an answer is Unknown."""
+        return self.treated.n_unknown + self.control.n_unknown > 0
+
+    def answered(self) -> "Contrast | None":
+        """Return the contrast without Unknown answers, and personas who gave no other; None if a side is left empty."""
+        known = [side.known > 0 for side in (self.treated, self.control)]
+        if self.design == "within":
+            known = [known[0] & known[1]] * 2
+        if not known[0].any() or not known[1].any():
+            return None
+        treated, control = (
+            replace(side.rows(kept), answers=_without_unknown(side.answers[kept]))
+            for side, kept in zip((self.treated, self.control), known, strict=True)
+        )
+        return replace(self, treated=treated, control=control)
+
+    @property
     def label(self) -> str:
         """`treated - control`."""
         return f"{self.treated_arm} - {self.control_arm}"
@@ -105,6 +123,12 @@ class Contrast:
         """Personas used."""
         rows = len(self.treated.totals)
         return rows if self.design == "within" else rows + len(self.control.totals)
+
+
+def _without_unknown(answers: IntArray) -> IntArray:
+    kept = answers.copy()
+    kept[:, -1] = 0
+    return kept
 
 
 def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> tuple[dict[str, str], list[Note]]:

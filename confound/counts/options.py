@@ -10,7 +10,7 @@ from typing import Any, Self, get_args
 from confound.counts.scales import label
 from confound.counts.study_file import QuestionSpec, StudyFiles, read_study_files
 from confound.errors import InputError
-from confound.vocabulary import CORRECTION_WORDS, DEFAULT_CORRECTION, Design
+from confound.vocabulary import CORRECTION_WORDS, DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
 
 MAX_BINS = 30
 GIVEN_ROLES = ("outcome", "negative_control", "confounder")  # roles that an option can give
@@ -42,6 +42,7 @@ class Options:
     design: Design | None = None
     correction: str = DEFAULT_CORRECTION
     share: float = 0.5
+    margin: float = DEFAULT_MARGIN
     confidence: float = 0.95
     seed: int = 0
 
@@ -68,6 +69,8 @@ class Options:
     def _check_numbers(self) -> None:
         if not 0 < self.confidence < 1:
             raise InputError(f"confidence must lie between 0 and 1, such as 0.95, but got {self.confidence}")
+        if not 0 < self.margin < 1:
+            raise InputError(f"the margin must lie between 0 and 1, such as 0.05, but got {self.margin}")
         if not 0 <= self.share <= 1:
             raise InputError(f"share must lie between 0 and 1, such as 0.5, but got {self.share}")
         if self.seed < 0:

@@ -1,7 +1,7 @@
 """A log in, counts out: the one reading of the log, and every check that comes before the first statistic."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -48,6 +48,8 @@ class CountedLog:
         What was done while reading, and what is suspect in the log.
     unasked : tuple of Note
         Arms in which a question was never asked.
+    copies : dict
+        (study, model) -> what was found of copies, and what to do, in a sentence.
     """
 
     cells: tuple[Cell, ...]
@@ -61,6 +63,7 @@ class CountedLog:
     conversations: AnswersByConversation | None
     notes: tuple[Note, ...]
     unasked: tuple[Note, ...]
+    copies: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def compared(self) -> tuple[Cell, ...]:

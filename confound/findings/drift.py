@@ -1,21 +1,29 @@
 """The table `drift`: one negative control in one contrast, measured and tested."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from confound.counts.contrasts import Contrast
+from confound.counts.contrasts import Contrast, Side
 from confound.counts.counting import IntArray
-from confound.findings import schema
+from confound.findings import decision, schema
 from confound.findings.schema import CONTRAST, ITERATION, MODEL, N_PERSONAS, STUDY, Column, Row, Schema
 from confound.statistics import multiplicity
-from confound.statistics.drift import common_direction, corrected_distance, permutation, power, squared_distance
+from confound.statistics.drift import (
+    canonical,
+    common_direction,
+    corrected_distance,
+    permutation,
+    power,
+    squared_distance,
+)
 from confound.statistics.drift import distance as tvd
-from confound.statistics.randomness import keyed_rng
-from confound.vocabulary import ALL_CONTROLS, DEFAULT_CORRECTION
+from confound.statistics.randomness import content_rng
+from confound.vocabulary import ALL_CONTROLS, DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
 
 _TVD, _TEST = "Total variation distance", "p-value"  # heads over columns
 _UNIT = "total variation distance, 0 to 1"
@@ -119,52 +127,131 @@ SCHEMA = Schema(
             group=_TEST,
             note="maxT: step-down over the same controls (Westfall and Young 1993).",
         ),
+        Column(
+            "tvd_answered", "number", "As `tvd`, of the answers that are not Unknown", _UNIT, optional=True
+        ),
+        Column("pvalue_answered", "p-value", "As `pvalue`, of the answers that are not Unknown", optional=True),
+        Column(
+            "pvalue_common_answered", "p-value", "As `pvalue_common`, of the answers that are not Unknown", optional=True
+        ),
+        Column("tvd_refusal", "number", "As `tvd`, of Unknown against all other answers", _UNIT, optional=True),
+        Column("pvalue_refusal", "p-value", "Permutation test that Unknown is as frequent in both arms", optional=True),
+        Column(
+            "pvalue_joint",
+            "p-value",
+            "Of `(all)`: that no control of the contrast drifts, by distances, a common direction and the control that "
+            "stands out most, Unknown left out. Of a control: adjusted over the controls of its contrast (closed testing)",
+            optional=True,
+        ),
+        Column(
+            "pvalue_verdict",
+            "p-value",
+            "`pvalue_joint` adjusted over the contrasts of the model and iteration: what the verdict decides by",
+            optional=True,
+            head="Verdict",
+            group=_TEST,
+            note="Verdict: adjusted over the controls of the contrast and the contrasts of the model.",
+        ),
+        Column(
+            "state",
+            "text",
+            "`shown`: drift, `pvalue_verdict` at most .05; `small`: the upper end of every distance lies below the "
+            "margin; `unsettled`: neither; `withheld`: the log holds copies",
+            optional=True,
+        ),
+        Column("family", "text", "What `pvalue_verdict` is adjusted over", optional=True),
+        Column("pvalue_error", "number", "Monte Carlo standard error of `pvalue`; 0 where it is exact", optional=True),
     ),
 )
 
 
-def frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return the table, with p-values adjusted over the controls of each study, model, iteration and contrast."""
+def frame(
+    rows: Sequence[Row], *, margin: float = DEFAULT_MARGIN, withheld: Container[tuple[str, str]] = ()
+) -> pd.DataFrame:
+    """Return the table, with p-values adjusted and drift decided on.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+    margin : float
+        Drift below it counts as small.
+    withheld : container of (study, model)
+        Where copies void every number.
+    """
     family = ["study", "model", "iteration", "contrast"]
     made = schema.frame(rows, SCHEMA).sort_values(family, kind="stable", ignore_index=True)
     # The row `(all)` is no further control.
     pvalues = made[made["question"] != ALL_CONTROLS].groupby(family, sort=False)["pvalue"]
     made["pvalue_holm"] = pvalues.transform(multiplicity.holm)
     made["pvalue_bh"] = pvalues.transform(multiplicity.benjamini_hochberg)
-    return made
+    return decision.decided(made, margin=margin, withheld=withheld)
 
 
-def drift_row(contrast: Contrast, *, seed: int, confidence: float, method: str = DEFAULT_CORRECTION) -> Row:
-    """Measure and test the drift of one negative control; Unknown counts as an answer.
+def drift_row(contrast: Contrast, *, confidence: float, method: str = DEFAULT_CORRECTION) -> Row:
+    """Measure and test the drift of one negative control.
 
     Null hypothesis: within each persona (within) or over all personas (between), answers are exchangeable between arms.
+    Unknown counts as an answer, but in the columns that say otherwise. Draws are keyed by the counts, so that neither a
+    name nor a seed moves a number.
 
     Parameters
     ----------
     contrast : Contrast
         Of a negative control.
-    seed : int
-        Of tests that cannot be exact, and of the corrected distance's simulations.
     confidence : float
         Of the intervals, in (0, 1).
     method : str
         One of `corrected_distance.METHODS`.
     """
-    where = contrast.place
-    treated, control = contrast.treated, contrast.control
-    measured = _within if contrast.design == "within" else _between
-    found = measured(treated.answers, control.answers, rng=keyed_rng(seed, *where.values()), confidence=confidence)
+    sides = _canonical(contrast)
+    found = (_within if contrast.design == "within" else _between)(*sides, confidence=confidence)
+    distance = _corrected(contrast.design, sides, found["pvalue"], method=method, confidence=confidence)
     return {
-        **where,
+        **contrast.place,
         "design": contrast.design,
         **_sizes(contrast),
         **found,
-        **_corrected(
-            contrast, found["pvalue"], method=method, confidence=confidence, rng=keyed_rng(seed, *where.values())
-        ),
-        "detectable_tvd": _detectable(contrast, keyed_rng(seed, *where.values())),
+        **distance,
+        "detectable_tvd": _detectable(contrast.design, sides),
         "left_out": contrast.left_out,
+        **_parts(contrast, found | distance, method=method, confidence=confidence),
     }
+
+
+def _canonical(contrast: Contrast) -> tuple[IntArray, IntArray]:
+    """Return treated and control counts in an order that names do not decide."""
+    arms = contrast.treated.answers, contrast.control.answers
+    treated, control = (canonical.strata if contrast.design == "within" else canonical.samples)(*arms)
+    return treated, control
+
+
+def _parts(contrast: Contrast, whole: Row, *, method: str, confidence: float) -> Row:
+    """Tell what the answers given drift by from a difference in refusing."""
+    if not contrast.has_unknown:
+        return {
+            "tvd_answered": whole["tvd"],
+            "pvalue_answered": whole["pvalue"],
+            "pvalue_common_answered": whole["pvalue_common"],
+        }
+    answered = contrast.answered()
+    given = {} if answered is None else _part(answered.design, _canonical(answered), method, confidence)
+    refusing = replace(contrast, treated=_refusing(contrast.treated), control=_refusing(contrast.control))
+    refused = _part(contrast.design, _canonical(refusing), method, confidence)
+    return {
+        **{f"{name}_answered": value for name, value in given.items()},
+        "tvd_refusal": refused["tvd"],
+        "pvalue_refusal": refused["pvalue"],
+    }
+
+
+def _refusing(side: Side) -> Side:
+    return replace(side, answers=np.column_stack([side.known, side.answers[:, -1]]))
+
+
+def _part(design: Design, sides: tuple[IntArray, IntArray], method: str, confidence: float) -> Row:
+    found = (_within if design == "within" else _between)(*sides, confidence=confidence)
+    distance = _corrected(design, sides, found["pvalue"], method=method, confidence=confidence)
+    return {"tvd": distance["tvd"], "pvalue": found["pvalue"], "pvalue_common": found["pvalue_common"]}
 
 
 def _sizes(contrast: Contrast) -> Row:
@@ -179,8 +266,9 @@ def _sizes(contrast: Contrast) -> Row:
     }
 
 
-def _within(treated: IntArray, control: IntArray, *, rng: np.random.Generator, confidence: float) -> dict[str, Any]:
+def _within(treated: IntArray, control: IntArray, *, confidence: float) -> dict[str, Any]:
     """Compare the same personas' answers, persona by persona."""
+    rng = content_rng(treated, control)
     return {
         **_tests(
             permutation.permutation_test(treated, control, rng=rng),
@@ -192,8 +280,9 @@ def _within(treated: IntArray, control: IntArray, *, rng: np.random.Generator, c
     }
 
 
-def _between(treated: IntArray, control: IntArray, *, rng: np.random.Generator, confidence: float) -> dict[str, Any]:
+def _between(treated: IntArray, control: IntArray, *, confidence: float) -> dict[str, Any]:
     """Compare different personas' answers; the distance is that of the persona-averaged distributions in any case."""
+    rng = content_rng(treated, control)
     test = permutation.cluster_permutation_test(treated, control, rng=rng)
     return {
         **_tests(test, common_direction.cluster_direction_test(treated, control, rng=rng)),
@@ -204,15 +293,15 @@ def _between(treated: IntArray, control: IntArray, *, rng: np.random.Generator, 
 
 
 def _corrected(
-    contrast: Contrast, pvalue: float, *, method: str, confidence: float, rng: np.random.Generator
+    design: Design, sides: tuple[IntArray, IntArray], pvalue: float, *, method: str, confidence: float
 ) -> dict[str, float]:
     """Estimate the corrected distance where answers allow it.
 
     Within subjects from personas with two answers or more an arm, else not a number; between subjects as the distance
     of two samples, of as many independent answers as the personas' are worth.
     """
-    treated, control = contrast.treated.answers, contrast.control.answers
-    if contrast.design == "within":
+    treated, control = sides
+    if design == "within":
         used = (treated.sum(axis=1) > 1) & (control.sum(axis=1) > 1)
         treated, control = treated[used], control[used]
     else:
@@ -220,19 +309,17 @@ def _corrected(
     if not len(treated):
         return dict.fromkeys(("tvd", "ci_low", "ci_high"), np.nan)
     result = corrected_distance.corrected_tvd(
-        treated, control, pvalue=pvalue, method=method, confidence=confidence, rng=rng
+        treated, control, pvalue=pvalue, method=method, confidence=confidence, rng=content_rng(treated, control)
     )
     return {"tvd": result.estimate, "ci_low": result.ci_low, "ci_high": result.ci_high}
 
 
-def _detectable(contrast: Contrast, rng: np.random.Generator) -> float:
+def _detectable(design: Design, sides: tuple[IntArray, IntArray]) -> float:
     """Return the drift that the distance test of a contrast of this size finds with 80 % power, at level .05.
 
     Answers before drift are taken to be those seen, both arms pooled.
     """
-    sides = (contrast.treated.answers, contrast.control.answers)
-    pooled = sides[0] + sides[1] if contrast.design == "within" else np.vstack(sides)
-    pooled = pooled[:, pooled.any(axis=0)]
+    pooled = sides[0] + sides[1] if design == "within" else np.vstack(sides)
     if pooled.shape[1] < 2:
         return np.nan
     sizes = [side.sum(axis=1) for side in sides]
@@ -241,9 +328,9 @@ def _detectable(contrast: Contrast, rng: np.random.Generator) -> float:
         personas=max(1, round(_harmonic_mean(per_arm))),
         trials=max(1, round(_harmonic_mean(np.concatenate(sizes)))),
         answers=pooled / pooled.sum(axis=1, keepdims=True),
-        rng=rng,
-        direction="varied" if contrast.design == "within" else "common",
-        design=contrast.design,
+        rng=content_rng(*sides),
+        direction="varied" if design == "within" else "common",
+        design=design,
     )
 
 
@@ -260,7 +347,12 @@ def _tests(distance: permutation.PermutationTest, direction: common_direction.Di
         "test": distance.method,
         "pvalue_common": direction.pvalue,
         "test_common": direction.method,
+        "pvalue_error": _monte_carlo_error(distance),
     }
+
+
+def _monte_carlo_error(test: permutation.PermutationTest) -> float:
+    return float(np.sqrt(test.pvalue * (1 - test.pvalue) / test.n_resamples)) if test.n_resamples else 0.0
 
 
 def _squared(distance: squared_distance.SquaredDistance) -> dict[str, float]:

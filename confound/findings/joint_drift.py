@@ -1,9 +1,9 @@
 """Rows of the table `drift` beyond one control and two arms: all controls of a contrast, all arms of a control."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,12 @@ from confound.counts.options import Options
 from confound.counts.prepare import CountedLog
 from confound.counts.scales import FloatArray
 from confound.failures import Failures, Guarded, about
+from confound.findings.decision import SINGLE
 from confound.findings.schema import Row
-from confound.statistics.drift import change, common_direction, permutation, several_arms, several_controls
+from confound.statistics import multiplicity
+from confound.statistics.drift import canonical, change, common_direction, permutation, several_arms, several_controls
 from confound.statistics.drift import distance as tvd
-from confound.statistics.randomness import keyed_rng
+from confound.statistics.randomness import content_rng
 from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
 BoolArray = npt.NDArray[np.bool_]
@@ -29,6 +31,8 @@ AVERAGED = (
 )
 # A relabelling of conversations costs as much as one of personas for each persona there is.
 RELABELLINGS = {"within": 1999, "between": 9999}
+# Of each contrast of the model, so that Holm's correction over them can be met with room to spare.
+PER_CONTRAST = 400
 SUMMED = ("n_control", "n_treated", "unknown_control", "unknown_treated")
 
 
@@ -39,50 +43,104 @@ class JointTest:
     Attributes
     ----------
     pvalue : float
-        That none drifts.
+        That none drifts, by summed distances; Unknown is an answer.
+    pvalue_common : float
+        The same by summed statistics of a common direction; NaN where it needs what the log does not record.
     adjusted : tuple of float, one a control
-        Step-down maxT; NaN where it needs what the log does not record.
+        Step-down maxT of the distances; NaN where it needs what the log does not record.
     test : str
         How `pvalue` was made.
+    joint : float
+        That none drifts, by all three statistics of `several_controls`; Unknown left out.
+    named : tuple of float, one a control
+        Step-down maxT of both statistics, Unknown left out; NaN where Holm's correction has to serve.
     """
 
     pvalue: float
+    pvalue_common: float
     adjusted: tuple[float, ...]
     test: str
+    joint: float
+    named: tuple[float, ...]
 
 
-def joint_test(made: tuple[Sequence[Contrast], IntArray | None], *, seed: int) -> JointTest | None:
+class Together(NamedTuple):
+    """What a joint test of one contrast rests on."""
+
+    contrasts: Sequence[Contrast]  # of one study, model, iteration and pair of arms, one a control
+    rows: Sequence[Row]  # their drift rows
+    codes: IntArray | None  # within subjects, answers by conversation (`AnswersByConversation.codes`)
+    n_contrasts: int  # of the model at the iteration
+
+
+def joint_test(made: Together) -> JointTest | None:
     """Test all controls of one contrast together.
 
-    Null hypothesis: as of each control, jointly. By the standardised distances over relabellings of whole
-    conversations within personas (within), or of whole personas (between) (`several_controls.step_down_maxt`). Where
-    conversations are not known, within subjects, by a t test of the personas' mean excess distance
-    (`change.pooled_drift_test`).
-
-    Parameters
-    ----------
-    made : tuple of (sequence of Contrast, ndarray or None)
-        Controls of one study, model, iteration and pair of arms; and within subjects their answers by conversation
-        (`confound.counts.conversations.AnswersByConversation.codes`).
-    seed : int
-        Of the relabellings.
+    Null hypothesis: as of each control, jointly. By relabelling whole conversations within personas (within), or whole
+    personas (between) (`several_controls.step_down_maxt`). Where conversations are not known, within subjects, by a
+    t test of the personas' mean excess distance (`change.pooled_drift_test`) beside the controls' own tests.
 
     Returns
     -------
     JointTest or None
         None if there are not two controls of one design.
     """
-    contrasts, codes = made
+    contrasts = made.contrasts
     if len(contrasts) < 2 or len({contrast.design for contrast in contrasts}) > 1:
         return None
-    design = contrasts[0].design
-    if design == "within" and codes is None:
-        pvalue = change.pooled_drift_test(_by_persona(contrasts, _excess)[1])
-        return JointTest(pvalue, (np.nan,) * len(contrasts), "pooled t")
+    codes = made.codes
+    if contrasts[0].design == "within" and codes is None:
+        return _without_conversations(made)
     codes = _between_codes(contrasts) if codes is None else codes
-    rng = keyed_rng(seed, *(contrasts[0].place | {"question": ALL_CONTROLS}).values())
-    found = several_controls.step_down_maxt(codes, design=design, rng=rng, n_resamples=RELABELLINGS[design])
-    return JointTest(found.pvalue_pooled, tuple(found.pvalue_adjusted.tolist()), "monte carlo")
+    found = _relabelled(codes, made)
+    unknown = [contrast.treated.answers.shape[1] - 1 for contrast in contrasts]
+    answered = np.where(codes == unknown, -1, codes)
+    given = found if (answered == codes).all() else _relabelled(answered, made) if _usable(answered).any() else None
+    return JointTest(
+        pvalue=found.pvalue_pooled,
+        pvalue_common=found.pvalue_common,
+        adjusted=tuple(found.pvalue_adjusted.tolist()),
+        test="monte carlo",
+        joint=1.0 if given is None else given.pvalue_joint,
+        named=(1.0,) * len(contrasts) if given is None else tuple(given.pvalue_named.tolist()),
+    )
+
+
+def _usable(codes: IntArray) -> BoolArray:
+    """Return which controls have answers in both arms."""
+    return np.asarray((codes >= 0).any(axis=(0, 2)).all(axis=0))
+
+
+def _relabelled(codes: IntArray, made: Together) -> several_controls.ManyControls:
+    """Test the controls that have answers in both arms; of the others nothing is known."""
+    design = made.contrasts[0].design
+    usable = _usable(codes)
+    ordered = canonical.conversations(codes[..., usable])
+    found = several_controls.step_down_maxt(
+        ordered.codes,
+        design=design,
+        rng=content_rng(ordered.codes),
+        n_resamples=max(RELABELLINGS[design], PER_CONTRAST * made.n_contrasts - 1),
+    )
+    places = np.flatnonzero(usable)[ordered.controls]
+    spread = {}
+    for name in ("pvalue_adjusted", "pvalue_named"):
+        spread[name] = np.ones(codes.shape[3])
+        spread[name][places] = getattr(found, name)
+    return replace(found, **spread)
+
+
+def _without_conversations(made: Together) -> JointTest:
+    """Test by the personas' mean excess, and by the smallest of Holm's p-values, at the weights of the other way."""
+    excess = _by_persona(made.contrasts, _excess)[1]
+    answered = [contrast.answered() for contrast in made.contrasts]
+    given = _by_persona([contrast for contrast in answered if contrast is not None], _excess)[1]
+    single = multiplicity.holm([row[name] for row in made.rows for name in SINGLE if np.isfinite(row[name])] or [1.0])
+    weight = several_controls.WEIGHTS[0]
+    pvalues = (change.pooled_drift_test(given) / weight, float(single.min()) / (1 - weight))
+    nothing = (np.nan,) * len(made.contrasts)
+    joint = min(1.0, float(np.nanmin(pvalues)))
+    return JointTest(change.pooled_drift_test(excess), np.nan, nothing, "pooled t", joint, nothing)
 
 
 def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float) -> Row:
@@ -99,8 +157,8 @@ def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float) ->
     confidence : float
         Of the intervals.
     """
-    for row, adjusted in zip(rows, found.adjusted, strict=True):
-        row["pvalue_maxt"] = adjusted
+    for row, adjusted, named in zip(rows, found.adjusted, found.named, strict=True):
+        row["pvalue_maxt"], row["pvalue_joint"] = adjusted, named
     means = {name: float(np.mean([row[name] for row in rows])) for name in AVERAGED}
     if found.pvalue > 1 - confidence:
         means["ci_low"] = 0.0 * means["ci_low"]  # stays NaN where there is none
@@ -112,7 +170,9 @@ def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float) ->
         **{name: sum(row[name] for row in rows) for name in SUMMED},
         **means,
         "pvalue": found.pvalue,
+        "pvalue_common": found.pvalue_common,
         "test": found.test,
+        "pvalue_joint": found.joint,
     }
 
 
@@ -158,7 +218,7 @@ def _answers_in_a_row(counts: IntArray, deepest: int) -> IntArray:
     return codes
 
 
-def all_arms(cell: Cell, *, seed: int) -> Row | None:
+def all_arms(cell: Cell) -> Row | None:
     """Test three arms or more of a negative control together.
 
     Null hypothesis: answers are exchangeable between all arms (within each persona; or whole personas).
@@ -175,23 +235,26 @@ def all_arms(cell: Cell, *, seed: int) -> Row | None:
     where = {"study": cell.study, "model": cell.model, "iteration": cell.iteration, "contrast": ALL_ARMS}
     where["question"] = cell.question
     tested = _all_arms_within if design == "within" else _all_arms_between
-    found = tested(cell, asked, keyed_rng(seed, *where.values()))
+    found = tested(cell, asked)
     return None if found is None else {**where, "design": design, **found}
 
 
-def _all_arms_within(cell: Cell, asked: BoolArray, rng: np.random.Generator) -> Row:
+def _all_arms_within(cell: Cell, asked: BoolArray) -> Row:
     """Test within the personas that are in all arms."""
-    counts = cell.answers[asked.all(axis=1)]
+    counts = canonical.several_strata(cell.answers[asked.all(axis=1)])
+    rng = content_rng(counts)
     distance = several_arms.k_sample_test(counts, rng=rng)
     return _all_arms_row(counts, distance, common_direction.general_association_test(counts, rng=rng))
 
 
-def _all_arms_between(cell: Cell, asked: BoolArray, rng: np.random.Generator) -> Row | None:
+def _all_arms_between(cell: Cell, asked: BoolArray) -> Row | None:
     """Test between the personas that are in one arm each; None if an arm has none."""
     own = asked.sum(axis=1) == 1
     arms = [cell.answers[own & asked[:, arm], arm] for arm in range(len(cell.arms))]
     if min(map(len, arms)) == 0:
         return None
+    arms = canonical.samples(*arms)
+    rng = content_rng(*arms)
     distance = several_arms.cluster_k_sample_test(*arms, rng=rng)
     return _all_arms_row(cell.answers[own], distance, common_direction.cluster_direction_test(*arms, rng=rng))
 
@@ -229,7 +292,7 @@ def rows(
     """
     together = _of_controls(counted, single, failures, options, workers)
     cells = [cell for cell in counted.compared if cell.role == "negative_control" and len(cell.arms) > 2]
-    task = Guarded(partial(all_arms, seed=options.seed), "test of all arms", _cell_name)
+    task = Guarded(all_arms, "test of all arms", _cell_name)
     arms = parallel.spread(task, cells, workers=workers)
     return together + [row for row in failures.sifted(arms) if row is not None]
 
@@ -243,20 +306,30 @@ def _of_controls(
     for row in single:
         by_place.setdefault(tuple(row[key] for key in keys), {})[row["question"]] = row
     groups = gathered(counted.contrasts, *keys, role="negative_control")
-    made = [(own, [c for c in groups[key] if c.cell.question in own]) for key, own in by_place.items()]
-    tested = [(group, _codes(counted, group)) for _, group in made]
-    task = Guarded(partial(joint_test, seed=options.seed), "joint test", _tested_name)
+    made = [Together(*_tested(own, groups[key]), None, 0) for key, own in by_place.items()]
+    sizes = Counter((one.contrasts[0].cell.model, one.contrasts[0].cell.iteration) for one in made)
+    made = [
+        one._replace(codes=_codes(counted, one.contrasts), n_contrasts=sizes[cell.model, cell.iteration])
+        for one in made
+        for cell in (one.contrasts[0].cell,)
+    ]
+    task = Guarded(joint_test, "joint test", _tested_name)
     together = []
-    for (own, group), test in zip(made, parallel.spread(task, tested, workers=workers), strict=True):
+    for one, test in zip(made, parallel.spread(task, made, workers=workers), strict=True):
         found = failures.unless_failed(test)
         if found is not None:
-            rows_of = [own[contrast.cell.question] for contrast in group]
-            together.append(all_controls(found, rows_of, confidence=options.confidence))
+            together.append(all_controls(found, one.rows, confidence=options.confidence))
     return together
 
 
-def _tested_name(made: tuple[Sequence[Contrast], IntArray | None]) -> str:
-    place = made[0][0].place
+def _tested(own: Mapping[str, Row], contrasts: Sequence[Contrast]) -> tuple[list[Contrast], list[Row]]:
+    """Return the contrasts that have a drift row, and these rows."""
+    tested = [contrast for contrast in contrasts if contrast.cell.question in own]
+    return tested, [own[contrast.cell.question] for contrast in tested]
+
+
+def _tested_name(made: Together) -> str:
+    place = made.contrasts[0].place
     return about({key: value for key, value in place.items() if key != "question"})
 
 

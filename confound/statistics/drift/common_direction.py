@@ -16,7 +16,7 @@ from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift.relabelling import relabelled_counts, sequential_pvalue
 from confound.statistics.validation import check_positive, checked_counts, checked_samples, checked_strata
 
-__all__ = ["DirectionTest", "cluster_direction_test", "common_direction_test", "general_association_test"]
+__all__ = ["DirectionTest", "QuadraticForm", "cluster_direction_test", "common_direction_test", "general_association_test"]
 
 
 # Counts by which each sum over strata must be free to move, down and up, for chi-square: Mantel and Fleiss
@@ -57,13 +57,14 @@ class DirectionTest:
     n_resamples: int
 
 
-class _Quadratic(NamedTuple):
+class QuadraticForm(NamedTuple):
     """``|W d|^2`` for a sum's deviations ``d``: W whitens their covariance, directions without variance left out."""
 
     whitener: FloatArray
 
     @classmethod
-    def of(cls, covariance: FloatArray) -> "_Quadratic":
+    def of(cls, covariance: FloatArray) -> "QuadraticForm":
+        """Return the form in a generalized inverse of a covariance matrix."""
         sd = np.sqrt(np.diag(covariance))
         scale = np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 0)
         values, vectors = np.linalg.eigh(covariance * np.outer(scale, scale))
@@ -72,6 +73,7 @@ class _Quadratic(NamedTuple):
 
     @property
     def rank(self) -> int:
+        """Directions in which the sum can vary: the form's degrees of freedom."""
         return len(self.whitener)
 
     def __call__(self, deviations: FloatArray) -> FloatArray:
@@ -173,7 +175,7 @@ def general_association_test(counts: ArrayLike, *, rng: np.random.Generator, n_r
     # With one answer only, the counts are what they are whatever the labels.
     varied = checked[np.count_nonzero(checked.sum(axis=1), axis=1) > 1]
     expected = _expected(varied)
-    form = _Quadratic.of(_covariance(varied))
+    form = QuadraticForm.of(_covariance(varied))
     statistic = float(form((varied - expected)[:, 1:].sum(axis=0).ravel()))
     if form.rank == 0:
         return DirectionTest(0.0, 0, 1.0, "chi-square", n_strata, 0)
@@ -283,7 +285,7 @@ def _cluster_test(
     n = len(labels)
     sizes = np.bincount(labels)[1:].astype(float)
     by_arm = np.diag(sizes) - np.outer(sizes, sizes) / n
-    form = _Quadratic.of(np.kron(by_arm, deviations.T @ deviations) / (n - 1))
+    form = QuadraticForm.of(np.kron(by_arm, deviations.T @ deviations) / (n - 1))
     if form.rank == 0:
         return DirectionTest(0.0, 0, 1.0, "chi-square", 1, 0)
     arms = np.arange(1, len(sizes) + 1)[:, None]

@@ -14,6 +14,7 @@ __all__ = [
     "plugin",
     "population_null_mean",
     "population_plugin",
+    "split_null_means",
     "stratum_distances",
     "stratum_null_means",
 ]
@@ -254,9 +255,34 @@ def stratum_null_means(treated: ArrayLike, control: ArrayLike) -> FloatArray:
     [0.235, 0.218]
     """
     treated, control = checked_counts(treated, control)
-    n1 = treated.sum(axis=1, keepdims=True)
-    n0 = control.sum(axis=1, keepdims=True)
-    margin = treated + control
+    return _null_means(treated + control, treated.sum(axis=1, keepdims=True), control.sum(axis=1, keepdims=True))
+
+
+def split_null_means(margin: ArrayLike) -> FloatArray:
+    """Exact expectation of a stratum's distance when nothing drifts, for every number of its answers that are treated.
+
+    Parameters
+    ----------
+    margin : array_like of int, shape (answers,)
+        How often each answer was given in all, N times together.
+
+    Returns
+    -------
+    ndarray of float, shape (N + 1,)
+        Entry ``n`` has n answers in the treated arm, in [0, 1]; 0 at both ends, where an arm is empty.
+
+    Examples
+    --------
+    >>> split_null_means([2, 2]).round(3).tolist()
+    [0.0, 0.667, 0.333, 0.667, 0.0]
+    """
+    counts = np.asarray(margin, dtype=np.int64)
+    n1 = np.arange(1, counts.sum())[:, None]
+    return np.concatenate([[0.0], _null_means(counts[None], n1, counts.sum() - n1), [0.0]])
+
+
+def _null_means(margin: IntArray, n1: IntArray, n0: IntArray) -> FloatArray:
+    """Return expected distances of strata, given their answers in all (strata, answers) and arms' sizes (strata, 1)."""
     above = margin * n1 // (n1 + n0) + 1
     # Beyond the largest possible count there is nothing to sum: the answer is always given, or never.
     possible = above <= np.minimum(margin, n1)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from confound.statistics.arrays import BoolArray, FloatArray, IntArray
 from confound.statistics.drift import distance, law_sum, null_law
+from confound.statistics.drift.relabelling import grown_tail
 from confound.statistics.validation import check_positive, checked_counts, checked_samples
 
 __all__ = ["PermutationTest", "cluster_permutation_test", "permutation_test"]
@@ -119,8 +120,9 @@ def permutation_test(
         low, high = law_sum.tail_bounds(strata, law_sum.exact_sum(distances, lattices))
         method: Method = "exact" if low == high else "bounds"
     else:
-        method, draws = "monte carlo", n_resamples
-        low = high = _monte_carlo_tail(treated, control, rng, n_resamples)
+        method = "monte carlo"
+        high, draws = _monte_carlo_tail(treated, control, rng, n_resamples)
+        low = high
     pvalue = min(1.0, max(high, SMALLEST_PVALUE))
     return PermutationTest(
         statistic=distance.plugin(treated, control),
@@ -141,22 +143,28 @@ def _lattice_distances(treated: IntArray, control: IntArray) -> tuple[IntArray, 
     return np.maximum(0, excess).sum(axis=1), n1 // shared * n0
 
 
-def _monte_carlo_tail(treated: IntArray, control: IntArray, rng: np.random.Generator, n_resamples: int) -> float:
+def _monte_carlo_tail(
+    treated: IntArray, control: IntArray, rng: np.random.Generator, n_resamples: int
+) -> tuple[float, int]:
+    """Return the p-value and how many relabellings it rests on."""
     distances, lattices = _lattice_distances(treated, control)
     common = math.lcm(*lattices.tolist())
     # Ties are compared as integers; those too long for 64 bits, as Python's own.
     integer: type = np.int64 if common * len(lattices) < 2**62 else object
     n1, n0 = treated.sum(axis=1), control.sum(axis=1)
-    drawn: NDArray[Any] = np.zeros(n_resamples, dtype=integer)
-    observed = 0
-    for s, lattice in enumerate(lattices.tolist()):
-        step = common // lattice
-        margin = treated[s] + control[s]
-        a = rng.multivariate_hypergeometric(margin, n1[s], size=n_resamples, method="marginals")
-        excess = n0[s] * a - n1[s] * (margin - a)
-        drawn += (np.maximum(0, excess).sum(axis=1) // np.gcd(n1[s], n0[s])).astype(integer) * step
-        observed += int(distances[s]) * step
-    return (1 + int(np.count_nonzero(drawn >= observed))) / (1 + n_resamples)
+    observed = sum(int(one) * (common // lattice) for one, lattice in zip(distances, lattices.tolist(), strict=True))
+
+    def count(n: int) -> int:
+        drawn: NDArray[Any] = np.zeros(n, dtype=integer)
+        for s, lattice in enumerate(lattices.tolist()):
+            margin = treated[s] + control[s]
+            a = rng.multivariate_hypergeometric(margin, n1[s], size=n, method="marginals")
+            excess = n0[s] * a - n1[s] * (margin - a)
+            step = common // lattice
+            drawn += (np.maximum(0, excess).sum(axis=1) // np.gcd(n1[s], n0[s])).astype(integer) * step
+        return int(np.count_nonzero(drawn >= observed))
+
+    return grown_tail(count, count(n_resamples), n_resamples)
 
 
 def cluster_permutation_test(
@@ -180,8 +188,8 @@ def cluster_permutation_test(
     Returns
     -------
     PermutationTest
-        With `n_strata` 1. Where `method` is ``"monte carlo"``, the p-value is (1 + b) / (1 + B) and
-        `null_mean` is the mean over the draws.
+        With `n_strata` 1. Where `method` is ``"monte carlo"``, the p-value is (1 + b) / (1 + B), with more draws
+        where it is very small (`relabelling.grown_tail`), and `null_mean` is the mean over the first draws.
 
     Raises
     ------
@@ -211,9 +219,16 @@ def cluster_permutation_test(
     shares = counts / counts.sum(axis=1, keepdims=True)
     in_treated = np.arange(len(counts)) < len(treated)
     observed = float(_share_distances(shares, in_treated[None, :])[0])
-    drawn = _relabelled_share_distances(shares, in_treated, rng, n_resamples)
-    pvalue = (1 + int(np.count_nonzero(drawn >= observed - TIE_TOLERANCE))) / (1 + n_resamples)
-    return PermutationTest(observed, float(drawn.mean()), pvalue, pvalue, "monte carlo", 1, n_resamples)
+
+    def reaching(drawn: FloatArray) -> int:
+        return int(np.count_nonzero(drawn >= observed - TIE_TOLERANCE))
+
+    def count(n: int) -> int:
+        return reaching(_relabelled_share_distances(shares, in_treated, rng, n))
+
+    first = _relabelled_share_distances(shares, in_treated, rng, n_resamples)
+    pvalue, n_drawn = grown_tail(count, reaching(first), n_resamples)
+    return PermutationTest(observed, float(first.mean()), pvalue, pvalue, "monte carlo", 1, n_drawn)
 
 
 def _relabelled_share_distances(

@@ -8,7 +8,7 @@ import numpy as np
 from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.validation import check_positive
 
-__all__ = ["relabelled_counts", "sequential_pvalue"]
+__all__ = ["grown_tail", "relabelled_counts", "sequential_pvalue"]
 
 
 # By how much a drawn statistic may fall short of the observed one, relative to 1 or to itself if larger, and still
@@ -17,6 +17,10 @@ TIE_TOLERANCE = 1e-9
 # Draws as extreme as the observed after which drawing stops: p = .05 then has a standard error of .0035.
 ENOUGH_REACHED = 200
 DRAWN_AT_ONCE = 1000
+# Where fewer draws than this are as extreme as the observed, so many times as many are drawn: a p-value that can fall no
+# further than 1/10,000 would be lost among 500 tests.
+FEW_REACHED = 10
+GROWTH = 20
 
 
 def relabelled_counts(counts: IntArray, *, rng: np.random.Generator, n_resamples: int) -> IntArray:
@@ -71,7 +75,7 @@ def sequential_pvalue(draw: Callable[[int], FloatArray], observed: float, *, n_r
     """Draw a statistic under the null hypothesis until the p-value is known well enough.
 
     Drawing stops at the l-th draw if that is the `ENOUGH_REACHED`-th (h-th) to reach the observed statistic, with
-    p = h/l; else after all, with p = (1 + b) / (1 + B). Either way P(p <= u) <= u under the null hypothesis, the
+    p = h/l; else after all, with p = (1 + b) / (1 + B), as `grown_tail`. Either way P(p <= u) <= u under the null hypothesis, the
     observed statistic being exchangeable with the draws. So large p-values cost few draws, with a relative
     standard error of about ``1/sqrt(h)``.
 
@@ -82,7 +86,7 @@ def sequential_pvalue(draw: Callable[[int], FloatArray], observed: float, *, n_r
     observed : float
         On the scale of the draws, which is not far below 1.
     n_resamples : int
-        B, the most that are drawn; at least 1.
+        B, the most that are drawn unless p is very small; at least 1.
 
     Returns
     -------
@@ -119,4 +123,43 @@ def sequential_pvalue(draw: Callable[[int], FloatArray], observed: float, *, n_r
             return ENOUGH_REACHED / drawn, drawn
         reached += int(np.count_nonzero(batch))
         drawn += batch.size
-    return (1 + reached) / (1 + n_resamples), n_resamples
+
+    def count(n: int) -> int:
+        sizes = [min(DRAWN_AT_ONCE, n - start) for start in range(0, n, DRAWN_AT_ONCE)]
+        return sum(int(np.count_nonzero(draw(size) >= least)) for size in sizes)
+
+    return grown_tail(count, reached, drawn)
+
+
+def grown_tail(count: Callable[[int], int], reached: int, drawn: int) -> tuple[float, int]:
+    """Return (1 + b) / (1 + B), after further draws where b is small.
+
+    Still P(p <= u) <= u under the null hypothesis: where draws are added, p is that of all of them or, had they not been
+    added, above ``FEW_REACHED / (1 + drawn)``; so it is below u only if one of two valid p-values is, and which of the
+    two counts is decided by u.
+
+    Parameters
+    ----------
+    count : callable
+        Given a number of draws, makes them and returns how many reach the observed statistic.
+    reached, drawn : int
+        b and B so far.
+
+    Returns
+    -------
+    pvalue : float
+        In (0, 1].
+    n_drawn : int
+        B in the end: `drawn`, or `GROWTH` times it.
+
+    Examples
+    --------
+    >>> grown_tail(lambda n: 0, 0, 9999)
+    (5.0004750451292875e-06, 199980)
+    >>> grown_tail(lambda n: 0, 99, 9999)
+    (0.01, 9999)
+    """
+    if reached < FEW_REACHED:
+        more = (GROWTH - 1) * drawn
+        reached, drawn = reached + count(more), drawn + more
+    return (1 + reached) / (1 + drawn), drawn
