@@ -191,7 +191,8 @@ def _found(
     distributions = schema.frame(_part("distributions", failures, shares), answers.DISTRIBUTIONS)
     verdict: tuple[sentences.Finding, ...] = ()
     with failures.catching("verdict"):
-        verdict = sentences.findings(**tables, confidence=confidence, settling=settling)
+        said_of = sentences.Tables(**tables, settling=settling)
+        verdict = sentences.findings(said_of, confidence, margin=options.margin, copies=counted.copies)
     notes = [*warnings.data_notes(counted), *parts.notes, *why_not]
     return Analysis(
         data=data_table.frame(counted.cells),

@@ -170,4 +170,5 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _finding_html(finding: Finding) -> str:
     points = "".join(f"<li>{escape(point)}</li>" for point in finding.points)
-    return f"<p><strong>{escape(finding.model)}</strong>: {escape(finding.headline)}</p><ul>{points}</ul>"
+    place = f"{escape(finding.study)}, {escape(finding.model)}"
+    return f"<p><strong>{place}</strong>: {escape(finding.headline)}</p><ul>{points}</ul>"

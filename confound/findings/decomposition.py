@@ -114,11 +114,31 @@ def _routes(counted: CountedLog, n_arms: Mapping[str, int], found: Parts, option
             found.assumptions.extend(assumptions.overlap(one.place, one.first.cell.iteration, overlap))
         return rows
 
+    adopting = _adopting(counted)
+
+    def adjusted(one: Series) -> list[Row]:
+        if (one.first.cell.study, one.first.cell.model) not in adopting:
+            raise LeftOut(
+                "nothing in the log says that users adopted attributes between iterations (no confounder, no retention). "
+                "If they did, name the questions with --confounder"
+            )
+        return routes.by_adjustment(one, n_arms=n_arms[one.first.cell.study], options=options)
+
     return {
-        "adjustment": lambda one: routes.by_adjustment(one, n_arms=n_arms[one.first.cell.study], options=options),
+        "adjustment": adjusted,
         "source": lambda one: routes.by_source(one, counted.sourced, options=options),
         "standardization": standardized,
     }
+
+
+def _adopting(counted: CountedLog) -> set[Place]:
+    """Return the studies and models whose users adopted attributes, as confounders asked or attributes given show.
+
+    Without this an `iteration` that only counts repetitions would be taken for adjustment.
+    """
+    asked = {(cell.study, cell.model) for cell in counted.cells if cell.role == "confounder"}
+    sourced = {(cell.study, cell.model) for cells in counted.sourced.values() for cell in cells}
+    return asked | sourced | {(one.study, one.model) for one in counted.retained}
 
 
 def _left_out(reasons: Mapping[tuple[str, str], Sequence[Series]], n: int) -> list[Note]:

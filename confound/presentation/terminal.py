@@ -9,7 +9,7 @@ import pandas as pd
 from confound.failures import Failure
 from confound.findings.findings import Description, Findings
 from confound.findings.power import Planned
-from confound.findings.verdict.sentences import main_rows
+from confound.findings.verdict.effect_points import main_rows
 from confound.findings.warnings import remarks
 from confound.presentation.frames import to_terminal
 from confound.text import named, printable
@@ -17,7 +17,7 @@ from confound.text import named, printable
 WIDTH = 100
 ROWS = 20
 _PLACE = ["study", "model", "iteration", "contrast", "question"]
-_DRIFT = [*_PLACE, "design", "n_personas", "tvd", "ci_low", "ci_high", "pvalue", "pvalue_holm", "pvalue_common"]
+_DRIFT = [*_PLACE, "design", "n_personas", "tvd", "ci_low", "ci_high", "pvalue", "pvalue_common", "pvalue_verdict", "state"]
 _EFFECTS = [*_PLACE, "level", "n_personas", "mean_control", "mean_treated", "estimate", "ci_low", "ci_high", "pvalue"]
 
 
@@ -25,7 +25,7 @@ def text(analysis: Findings, failures: Sequence[Failure] = ()) -> str:
     """Return the summary of an analysis: verdict, drift, effects, remarks on the data, and what could not be made."""
     parts = ["VERDICT"]
     for finding in analysis.verdict:
-        parts.append(wrapped(f"{named(finding.model)}: {finding.headline}"))
+        parts.append(wrapped(f"{named(finding.study)}, {named(finding.model)}: {finding.headline}"))
         parts += [wrapped(f"- {point}", indent="  ") for point in finding.points]
     if len(analysis.drift):
         parts.append(_table("DRIFT of the negative controls", _ends(analysis.drift), _DRIFT))

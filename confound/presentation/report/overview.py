@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from confound.findings.verdict.sentences import main_rows, standing
+from confound.findings import decision
+from confound.findings.verdict.effect_points import main_rows
 from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
 Row = Mapping[Hashable, Any]
@@ -19,8 +20,8 @@ class Drift:
     Attributes
     ----------
     iteration : int
-    drifts : bool
-        Whether a control stands after Holm's correction over both tests of all the model's controls, as in the verdict.
+    state : str
+        What was decided, as in the verdict: `shown`, `small`, `unsettled` or `withheld`.
     n : int
         Controls times contrasts, 1 or more.
     largest : mapping
@@ -29,7 +30,7 @@ class Drift:
     """
 
     iteration: int
-    drifts: bool
+    state: str
     n: int
     largest: Row
 
@@ -62,9 +63,9 @@ class Group:
     parts: Mapping[str, Row]
 
     @property
-    def drifts(self) -> bool | None:
-        """Whether the users drift at the last iteration; None where it was not measured."""
-        return self.drift[-1].drifts if self.drift else None
+    def state(self) -> str | None:
+        """What was decided at the last iteration; None where drift was not measured."""
+        return self.drift[-1].state if self.drift else None
 
 
 def controls(drift: pd.DataFrame) -> pd.DataFrame:
@@ -85,16 +86,15 @@ def groups(drift: pd.DataFrame, effects: pd.DataFrame, decomposition: pd.DataFra
     tuple of Group
         Sorted by study, then model.
     """
-    drift = controls(drift)
+    drift = drift[drift["contrast"] != ALL_ARMS]
     places = sorted({(study, model) for frame in (drift, effects) for study, model in _places(frame)})
-    firm = {index for _, rows in drift.groupby(["model", "iteration"], sort=False) for index in standing(rows).index}
     made = []
     for number, (study, model) in enumerate(places, start=1):
         own = [
             frame[(frame["study"] == study) & (frame["model"] == model)] for frame in (drift, effects, decomposition)
         ]
         effect, n_effects = _effect(own[1])
-        made.append(Group(number, study, model, tuple(_drift(own[0], firm)), effect, n_effects, _parts(own[2], effect)))
+        made.append(Group(number, study, model, tuple(_drift(own[0])), effect, n_effects, _parts(own[2], effect)))
     return tuple(made)
 
 
@@ -107,11 +107,13 @@ def ends(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["iteration"].isin([frame["iteration"].min(), frame["iteration"].max()])]
 
 
-def _drift(rows: pd.DataFrame, firm: set[Hashable]) -> Iterator[Drift]:
-    for iteration, at in ends(rows).groupby("iteration"):
+def _drift(rows: pd.DataFrame) -> Iterator[Drift]:
+    for iteration, together in ends(rows).groupby("iteration"):
+        state = decision.combined(decision.of_contrasts(together)["state"])
+        at = controls(together)
         beyond = at["tvd_plugin"] - at["tvd_null"]
         place = beyond.idxmax() if at["tvd"].isna().all() else at["tvd"].idxmax()
-        yield Drift(int(str(iteration)), bool(firm & set(at.index)), len(at), at.loc[[place]].to_dict("records")[0])
+        yield Drift(int(str(iteration)), str(state), len(at), at.loc[[place]].to_dict("records")[0])
 
 
 def _effect(rows: pd.DataFrame) -> tuple[Row | None, int]:

@@ -16,7 +16,8 @@ from markupsafe import Markup, escape
 
 from confound.failures import Failure
 from confound.findings.findings import Findings
-from confound.findings.verdict.sentences import Finding, main_rows
+from confound.findings.verdict.effect_points import main_rows
+from confound.findings.verdict.sentences import Finding
 from confound.findings.warnings import remarks
 from confound.presentation.figures.pictures import Picture
 from confound.presentation.report import methods, overview, repeat
@@ -211,16 +212,16 @@ def _own(frame: pd.DataFrame, group: Group) -> pd.DataFrame:
     return own
 
 
-def _answer(verdict: Sequence[Finding]) -> dict[str, list[str]]:
-    """Sort the models by what was found."""
-    return {
-        name: [finding.model for finding in verdict if finding.drifts is drifts]
-        for name, drifts in (("yes", True), ("no", False), ("unsaid", None))
-    }
+def _answer(verdict: Sequence[Finding]) -> dict[str | None, list[Finding]]:
+    """Sort the studies and models by what was found."""
+    found: dict[str | None, list[Finding]] = {}
+    for finding in verdict:
+        found.setdefault(finding.drift, []).append(finding)
+    return found
 
 
 def _alike(verdict: Sequence[Finding]) -> list[list[Finding]]:
-    """Gather the models of which the same is to be said."""
+    """Gather the studies and models of which the same is to be said."""
     gathered: dict[str, list[Finding]] = {}
     for finding in verdict:
         gathered.setdefault(finding.headline, []).append(finding)

@@ -8,7 +8,8 @@ import pandas as pd
 
 from confound.findings.schema import Column, Schema
 from confound.findings.tables import TABLES
-from confound.findings.verdict.sentences import LEVEL, main_rows
+from confound.findings.decision import LEVEL
+from confound.findings.verdict.effect_points import main_rows
 from confound.presentation.tables.layout import MARK
 from confound.text import MISSING, bracketed, number, p_equals, p_value
 from confound.vocabulary import ALL_CONTROLS, CORRECTION_WORDS

@@ -33,42 +33,42 @@ def interval(row: Row, confidence: float) -> str:
 def part_points(
     decomposition: pd.DataFrame, assumptions: pd.DataFrame, sensitivity: pd.DataFrame, confidence: float
 ) -> Iterator[str]:
-    """Say of each outcome of a model how much of its effect is causal, at the last iteration of the best route.
+    """Say of each outcome how much of its effect is causal, at the last iteration of the best route.
 
     Parameters
     ----------
     decomposition, assumptions, sensitivity : pandas.DataFrame
-        As in `confound.result.Analysis`, of one model.
+        As in `confound.result.Analysis`, of one study and model.
     confidence : float
         Of the intervals.
     """
-    several = len(decomposition["study"].unique()) > 1
-    groups: dict[tuple[str, str, str], list[Row]] = {}
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in decomposition.to_dict("records"):
-        groups.setdefault((row["study"], row["contrast"], row["question"]), []).append(row)
-    for (study, contrast, question), rows in list(groups.items())[:SHOWN]:
+        groups.setdefault((row["contrast"], row["question"]), []).append(row)
+    checked: dict[str, None] = {}  # each sentence about assumptions once, whatever outcomes share it
+    for (contrast, question), rows in list(groups.items())[:SHOWN]:
         method = next(method for method in ROUTES if any(row["method"] == method for row in rows))
         iteration = max(row["iteration"] for row in rows if row["method"] == method)
         parts = {r["quantity"]: r for r in rows if r["method"] == method and r["iteration"] == iteration}
         observed, cate, asb = (interval(parts[name], confidence) for name in ("observed", "cate", "asb"))
-        where = f" in {named(study)}" if several else ""
         yield (
-            f"{named(question)}{where}, {named(contrast)}: of the observed effect {observed}, the causal part is "
+            f"{named(question)}, {named(contrast)}: of the observed effect {observed}, the causal part is "
             f"{cate} and selection bias {asb} ({ROUTES[method].format(iteration=iteration)})."
         )
+        here = [row for row in _of(assumptions, contrast) if row["iteration"] == iteration]
+        said = [sentence for sentence in _checks(here, question, method) if sentence not in checked]
+        checked |= dict.fromkeys(said)
+        if said:
+            yield f"What this assumes, checked: {'; '.join(said)}."
         if len(groups) > DETAILED:
             continue
         yield from _other_routes(rows, method, question, confidence)
-        checked = [row for row in _of(assumptions, study, contrast) if row["iteration"] == iteration]
-        said = list(_checks(checked, question, method))
-        if said:
-            yield f"What this assumes of {named(question)}, checked: {'; '.join(said)}."
-        yield from _sensitive([r for r in _of(sensitivity, study, contrast) if r["question"] == question], confidence)
+        yield from _sensitive([r for r in _of(sensitivity, contrast) if r["question"] == question], confidence)
     if len(groups) > SHOWN:
         yield f"and {len(groups) - SHOWN} more outcomes in the table of the decomposition."
     said_of = groups if len(groups) <= DETAILED else {}
     first = sensitivity[sensitivity["iteration"] == sensitivity["iteration"].min()].to_dict("records")
-    yield from _drift_needed([r for r in first if (r["study"], r["contrast"], r["question"]) not in said_of])
+    yield from _drift_needed([r for r in first if (r["contrast"], r["question"]) not in said_of])
 
 
 def _other_routes(rows: Sequence[Row], method: str, question: str, confidence: float) -> Iterator[str]:
@@ -86,10 +86,9 @@ def _other_routes(rows: Sequence[Row], method: str, question: str, confidence: f
         yield f"The causal part of {named(question)} by other routes: {'; '.join(found)}."
 
 
-def _of(frame: pd.DataFrame, study: str, contrast: str) -> list[Row]:
-    """Return a contrast's rows, and those of the study that are of no contrast."""
-    rows = frame.to_dict("records")
-    return [r for r in rows if r["study"] == study and (pd.isna(r["contrast"]) or r["contrast"] == contrast)]
+def _of(frame: pd.DataFrame, contrast: str) -> list[Row]:
+    """Return a contrast's rows, and those that are of no contrast."""
+    return [row for row in frame.to_dict("records") if pd.isna(row["contrast"]) or row["contrast"] == contrast]
 
 
 def _checks(rows: Sequence[Row], question: str, method: str) -> Iterator[str]:
@@ -157,9 +156,8 @@ def _sensitive(rows: Sequence[Row], confidence: float) -> Iterator[str]:
     first = min(rows, key=lambda row: row["iteration"])
     if not pd.isna(first["largest_tvd"]):
         yield (
-            f"Users apart by {first['drift_to_explain_away']:.2f} (total variation distance) or more could explain "
-            f"this effect away at iteration {first['iteration']}; the largest distance of a "
-            f"control, a lower bound on that of the users, is {first['largest_tvd']:.2f}."
+            f"At iteration {first['iteration']}, users apart by {first['drift_to_explain_away']:.2f} (total variation "
+            f"distance) or more could explain this effect away; {_seen(first['largest_tvd'], first['largest_tvd_high'])}."
         )
     steps = [row for row in rows if isinstance(row["adopted"], str) and row["adopted"]]
     if steps:
@@ -171,14 +169,21 @@ def _drift_needed(rows: Sequence[Row]) -> Iterator[str]:
     known = [row for row in rows if not pd.isna(row["largest_tvd"])]
     if known:
         needed = [row["drift_to_explain_away"] for row in known]
-        seen = max(row["largest_tvd"] for row in known)
+        widest = max(known, key=lambda row: row["largest_tvd"])
         one = len(known) == 1
         apart = f"{needed[0]:.2f}" if one else f"{min(needed):.2f} to {max(needed):.2f}"
         what = "the observed effect" if one else f"one of the {len(known)} observed effects or another"
         yield (
-            f"Users apart by {apart} (total variation distance) or more could explain {what} away; the largest "
-            f"distance of a control, a lower bound on that of the users, is {seen:.2f}."
+            f"Users apart by {apart} (total variation distance) or more could explain {what} away; "
+            f"{_seen(widest['largest_tvd'], max(row['largest_tvd_high'] for row in known))}."
         )
+
+
+def _seen(distance: float, high: float) -> str:
+    return (
+        f"the largest distance of a control, which no more than bounds that of the users from below, is {distance:.2f} "
+        f"(up to {high:.2f})"
+    )
 
 
 def _step(row: Row, confidence: float) -> str:

@@ -1,0 +1,160 @@
+"""Whether users drift, in sentences that can be quoted: the joint tests, the controls that show it, what is not known."""
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from confound.findings import decision
+from confound.findings.decision import LEVEL, SHOWN, SMALL, WITHHELD
+from confound.statistics import multiplicity
+from confound.text import estimate, named, number, p_equals
+from confound.vocabulary import ALL_CONTROLS
+
+NAMED = 6  # controls or contrasts named in a sentence; the tables hold the rest
+
+Row = Mapping[Hashable, Any]
+
+UNMEASURED = (
+    "drift was not measured. Without a negative control nothing here tells whether the arms hold the same people, and an "
+    "observed effect may be selection bias: ask each persona facts that the treatment cannot change."
+)
+
+
+def headline(state: str | None, drift: pd.DataFrame, *, margin: float, has_effects: bool, copies: str) -> str:
+    """Say what was found at the last iteration and what it means.
+
+    Parameters
+    ----------
+    state : str or None
+        As in `verdict[i].drift`.
+    drift : pandas.DataFrame
+        Rows of one study and model, single controls and `(all)`, two arms.
+    margin : float
+    has_effects : bool
+        Whether there is an effect to be read.
+    copies : str
+        What was found of copies.
+    """
+    if state is None:
+        return UNMEASURED
+    last = drift[drift["iteration"] == drift["iteration"].max()]
+    when = f" at iteration {last['iteration'].iloc[0]}, the last" if drift["iteration"].nunique() > 1 else ""
+    if state == WITHHELD:
+        return f"withheld{when}, for the log holds copies, and no test or interval here is valid for copies. {copies}"
+    if state == SHOWN:
+        little = f", but little: the distance of every control lies below {margin:g}" if _all_below(last, margin) else ""
+        mixes = (
+            ", so an observed effect mixes what the treatment does with whom it is done to, and is not causal as it stands"
+        )
+        return f"the users drift{when}{little}. The arms hold different people{mixes if has_effects else ''}."
+    if state == SMALL:
+        return (
+            f"drift is shown to be small{when}: the distance of every control lies below {margin:g}. What these controls "
+            "ask about gives no reason against reading the effect as causal; in what was not asked users may still differ."
+        )
+    return (
+        f"not settled{when}. No drift is shown, nor is it shown to be small: a distance of {margin:g} or more is not ruled "
+        "out, so that on this evidence the effect can be read neither as causal nor as biased."
+    )
+
+
+def _all_below(rows: pd.DataFrame, margin: float) -> bool:
+    return bool((rows.loc[rows["question"] != ALL_CONTROLS, "ci_high"] < margin).all())
+
+
+def points(drift: pd.DataFrame, *, confidence: float) -> Iterator[str]:
+    """Say what the decision rests on, at the first iteration and the last.
+
+    Parameters
+    ----------
+    drift : pandas.DataFrame
+        As for `headline`.
+    confidence : float
+        Of the intervals.
+    """
+    ends = sorted({int(drift["iteration"].min()), int(drift["iteration"].max())}) if len(drift) else []
+    for iteration in ends:
+        when = f"At iteration {iteration}, " if len(ends) > 1 else ""
+        for sentence in _at(drift[drift["iteration"] == iteration], confidence):
+            yield _begun(when, sentence)
+
+
+def _begun(when: str, sentence: str) -> str:
+    """Put the iteration first; what begins with a name from the log keeps its spelling."""
+    own_words = sentence.startswith(("the ", "with "))
+    return f"{when}{sentence}" if when or not own_words else sentence[:1].upper() + sentence[1:]
+
+
+def _at(rows: pd.DataFrame, confidence: float) -> Iterator[str]:
+    controls = rows[rows["question"] != ALL_CONTROLS]
+    several = controls["contrast"].nunique() > 1
+    yield from _joint(decision.of_contrasts(rows), several=several)
+    yield from _controls_named(controls, confidence, several=several)
+    if not (controls["state"] == SHOWN).any():
+        yield from _not_ruled_out(controls, several=several)
+    if controls["tvd"].isna().all():
+        yield (
+            "with one answer of a persona in each arm only drift in a common direction can be tested; drift of personas "
+            "in directions of their own would not show."
+        )
+    yield from _refusing(controls, several=several)
+
+
+def _joint(contrasts: pd.DataFrame, *, several: bool) -> Iterator[str]:
+    """Say the p-value by which each contrast is decided."""
+    ordered = contrasts.sort_values("pvalue_verdict", kind="stable")
+    for row in ordered.head(NAMED).to_dict("records"):
+        n_controls, n_contrasts = (part.split(" ")[0] for part in str(row["family"]).split(", "))
+        what = f"the joint test of {n_controls} controls" if n_controls != "1" else f"the test of {named(row['question'])}"
+        where = f" in {named(row['contrast'])}" if several else ""
+        over = f"; adjusted over {n_contrasts} contrasts of the model {p_equals(row['pvalue_verdict'])}"
+        yield f"{what}{where} has {p_equals(row['pvalue_joint'])}{over if n_contrasts != '1' else ''}."
+    if len(ordered) > NAMED:
+        yield f"and {len(ordered) - NAMED} more contrasts in the table."
+
+
+def _controls_named(controls: pd.DataFrame, confidence: float, *, several: bool) -> Iterator[str]:
+    shown = controls[controls["state"] == SHOWN].sort_values("pvalue_verdict", kind="stable")
+    for row in shown.head(NAMED).to_dict("records"):
+        yield f"{_where(row, several=several)}: {_distance(row, confidence)}, adjusted {p_equals(row['pvalue_verdict'])}."
+    if len(shown) > NAMED:
+        yield f"{len(shown) - NAMED} more controls drift."
+
+
+def _not_ruled_out(controls: pd.DataFrame, *, several: bool) -> Iterator[str]:
+    if controls["ci_high"].notna().any():
+        widest = controls.loc[controls["ci_high"].idxmax()].to_dict()
+        yield f"the largest distance that is not ruled out is {number(widest['ci_high'], 2)} ({_where(widest, several=several)})."
+
+
+def _distance(row: Row, confidence: float) -> str:
+    """Say how far apart the arms are: corrected if it can be, else as seen beside what chance alone makes."""
+    if pd.isna(row["tvd"]):
+        return f"distance {row['tvd_plugin']:.2f}, {row['tvd_null']:.2f} expected with no drift"
+    return f"drift {estimate(row['tvd'], row['ci_low'], row['ci_high'], 2, confidence=confidence)}"
+
+
+def _where(row: Row, *, several: bool) -> str:
+    where = f" in {named(row['contrast'])}" if several else ""
+    return f"{named(row['question'])}{where}"
+
+
+def _refusing(controls: pd.DataFrame, *, several: bool) -> Iterator[str]:
+    """Say where the arms differ in how often no answer is given."""
+    tested = controls[controls["pvalue_refusal"].notna()]
+    if tested.empty:
+        return
+    stands = np.asarray(multiplicity.holm(tested["pvalue_refusal"].to_numpy(dtype=np.float64))) <= LEVEL
+    listed = [
+        f"{_where(row, several=several)} ({row['unknown_treated'] / row['n_treated']:.0%} of the treated arm's answers, "
+        f"{row['unknown_control'] / row['n_control']:.0%} of the control arm's)"
+        for row in tested[stands].to_dict("records")
+    ]
+    if listed:
+        more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+        yield (
+            f"the arms differ in how often no answer is given (Unknown): {'; '.join(listed[:NAMED])}{more}. This is not "
+            "counted as drift: whether the same people refuse more or other people are there cannot be told from it."
+        )

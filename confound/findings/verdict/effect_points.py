@@ -1,0 +1,60 @@
+"""Observed effects and what drift is held against, in sentences that can be quoted."""
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from confound.text import estimate, named, number
+from confound.vocabulary import ALL_CONTROLS
+
+LEVEL = 0.05
+NAMED = 6  # effects named in a sentence; the tables hold the rest
+SUREST = 3  # effects named where there are more than NAMED
+
+Row = Mapping[Hashable, Any]
+
+
+def comparison_points(comparisons: pd.DataFrame, confidence: float) -> Iterator[str]:
+    """Say how the drift over all controls, at the last iteration, differs from what it is held against."""
+    joint = comparisons[comparisons["question"] == ALL_CONTROLS]
+    last = joint[joint["iteration"] == joint["iteration"].max()]
+    several = comparisons["contrast"].nunique() > 1
+    for row in last.head(NAMED).to_dict("records"):
+        where = f" in {named(row['contrast'])}" if several else ""
+        yield f"Drift over all controls{where}, less that of {named(row['against'])}: {_estimate(row, confidence)}."
+    if len(last) > NAMED:
+        yield f"and {len(last) - NAMED} more comparisons."
+
+
+def _estimate(row: Row, confidence: float) -> str:
+    if pd.isna(row["pvalue"]):
+        return f"{number(row['estimate'], 3, sign=True)} (too few personas for an interval)"
+    ends = row["ci_low"], row["ci_high"]
+    return estimate(row["estimate"], *ends, 3, sign=True, confidence=confidence, p=row["pvalue"])
+
+
+def main_rows(effects: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that say most: an outcome's mean, or the shares of its answers where it has none."""
+    with_mean = effects.loc[effects["level"] == "", "question"]
+    return effects[(effects["level"] == "") | ~effects["question"].isin(with_mean)]
+
+
+def effect_points(effects: pd.DataFrame, confidence: float) -> Iterator[str]:
+    """Say the observed effects at the last iteration."""
+    if effects.empty:
+        return
+    last = int(effects["iteration"].max())
+    rows = main_rows(effects[effects["iteration"] == last]).sort_values("pvalue", kind="stable")
+    when = f"At iteration {last}, " if len(effects["iteration"].unique()) > 1 else ""
+    few = len(rows) <= NAMED
+    shown = "; ".join(_effect(row, confidence) for row in rows.head(NAMED if few else SUREST).to_dict("records"))
+    sure = int((rows["pvalue"] < LEVEL).sum())
+    many = f"{sure} of {len(rows)} observed effects have p < .05, uncorrected; the smallest p-values belong to"
+    what = f"{when}{'observed effect' if few else many}"
+    yield f"{what[:1].upper()}{what[1:]}: {shown}."
+
+
+def _effect(row: Row, confidence: float) -> str:
+    what = named(row["question"]) + (f" = {named(row['level'])}" if row["level"] else "")
+    return f"{what}, {named(row['contrast'])}: {_estimate(row, confidence)}"
