@@ -1,0 +1,1 @@
+"""Whether the verdict is right, on logs whose truth is known."""
