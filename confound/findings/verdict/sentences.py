@@ -106,7 +106,7 @@ def _finding(study: str, model: str, tables: Tables, confidence: float, margin: 
     drift = tables.drift[tables.drift["contrast"] != ALL_ARMS]
     last = drift[drift["iteration"] == drift["iteration"].max()]
     state = decision.combined(decision.of_contrasts(last)["state"])
-    if copies and state is None:
+    if copies:
         state = decision.WITHHELD
     said = drift_points.headline(state, drift, margin=margin, has_effects=bool(len(tables.effects)), copies=copies)
     points = () if state == decision.WITHHELD else tuple(_points(drift, tables, confidence))

@@ -194,3 +194,41 @@ def test_tests_of_no_drift_at_all_hold_their_level_and_the_pooled_one_has_more_p
     (any_false, pooled_false), (any_found, pooled_found) = rejected / n
     assert max(any_false, pooled_false) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
     assert pooled_found > any_found > 0.1
+
+
+def test_a_common_direction_is_found_where_distances_show_little():
+    """Controls that all drift a little one way: the joint p-value is far below that of the summed distances."""
+    rng = np.random.default_rng(4)
+    codes = simulated_codes(rng, personas=40, trials=8, n_answers=[4] * 6, drift=[0.15] * 6, alike=0.0)
+    found = step_down_maxt(codes, design="within", rng=rng, n_resamples=1999)
+    assert found.pvalue_common < 0.01
+    assert found.pvalue_joint < 0.05
+
+
+def test_one_control_of_many_that_stands_out_is_enough():
+    """A single strong drift among many controls is found jointly and named."""
+    rng = np.random.default_rng(5)
+    codes = simulated_codes(rng, personas=30, trials=6, n_answers=[3] * 40, drift=[0.6, *[0.0] * 39], alike=0.0)
+    found = step_down_maxt(codes, design="within", rng=rng, n_resamples=999)
+    assert found.pvalue_joint < 0.05
+    assert np.flatnonzero(found.pvalue_named < 0.05).tolist() == [0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("design", ["within", "between"])
+@pytest.mark.parametrize("missing", [0.0, 0.4])
+def test_joint_tests_hold_their_level(design, missing):
+    """Without drift, controls linked, answers missing more often in one arm: both joint p-values reject 5 %."""
+    rng = np.random.default_rng(6)
+    joint, named, replicates = 0, 0, 300
+    for _ in range(replicates):
+        codes = simulated_codes(rng, personas=20, trials=6, n_answers=[2, 4, 6, 3], drift=[0.0] * 4, alike=0.5)
+        codes[:, 1][rng.random(codes[:, 1].shape) < missing] = -1
+        if design == "between":
+            codes[::2, 0], codes[1::2, 1] = -1, -1
+        found = step_down_maxt(codes, design=design, rng=rng, n_resamples=199)
+        joint += found.pvalue_joint <= 0.05
+        named += found.pvalue_named.min() <= 0.05
+    limit = 0.05 + 3 * np.sqrt(0.05 * 0.95 / replicates)
+    assert joint / replicates <= limit
+    assert named / replicates <= limit
