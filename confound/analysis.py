@@ -1,7 +1,5 @@
 """The one pass: a log in, one result out."""
 
-import contextlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -28,6 +26,7 @@ from confound.findings import (
     joint_drift,
     schema,
     sensitivity,
+    truth,
     warnings,
 )
 from confound.findings import (
@@ -39,7 +38,7 @@ from confound.findings.findings import Description
 from confound.findings.schema import Row
 from confound.findings.verdict import sentences
 from confound.keywords import PARTS
-from confound.log import warehouses
+from confound.log import run_files, warehouses
 from confound.log.source import LogLike
 from confound.result import Analysis
 from confound.vocabulary import DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
@@ -189,6 +188,9 @@ def _found(
     shares = partial(answers.share_rows, counted.cells, confidence=confidence)
     means = partial(answers.mean_rows, counted.cells, confidence=confidence)
     distributions = schema.frame(_part("distributions", failures, shares), answers.DISTRIBUTIONS)
+    known = run_files.truths(settings["log"])
+    beside = partial(truth.rows, known, *(_records(tables[name]) for name in ("drift", "effects", "decomposition")))
+    tables["truth"] = schema.frame(_part("truth", failures, beside), truth.SCHEMA)
     verdict: tuple[sentences.Finding, ...] = ()
     with failures.catching("verdict"):
         said_of = sentences.Tables(**tables, settling=settling)
@@ -236,6 +238,10 @@ def _tables(
         "sensitivity": schema.frame(bounded, sensitivity.SCHEMA),
     }
     return tables, parts
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _part(name: str, failures: Failures, make: Callable[[], Iterable[Row]]) -> list[Row]:
@@ -340,10 +346,4 @@ def _targeted_from(data: LogLike, counted: CountedLog, given: int | None) -> dic
     """Return, by study, the first iteration with targeted confounders: as given, else as runs beside the log say."""
     if given is not None:
         return {cell.study: given for cell in counted.cells}
-    found: dict[str, int] = {}
-    for name in _name(data):
-        for folder in (Path(name), Path(name).parent):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                run = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-                found[str(run["study"])] = int(run["targeted_from"])
-    return found
+    return run_files.targeted_from(_name(data))

@@ -93,9 +93,6 @@ SCHEMA = Schema(
             "p-value",
             f"`pvalue` adjusted by Holm {_FAMILY}",
             optional=True,
-            head="Holm",
-            group=_TEST,
-            note=f"Holm: adjusted {_FAMILY}.",
         ),
         Column("pvalue_bh", "p-value", f"`pvalue` adjusted by Benjamini and Hochberg {_FAMILY}", optional=True),
         Column(
@@ -123,9 +120,6 @@ SCHEMA = Schema(
             "p-value",
             f"`pvalue` adjusted by step-down maxT {_FAMILY}",
             optional=True,
-            head="maxT",
-            group=_TEST,
-            note="maxT: step-down over the same controls (Westfall and Young 1993).",
         ),
         Column(
             "tvd_answered", "number", "As `tvd`, of the answers that are not Unknown", _UNIT, optional=True

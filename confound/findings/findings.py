@@ -40,6 +40,8 @@ class Findings:
         Share of each answer, averaged over personas, by arm and over `(all arms)`.
     means : pandas.DataFrame
         Mean outcome by arm.
+    truth : pandas.DataFrame
+        What is true of a log of made-up users, beside what was found; empty for others.
     warnings : pandas.DataFrame
         Remarks on the data, and what could not be made.
     verdict : tuple of Finding
@@ -66,6 +68,7 @@ class Findings:
     stabilization_checks: pd.DataFrame
     distributions: pd.DataFrame
     means: pd.DataFrame
+    truth: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]
     settings: Mapping[str, Any]

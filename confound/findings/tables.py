@@ -13,6 +13,7 @@ from confound.findings import (
     effects,
     sensitivity,
     stabilization_columns,
+    truth,
     warnings,
 )
 from confound.findings.schema import Schema
@@ -33,6 +34,7 @@ TABLES: Mapping[str, Schema] = MappingProxyType(
             stabilization_columns.CHECKS,
             answers.DISTRIBUTIONS,
             answers.MEANS,
+            truth.SCHEMA,
             warnings.SCHEMA,
         )
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from confound.findings import decision
+from confound.findings import decision, schema, truth
 from confound.findings.stabilization import NOTHING, Stabilization
 from confound.findings.verdict import drift_points
 from confound.findings.verdict.causal_part import part_points
@@ -48,6 +48,7 @@ class Tables:
     comparisons: pd.DataFrame
     assumptions: pd.DataFrame
     sensitivity: pd.DataFrame
+    truth: pd.DataFrame = field(default_factory=lambda: schema.frame([], truth.SCHEMA))
     settling: Stabilization = field(default=NOTHING)
 
     def of(self, study: str, model: str) -> "Tables":
@@ -57,7 +58,7 @@ class Tables:
             _own(self.settling.checks, study, model),
             self.settling.fits,
         )
-        names = ("drift", "effects", "decomposition", "comparisons", "assumptions", "sensitivity")
+        names = ("drift", "effects", "decomposition", "comparisons", "assumptions", "sensitivity", "truth")
         return Tables(*(_own(getattr(self, name), study, model) for name in names), settling)
 
 
@@ -120,3 +121,4 @@ def _points(drift: pd.DataFrame, tables: Tables, confidence: float) -> Iterator[
     yield from part_points(tables.decomposition, tables.assumptions, tables.sensitivity, confidence)
     settling = tables.settling
     yield from settling_points(settling.stabilization, settling.settled, settling.checks, confidence)
+    yield from truth.points(tables.truth, confidence)

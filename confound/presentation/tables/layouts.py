@@ -8,7 +8,7 @@ import pandas as pd
 
 from confound.findings.schema import Column, Schema
 from confound.findings.tables import TABLES
-from confound.findings.decision import LEVEL
+from confound.findings.decision import SHOWN
 from confound.findings.verdict.effect_points import main_rows
 from confound.presentation.tables.layout import MARK
 from confound.text import MISSING, bracketed, number, p_equals, p_value
@@ -148,11 +148,11 @@ P_LINE = Statistic("p", _p_line, ("pvalue",))
 
 def _marked_distance(row: Record, d: int) -> str:
     text = number(row["tvd"], d)
-    return f"{text}{MARK}" if text != MISSING and row["pvalue_holm"] < LEVEL else text
+    return f"{text}{MARK}" if text != MISSING and row["state"] == SHOWN else text
 
 
 def _joint_p_line(row: Record, d: int) -> str:
-    return _p_line(row, d) if row["question"] == ALL_CONTROLS else ""
+    return _p_line(row | {"pvalue": row["pvalue_verdict"]}, d) if row["question"] == ALL_CONTROLS else ""
 
 
 def _unknown_share(row: Record, _: int) -> str:
@@ -177,8 +177,8 @@ def _drift_notes(shown: Shown) -> Iterator[str]:
     )
     yield f"Statistic: total variation distance (TVD) between the arms, {over}, corrected {how}."
     yield f"The null hypothesis is that {_exchangeable(within=within, between=between)}."
-    if "Holm" not in shown.heads:
-        yield "p: permutation test of the distance; Holm: over the controls of a study, model, iteration and contrast."
+    if "Verdict" not in shown.heads:
+        yield "p: permutation test of the distance; adjusted: over the controls of the contrast and contrasts of the model."
     if ALL_CONTROLS in set(shown.frame["question"]):
         yield "All controls: mean of the distances, and one test of all of them."
 
@@ -203,7 +203,8 @@ def _effect_notes(shown: Shown) -> Iterator[str]:
 
 
 def _decomposition_notes(shown: Shown) -> Iterator[str]:
-    yield "Observed effect = CATE + ASB, and ASB is the mean of SBT and SBC (Lin et al. 2026, appendix A)."
+    parts = ", and ASB is the mean of SBT and SBC" if "sbt" in set(shown.frame["quantity"]) else ""
+    yield f"Observed effect = CATE + ASB{parts} (Lin et al. 2026, appendix A)."
     methods = set(shown.frame["method"])
     if "adjustment" in methods:
         yield (
@@ -248,7 +249,7 @@ def _sensitivity_notes(_: Shown) -> Iterator[str]:
         "Drift to explain away: the total variation distance between the arms' users that selection would need to make "
         "the whole effect; beside it the largest corrected distance of a negative control, a lower bound on it."
     )
-    yield "Bounds: the effect's interval widened by that largest distance. The persona is the cluster."
+    yield "Bounds: the effect's interval widened by the upper end of that distance. The persona is the cluster."
 
 
 def _assumption_notes(_: Shown) -> Iterator[str]:
@@ -267,11 +268,11 @@ LAYOUTS["drift"] = Layout(
     ("contrast", "iteration"),
     ("question",),
     of_schema(TABLES["drift"]),
-    (_value("tvd", "TVD"), _interval(), _p("pvalue", "p"), _p("pvalue_holm", "p, Holm")),
+    (_value("tvd", "TVD"), _interval(), _p("pvalue", "p"), _p("pvalue_verdict", "p, adjusted")),
     (
-        Statistic("TVD", _marked_distance, ("tvd", "pvalue_holm")),
+        Statistic("TVD", _marked_distance, ("tvd", "state")),
         _interval(),
-        Statistic("p (all controls)", _joint_p_line, ("pvalue",)),
+        Statistic("p (all controls)", _joint_p_line, ("pvalue_verdict",)),
     ),
     (),
     _drift_notes,

@@ -323,7 +323,7 @@ def _notes(
     yield from layout.notes(Shown(plan.frame, settings, heads))
     yield from dict.fromkeys(s.note for part in plan.parts for s in part.lines if s.note)
     if any(line.endswith(MARK) for line in cells):
-        yield f"{MARK} p < .05 after Holm's correction."
+        yield f"{MARK} drift shown: adjusted p at most .05."
     yield from _size_note(plan.frame, frames)
     if any("[" in line for line in cells):
         yield f"Brackets: {interval.replace('CI', 'intervals')}."
