@@ -58,6 +58,8 @@ def drift(models: Sequence[str], questions: Sequence[str], iterations: Sequence[
                         "pvalue": [1e-9, 0.0432, 1.0][q % 3],
                         "pvalue_holm": NAN if joint else [2e-9, 0.0864, 1.0][q % 3],
                         "pvalue_common": NAN if joint else 0.5,
+                        "pvalue_verdict": [4e-9, 0.0864, 1.0][q % 3],
+                        "state": ["shown", "unsettled", "small"][q % 3],
                     }
                 )
     return pd.DataFrame(rows)

@@ -50,11 +50,12 @@ def test_rows_are_made_of_effects_and_drift(analysis: confound.Analysis) -> None
     """A row holds its iteration's effect over the range of the answers, and the largest distance of its controls."""
     rows = analysis.sensitivity.set_index("iteration")
     effects = analysis.effects[analysis.effects["level"] == ""].set_index("iteration")
-    drift = analysis.drift[analysis.drift["question"] != "(all)"].groupby("iteration")["tvd"].max()
+    drift = analysis.drift[analysis.drift["question"] != "(all)"].groupby("iteration")[["tvd", "ci_high"]].max()
     assert rows["range"].tolist() == [3, 3, 3]
-    assert rows["largest_tvd"].tolist() == drift.tolist()
+    assert rows["largest_tvd"].tolist() == drift["tvd"].tolist()
+    assert rows["largest_tvd_high"].tolist() == drift["ci_high"].tolist()
     assert rows["drift_to_explain_away"].tolist() == pytest.approx((effects["estimate"].abs() / 3).tolist())
-    assert rows["bound_high"].tolist() == pytest.approx((effects["ci_high"] + 3 * drift).tolist())
+    assert rows["bound_high"].tolist() == pytest.approx((effects["ci_high"] + 3 * drift["ci_high"]).tolist())
 
 
 def test_steps_name_what_was_adopted(analysis: confound.Analysis) -> None:

@@ -19,7 +19,8 @@ def result(log_frame: LogFrame) -> confound.Analysis:
             outcome = log_frame(
                 {"control": [1, 2, 1, 2], "treated": [3, 4, 3, 3 + iteration]}, question="rating", role="outcome"
             )
-            parts.append(pd.concat([party, sex, outcome]).assign(model=model, iteration=iteration))
+            asked = log_frame({"control": "rsrs", "treated": "rssr"}, question="religion", role="confounder")
+            parts.append(pd.concat([party, sex, outcome, asked]).assign(model=model, iteration=iteration))
     return confound.analyze(pd.concat(parts), correction="null")
 
 
@@ -31,8 +32,8 @@ def test_a_group_a_study_and_model(result: confound.Analysis) -> None:
         (2, "study", "still"),
     ]
     assert [[drift.iteration for drift in group.drift] for group in groups] == [[0, 1], [0, 1]]
-    assert [[drift.drifts for drift in group.drift] for group in groups] == [[True, False], [False, False]]
-    assert [group.drifts for group in groups] == [False, False]
+    assert [[drift.state == "shown" for drift in group.drift] for group in groups] == [[True, False], [False, False]]
+    assert ["shown" in (group.state or "") for group in groups] == [False, False]
 
 
 def test_largest_drift_and_surest_effect(result: confound.Analysis) -> None:
@@ -54,7 +55,7 @@ def test_nothing_measured_is_said(log_frame: LogFrame) -> None:
     outcome = log_frame({"control": [1, 2], "treated": [3, 4]}, question="rating", role="outcome")
     result = confound.analyze(outcome)
     (group,) = overview.groups(result.drift, result.effects, result.decomposition)
-    assert (group.drifts, group.drift) == (None, ())
+    assert (group.state, group.drift) == (None, ())
     result = confound.analyze(log_frame({"control": "xxyy", "treated": "xyyy"}), correction="null")
     (group,) = overview.groups(result.drift, result.effects, result.decomposition)
     assert (group.effect, group.n_effects, group.parts) == (None, 0, {})

@@ -34,6 +34,7 @@ HOSTILE = {
     "control": r"\input{/etc/passwd}",
     "treated": "50% & _more_ {{ 7 * 7 }}",
     "question": "\u05de\u05e4\u05dc\u05d2\u05d4 12 </style><b onclick=alert(1)>",
+    "confounder": "\x1b[31mc",
     "outcome": "\"'><img src=x onerror=alert(1)> \U0001f469\u200d\U0001f52c",
     "answers": ("<!-- \u202eevil", "]]>&amp;"),
 }
@@ -61,6 +62,7 @@ def hostile() -> confound.Analysis:
         for question, role, response in (
             ("question", "negative_control", HOSTILE["answers"][t % 2 if arm == "treated" else 0]),
             ("outcome", "outcome", str(1 + (t + p + (arm == "treated")) % 3)),
+            ("confounder", "confounder", "rs"[(t + p) % 2]),
         )
     ]
     return confound.analyze(pd.DataFrame(rows), control=[HOSTILE["control"]], correction="null")
@@ -215,12 +217,17 @@ def test_frames_of_later_parts_are_shown(hostile: confound.Analysis) -> None:
 
 
 def test_answer_by_finding() -> None:
-    """Each model stands under what was found of it."""
+    """Each study and model stands under what was found of it."""
     findings = [
-        confound.findings.verdict.sentences.Finding(name, drifts, "headline", ())
-        for name, drifts in (("a", True), ("b", None), ("c", False), ("d", True))
+        confound.findings.verdict.sentences.Finding("s", name, state, "headline", ())
+        for name, state in (("a", "shown"), ("b", None), ("c", "small"), ("d", "shown"))
     ]
-    assert report._answer(findings) == {"yes": ["a", "d"], "no": ["c"], "unsaid": ["b"]}  # noqa: SLF001
+    found = report._answer(findings)  # noqa: SLF001
+    assert {state: [f.model for f in held] for state, held in found.items()} == {
+        "shown": ["a", "d"],
+        None: ["b"],
+        "small": ["c"],
+    }
 
 
 def test_overview_holds_the_frames_numbers() -> None:

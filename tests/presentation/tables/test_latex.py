@@ -27,17 +27,17 @@ GOLDEN = r"""
 \toprule
  & \multicolumn{4}{c}{m\_1} & \multicolumn{4}{c}{m\_2} \\
 \cmidrule(lr){2-5} \cmidrule(lr){6-9}
-Negative control & TVD & 95\% CI & p & p, Holm & TVD & 95\% CI & p & p, Holm \\
+Negative control & TVD & 95\% CI & p & p, adjusted & TVD & 95\% CI & p & p, adjusted \\
 \midrule
 \multicolumn{9}{@{}l@{}}{\textit{Panel A. Iteration 0 (before adjustment)}} \\
 party & 0.050 & [0.000, 0.100] & $<$ .001 & $<$ .001 & 0.060 & [0.010, 0.110] & $<$ .001 & $<$ .001 \\
-All controls & 0.060 & [0.010, 0.110] & \phantom{$<$ }.043 & -- & 0.070 & [0.020, 0.120] & \phantom{$<$ }.043 & -- \\
+All controls & 0.060 & [0.010, 0.110] & \phantom{$<$ }.043 & \phantom{$<$ }.086 & 0.070 & [0.020, 0.120] & \phantom{$<$ }.043 & \phantom{$<$ }.086 \\
 \addlinespace[2pt]
 Personas & 100 &  &  &  & 101 &  &  &  \\
 \addlinespace
 \multicolumn{9}{@{}l@{}}{\textit{Panel B. Iteration 2}} \\
 party & 0.050 & [0.000, 0.100] & $<$ .001 & $<$ .001 & 0.060 & [0.010, 0.110] & $<$ .001 & $<$ .001 \\
-All controls & 0.060 & [0.010, 0.110] & \phantom{$<$ }.043 & -- & 0.070 & [0.020, 0.120] & \phantom{$<$ }.043 & -- \\
+All controls & 0.060 & [0.010, 0.110] & \phantom{$<$ }.043 & \phantom{$<$ }.086 & 0.070 & [0.020, 0.120] & \phantom{$<$ }.043 & \phantom{$<$ }.086 \\
 \addlinespace[2pt]
 Personas & 100 &  &  &  & 101 &  &  &  \\
 \bottomrule

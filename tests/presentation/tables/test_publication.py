@@ -60,7 +60,7 @@ def test_one_model_has_a_column_a_statistic() -> None:
     """One model: as seen, by chance, corrected, interval and tests, and no column for what the frame has not."""
     table = build("drift", {"drift": drift(["m"], ["party"])}, SETTINGS)
     assert [column.head for column in table.columns] == [
-        *("Seen", "By chance", "Corrected", "95% CI", "Distance", "Holm", "Direction")
+        *("Seen", "By chance", "Corrected", "95% CI", "Distance", "Direction", "Verdict")
     ]
     assert table.panels[0].title == ""
 
@@ -73,7 +73,7 @@ def test_two_models_stand_side_by_side() -> None:
 
 
 def test_several_models_have_a_column_each() -> None:
-    """Three models: the interval is under the estimate, and a dagger marks what stands after Holm."""
+    """Three models: the interval is under the estimate, and a dagger marks where drift is shown."""
     table = build("drift", {"drift": drift(["k", "m", "n"], ["party", "race"])}, SETTINGS)
     assert [column.head for column in table.columns] == ["k", "m", "n"]
     first, second, joint = table.panels[0].rows[:3]
@@ -120,7 +120,7 @@ def test_notes_say_how_it_was_made() -> None:
     notes = " ".join(build("drift", {"drift": drift(["m", "n"], ["party"])}, SETTINGS).notes)
     for said in (
         *("total variation distance", "mixture over kinds of persona", "the cluster", "100\u2013101 personas"),
-        *("30 trials a persona and arm", "Holm: over the controls", "95% intervals", "Seed 7"),
+        *("30 trials a persona and arm", "adjusted: over the controls", "95% intervals", "Seed 7"),
     ):
         assert said in notes
 
