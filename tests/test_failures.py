@@ -23,13 +23,14 @@ def log(arms: int = 2) -> pd.DataFrame:
     rng = np.random.default_rng(1)
     names = ["control", *(f"arm {a}" for a in range(1, arms))]
     grid = pd.MultiIndex.from_product(
-        [range(3), range(8), names, range(6), ["party", "race", "likely"]],
+        [range(3), range(8), names, range(6), ["party", "race", "likely", "religion"]],
         names=["iteration", "persona", "arm", "trial", "question"],
     ).to_frame(index=False)
     moved = (grid["arm"] != "control") * 0.4 / (1 + grid["iteration"])
     yes = rng.random(len(grid)) < 0.3 + moved
     grid["response"] = np.where(grid["question"] == "likely", np.where(yes, "4", "2"), np.where(yes, "yes", "no"))
-    grid["role"] = np.where(grid["question"] == "likely", "outcome", "negative_control")
+    roles = {"likely": "outcome", "religion": "confounder"}
+    grid["role"] = grid["question"].map(lambda question: roles.get(question, "negative_control"))
     return grid
 
 
