@@ -38,8 +38,8 @@ COMPARED = (OURS, "plugin", "null", "jackknife", "folded")
 # The least coverage aimed at in a cell.
 AIM = 0.93
 ABOUT = f"""A cell is a number of answers K, the sizes of both samples, a true distance and a kind of drift: to one
-answer, from half of the answers to the others, or log odds moved by normal amounts. Shares before drift are even, Dirichlet or
-sharp ({SHARP} for one answer) in turn. Figures are means over cells; in brackets the least coverage of a cell. The
+answer, from half of the answers to the others, or log odds moved by normal amounts. Shares before drift are even,
+Dirichlet or sharp ({SHARP} for one answer) in turn. Figures are means over cells; in brackets the least coverage. The
 nominal coverage is .95."""
 
 

@@ -124,10 +124,12 @@ def corrected_tvd(
     check_share("pvalue", pvalue)
     check_inside("confidence", confidence)
     treated, control = _canonical(treated, control)
-    if treated.shape[1] < 2:
+    one_answer = treated.shape[1] < 2
+    if method == "mixture" and (len(treated) == 1 or not one_answer):
+        rejects = pvalue <= 1 - confidence and not one_answer
+        return _mixture(treated, control, rejects=rejects, confidence=confidence, rng=rng)
+    if one_answer:
         return CorrectedTvd(0.0, 0.0, 0.0, method)
-    if method == "mixture":
-        return _mixture(treated, control, rejects=pvalue <= 1 - confidence, confidence=confidence, rng=rng)
     estimates = _BY_PERSONA[method](treated, control, rng)
     estimate = min(max(float(estimates.mean()), 0.0), 1.0)
     low, high = _persona_interval(estimates, estimate, confidence, rng)

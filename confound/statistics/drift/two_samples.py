@@ -116,6 +116,9 @@ def two_sample_distance(treated: ArrayLike, control: ArrayLike, *, confidence: f
     the correlation of shares. The law of the distance given shape and size is approximated by the beta law with the
     same mean and variance.
 
+    Where all gave one answer, the estimate is 0 and the upper end the largest distance at which that is as likely as
+    ``1 - confidence``: at a distance of d one arm has a share d of other answers or more.
+
     This holds for the counts of independent answers. The interval is checked by simulation (`benchmarks/validity`),
     not proved: no interval can be short for all shapes, since distances that are sums of absolute values have no
     unbiased estimator and converge slowly (Cai and Low 2011).
@@ -135,12 +138,12 @@ def two_sample_distance(treated: ArrayLike, control: ArrayLike, *, confidence: f
     treated, control = checked_counts(np.atleast_2d(treated), np.atleast_2d(control))
     check_inside("confidence", confidence)
     counts = _canonical(treated[0], control[0])
+    missed = 1 - confidence
     if counts.shape[1] < 2:
-        return TwoSampleDistance(0.0, 0.0, 0.0)
+        return TwoSampleDistance(0.0, 0.0, 1 - missed ** (1 / int(counts.sum(axis=1).min())))
     drifts = _drifts(counts)
     weights = _posterior(drifts)
     estimate = float(weights @ drifts.mean)
-    missed = 1 - confidence
     low, high = _quantiles(drifts, weights, np.array([LOWER_TAIL * missed, 1 - UPPER_TAIL * missed]))
     return TwoSampleDistance(estimate, min(low, estimate), max(high, estimate))
 
