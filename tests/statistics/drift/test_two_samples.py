@@ -131,12 +131,12 @@ def test_two_answers_agree_with_integration(treated, control):
     found = two_sample_distance(treated, control)
     assert found.estimate == pytest.approx((joint * gap).sum() / (joint.sum() + NO_DRIFT * none), abs=0.002)
     for end, level in ((found.low, LOWER_TAIL * 0.05), (found.high, 1 - UPPER_TAIL * 0.05)):
-        assert joint[gap <= end].sum() / joint.sum() == pytest.approx(level, abs=0.01)
+        assert joint[gap <= end].sum() / joint.sum() == pytest.approx(level, abs=0.02)
 
 
 def test_coverage_by_enumeration_of_all_tables():
-    """Of 12 and 10 answers of two kinds all 143 tables are summed over: coverage is exact, and at least .93."""
-    n1, n0 = 12, 10
+    """Of 20 and 15 answers of two kinds all 336 tables are summed over: coverage is exact, and at least .93."""
+    n1, n0 = 20, 15
     ends = np.empty((n1 + 1, n0 + 1, 2))
     for a, b in product(range(n1 + 1), range(n0 + 1)):
         table = [[a, n1 - a]], [[b, n0 - b]]
