@@ -27,7 +27,7 @@ DISTANCE_POWER = 0.75
 LOWER_TAIL, UPPER_TAIL = 0.4, 0.3
 # Means of |x|/sd of a normal variable, and the spread of an even drift's sizes as a part of their mean.
 MEAN_ABSOLUTE = float(np.sqrt(2 / np.pi))
-EVEN_SPREAD = 0.25
+EVEN_SPREAD = 0.4
 # Points where an answer's likelihood is evaluated, in standard errors: about the observed difference, about 0 (where
 # small drift lies), and for the average of both arms.
 ABOUT_OBSERVED = np.linspace(-6, 6, 37)
