@@ -24,10 +24,10 @@ DISTANCES = np.geomspace(0.01, 0.9, 14)
 DISTANCE_POWER = 0.75
 # Parts of the chance of missing the truth below and above the interval. They are less than halves, since the drift
 # that the prior expects is not the drift that occurs; chosen by simulation.
-LOWER_TAIL, UPPER_TAIL = 0.4, 0.3
+LOWER_TAIL, UPPER_TAIL = 0.4, 0.25
 # Means of |x|/sd of a normal variable, and the spread of an even drift's sizes as a part of their mean.
 MEAN_ABSOLUTE = float(np.sqrt(2 / np.pi))
-EVEN_SPREAD = 0.4
+EVEN_SPREAD = 0.33
 # Points where an answer's likelihood is evaluated, in standard errors: about the observed difference, about 0 (where
 # small drift lies), and for the average of both arms.
 ABOUT_OBSERVED = np.linspace(-6, 6, 37)
