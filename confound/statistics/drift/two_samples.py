@@ -133,7 +133,7 @@ def two_sample_distance(treated: ArrayLike, control: ArrayLike, *, confidence: f
     --------
     >>> found = two_sample_distance([40, 12, 8], [20, 22, 18])
     >>> [round(value, 2) for value in found]
-    [0.3, 0.12, 0.5]
+    [0.3, 0.12, 0.51]
     """
     treated, control = checked_counts(np.atleast_2d(treated), np.atleast_2d(control))
     check_inside("confidence", confidence)
