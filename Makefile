@@ -75,6 +75,7 @@ bench-speed: $(STAMP) ## Remake the speed tables of benchmarks/README.md, about 
 
 bench-validity: $(STAMP) ## Remake the pages of benchmarks/validity and their summary, an hour or two
 	$(BIN)/python -m benchmarks.validity --jobs 2 --date $(TODAY) --write
+	$(BIN)/python -m benchmarks.validity.drift.two_samples --jobs 2 --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.drift.rejections --jobs 2 --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.effect.decomposition --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.stabilization --date $(TODAY) --write

@@ -31,7 +31,7 @@ ELSEWHERE = {
             *("analysis/README.md", "analysis/illusion_of_intervention/README.md", "analysis/story_beliefs/README.md"),
             *("benchmarks/README.md", "benchmarks/speed/stabilization.md", "benchmarks/validity/README.md"),
             *("benchmarks/validity/rejections.md", "benchmarks/validity/decomposition.md"),
-            "benchmarks/validity/stabilization.md",
+            *("benchmarks/validity/stabilization.md", "benchmarks/validity/two_samples.md"),
         )
     },
 }

@@ -112,17 +112,18 @@ def true_shares(cell: Cell, size: float, variant: int, rng: np.random.Generator)
         return shares, _few(shares, size, rng)
     if cell.drift == "varied" and variant % 2:
         other = rng.dirichlet(np.ones(cell.n_answers), size=cell.n_personas)
-        return shares, _scaled(shares, size, lambda c: shares + (1 - np.exp(-c)) * (other - shares))
+        return shares, scaled(shares, size, lambda c: shares + (1 - np.exp(-c)) * (other - shares))
     direction = rng.normal(size=shape if cell.drift == "varied" else shape[1:])
-    return shares, _scaled(shares, size, lambda c: _tilted(shares, c * direction))
+    return shares, scaled(shares, size, lambda c: tilted(shares, c * direction))
 
 
-def _tilted(shares: FloatArray, log_odds: FloatArray) -> FloatArray:
+def tilted(shares: FloatArray, log_odds: FloatArray) -> FloatArray:
+    """Return the shares with their log odds moved."""
     weights = shares * np.exp(log_odds - log_odds.max(axis=-1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
-def _scaled(shares: FloatArray, size: float, drifted: Callable[[float], FloatArray]) -> FloatArray:
+def scaled(shares: FloatArray, size: float, drifted: Callable[[float], FloatArray]) -> FloatArray:
     """Return the drift of a family that has the mean distance aimed at, or the largest there is."""
     low, high = 0.0, LARGEST_SHIFT
     for _ in range(40):

@@ -25,8 +25,6 @@ SHAPE_PRIOR = 1.0
 # .02 where all do; with it by about .05 and .03.
 DRIFTING = np.concatenate([[0.0], expit(np.linspace(-4.5, 4.5, 19)), [1.0]])
 PRIOR_NOBODY, PRIOR_EVERYBODY = 0.4, 0.03
-# The same where there is one persona only, or one sample of many, and so no few nor many of them.
-PRIOR_NOBODY_OF_ONE = 0.1
 # Gibbs sampler: chains, sweeps left out, sweeps kept (one in five).
 CHAINS, BURN_IN, KEPT, THIN = 50, 15, 6, 5
 # Factors by which drift is scaled to find the slope of distance on T, the draws used, and the largest slope:
@@ -102,12 +100,10 @@ def calibrated(treated: IntArray, control: IntArray, *, confidence: float, rng: 
     quantile, spread = float(ndtri((1 + confidence) / 2)), float(simulated.std())
     lowest, likeliest, highest = _allowed_distances(mixture, quantile, rng)
     centre = float(moved.mean())
-    # With one persona a chance of no drift at all says nothing of how far it drifted if it did.
-    drifted = moved[drawn > 0] if len(treated) == 1 and drawn.any() else moved
-    middle, noise = float(drifted.mean()), quantile * float(drifted.std())
-    low = middle - float(np.hypot(noise, max(middle - lowest, likeliest - lowest)))
+    noise = quantile * float(moved.std())
+    low = centre - float(np.hypot(noise, max(centre - lowest, likeliest - lowest)))
     low += TOWARDS_LOWER_BOUND * min(0.0, observed - quantile * spread - low)
-    high = middle + float(np.hypot(noise, max(highest - middle, highest - likeliest)))
+    high = centre + float(np.hypot(noise, max(highest - centre, highest - likeliest)))
     doubt = float(drawn.var()) + DISCREPANCY**2 / len(treated)
     followed = doubt / (doubt + (slope * spread) ** 2)
     estimate = float(drawn.mean()) + followed * (centre - float(drawn.mean()))
@@ -210,9 +206,9 @@ def draw_labels(likelihoods: FloatArray, rng: np.random.Generator) -> IntArray:
     Gibbs sampling by turns of the proportion of personas that drift (on a grid, kinds summed out), their
     kinds, and how common each is among those that drift.
     """
-    n_personas, n_kinds = likelihoods.shape
+    n_kinds = likelihoods.shape[1]
     prior = np.full(n_kinds - 1, SHAPE_PRIOR / (n_kinds - 1))
-    log_prior = np.log(_drifting_prior(n_personas))[:, None]
+    log_prior = np.log(_drifting_prior())[:, None]
     weights = np.tile(mixing_weights(likelihoods[:, 1:] + TINY, prior + 0.3), (CHAINS, 1))
     chain = np.arange(CHAINS)[:, None]
     kept = []
@@ -253,11 +249,9 @@ def _drawn_kinds(chances: FloatArray, likelihoods: FloatArray, rng: np.random.Ge
     return labels
 
 
-def _drifting_prior(n_personas: int) -> FloatArray:
+def _drifting_prior() -> FloatArray:
     some = (1 - DRIFTING[1:-1]) ** 2 + PRIOR_EVERYBODY
     some *= (1 - PRIOR_NOBODY - PRIOR_EVERYBODY) / some.sum()
-    if n_personas == 1:
-        return np.concatenate([[PRIOR_NOBODY_OF_ONE], 0 * some + TINY, [1 - PRIOR_NOBODY_OF_ONE]])
     return np.concatenate([[PRIOR_NOBODY], some, [PRIOR_EVERYBODY]])
 
 

@@ -14,7 +14,8 @@ from scipy.special import xlog1py, xlogy
 
 from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift import distance
-from confound.statistics.drift.calibration import calibrated
+from confound.statistics.drift.calibration import Calibrated, calibrated
+from confound.statistics.drift.two_samples import TwoSampleDistance, two_sample_distance
 from confound.statistics.validation import check_inside, check_share, checked_counts
 
 __all__ = ["METHODS", "CorrectedTvd", "corrected_tvd", "effective_counts"]
@@ -73,8 +74,8 @@ def corrected_tvd(
     confidence : float, default 0.95
         Of the interval, in (0, 1).
     rng : numpy.random.Generator
-        Drawn from by ``mixture`` and by the others' bootstraps. The order of personas and of answers does not
-        change the result.
+        Drawn from by ``mixture``, unless there is one row, and by the others' bootstraps. The order of personas
+        and of answers does not change the result.
 
     Returns
     -------
@@ -97,7 +98,8 @@ def corrected_tvd(
     - ``npmle``: nonparametric maximum likelihood of the law of ``(p_1k, p_0k)`` pooled over personas and
       answers, then half the sum of posterior means of ``|p_1k - p_0k|``. Tian, Kong and Valiant (2017),
       NeurIPS 30; Vinayak, Kong, Valiant and Kakade (2019), ICML.
-    - ``mixture``: a mixture over kinds of persona, calibrated by simulation (`calibration`).
+    - ``mixture``: a mixture over kinds of persona, calibrated by simulation (`calibration`); with one row, an average
+      over shapes of drift without random numbers (`two_samples`).
 
     *Interval of* ``mixture``. The lower end is 0 unless the exact test rejects no drift at level
     ``1 - confidence``, so that with no drift it covers as often as the test holds its level; where the test
@@ -122,10 +124,12 @@ def corrected_tvd(
     check_share("pvalue", pvalue)
     check_inside("confidence", confidence)
     treated, control = _canonical(treated, control)
-    if treated.shape[1] < 2:
+    one_answer = treated.shape[1] < 2
+    if method == "mixture" and (len(treated) == 1 or not one_answer):
+        rejects = pvalue <= 1 - confidence and not one_answer
+        return _mixture(treated, control, rejects=rejects, confidence=confidence, rng=rng)
+    if one_answer:
         return CorrectedTvd(0.0, 0.0, 0.0, method)
-    if method == "mixture":
-        return _mixture(treated, control, rejects=pvalue <= 1 - confidence, confidence=confidence, rng=rng)
     estimates = _BY_PERSONA[method](treated, control, rng)
     estimate = min(max(float(estimates.mean()), 0.0), 1.0)
     low, high = _persona_interval(estimates, estimate, confidence, rng)
@@ -188,7 +192,10 @@ def _canonical(treated: IntArray, control: IntArray) -> tuple[IntArray, IntArray
 def _mixture(
     treated: IntArray, control: IntArray, *, rejects: bool, confidence: float, rng: np.random.Generator
 ) -> CorrectedTvd:
-    found = calibrated(treated, control, confidence=confidence, rng=rng)
+    if len(treated) == 1:
+        found: Calibrated | TwoSampleDistance = two_sample_distance(treated[0], control[0], confidence=confidence)
+    else:
+        found = calibrated(treated, control, confidence=confidence, rng=rng)
     low = max(found.low, SMALLEST_END) if rejects else 0.0
     estimate = max(found.estimate, low)
     return CorrectedTvd(estimate, low, max(found.high, estimate), "mixture")

@@ -244,9 +244,9 @@ def test_posterior_of_kinds_is_that_of_enumeration():
     likelihoods[0, 0], likelihoods[0, 5] = 0.1, 1.0
     rng = np.random.default_rng(4)
     draws = np.concatenate([calibration.draw_labels(likelihoods, rng) for _ in range(10)])
-    nobody = calibration.PRIOR_NOBODY_OF_ONE
-    drifting = (1 - nobody) / (len(persona_mixture.PERSONA_KINDS) - 1)
-    expected = 0.1 * nobody / (0.1 * nobody + drifting)
+    drifts = float(calibration._drifting_prior() @ calibration.DRIFTING)  # noqa: SLF001
+    of_its_kind = drifts / (len(persona_mixture.PERSONA_KINDS) - 1)
+    expected = 0.1 * (1 - drifts) / (0.1 * (1 - drifts) + of_its_kind)
     assert set(np.unique(draws)) == {0, 5}
     assert (draws == 0).mean() == pytest.approx(expected, abs=0.06)
 
