@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from confound.counts.contrasts import Contrast
 from confound.counts.counting import IntArray
-from confound.findings import schema
+from confound.findings import ordered_drift, schema
 from confound.findings.schema import CONTRAST, ITERATION, MODEL, N_PERSONAS, STUDY, Column, Row, Schema
 from confound.statistics import multiplicity
 from confound.statistics.drift import common_direction, corrected_distance, permutation, power, squared_distance
@@ -119,6 +119,7 @@ SCHEMA = Schema(
             group=_TEST,
             note="maxT: step-down over the same controls (Westfall and Young 1993).",
         ),
+        *ordered_drift.COLUMNS,
     ),
 )
 
@@ -164,6 +165,7 @@ def drift_row(contrast: Contrast, *, seed: int, confidence: float, method: str =
         ),
         "detectable_tvd": _detectable(contrast, keyed_rng(seed, *where.values())),
         "left_out": contrast.left_out,
+        **ordered_drift.ordered_columns(contrast, confidence=confidence),
     }
 
 
