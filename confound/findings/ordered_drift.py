@@ -77,9 +77,13 @@ def ordered_columns(contrast: Contrast, *, confidence: float) -> Row:
 
 
 def _mean_difference(contrast: Contrast, treated: Side, control: Side, confidence: float) -> Row:
-    compare = difference.paired_difference if contrast.design == "within" else difference.welch_difference
     means = [(side.totals / side.known)[:, None] for side in (treated, control)]
-    found = compare(*means, confidence=confidence)
+    # Personas in the order of their means, for the last digits of a sum must not depend on names.
+    if contrast.design == "within":
+        order = np.lexsort([side[:, 0] for side in means])
+        found = difference.paired_difference(means[0][order], means[1][order], confidence=confidence)
+    else:
+        found = difference.welch_difference(*(np.sort(side, axis=0) for side in means), confidence=confidence)
     return {
         "mean_difference": float(found.estimate[0]),
         "mean_difference_low": float(found.ci_low[0]),
