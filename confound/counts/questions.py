@@ -80,12 +80,14 @@ def resolve(grouped: Grouped, options: Options) -> tuple[Grouped, dict[tuple[str
         if role is None:
             left_out.append(question)
             continue
-        bins, remarks = _bins(rows, role, question, options)
+        answers = _answers(rows)
+        bins, remarks = _bins(rows, answers, role, question, options)
         if bins is not None:
+            answers = list(bins.scale.answers)
             codes[places] = _bin_codes(rows, bins, place)
             labels = {**rows.labels, "response": tuple(place)}
             rows = replace(rows, codes={**rows.codes, "response": codes[places]}, labels=labels)
-        made, more = _question(rows, role, question, options, bins)
+        made, more = _question(rows, answers, role, question, options, bins)
         questions[study, question] = made
         notes += [replace(remark, study=study, question=question) for remark in remarks + more]
     _check_roles(questions, sorted(set(left_out)))
@@ -132,11 +134,12 @@ def _check_roles(questions: Mapping[tuple[str, str], Question], left_out: Sequen
         )
 
 
-def _question(rows: Grouped, role: str, name: str, options: Options, bins: Bins | None) -> tuple[Question, list[Note]]:
+def _question(
+    rows: Grouped, answers: Sequence[str], role: str, name: str, options: Options, bins: Bins | None
+) -> tuple[Question, list[Note]]:
     """Settle one question's scale, and refuse answers that its role cannot use."""
     if bins is not None and role == "negative_control":
         return Question(role, bins.scale, bins=bins), _recorded_values(rows)[1]
-    answers = _answers(rows)
     order, values = options.order_of(name)
     recorded, notes = _recorded_values(rows)
     if order is None and recorded is None and _varies(rows) and role == "outcome":
@@ -154,9 +157,11 @@ def _answers(rows: Grouped) -> list[str]:
     return [rows.labels["response"][code] for code in np.unique(rows.codes["response"]) if code != UNKNOWN_CODE]
 
 
-def _bins(rows: Grouped, role: str, name: str, options: Options) -> tuple[Bins | None, list[Note]]:
+def _bins(
+    rows: Grouped, answers: Sequence[str], role: str, name: str, options: Options
+) -> tuple[Bins | None, list[Note]]:
     """Bin a question if an option says so, or if it is a negative control with too many numbers to tabulate."""
-    wanted, answers = options.bins_of(name), _answers(rows)
+    wanted = options.bins_of(name)
     many = role == "negative_control" and len(answers) > MAX_ANSWERS and options.order_of(name)[0] is None
     if wanted is None and not many:
         return None, []
