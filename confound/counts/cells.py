@@ -5,9 +5,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from confound.counts.counting import Grouped, IntArray
+from confound.counts.binning import Bins
+from confound.counts.counting import UNKNOWN_CODE, Grouped, IntArray
 from confound.counts.questions import Question
 from confound.counts.scales import FloatArray, Scale
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The numbers behind the answers to a binned negative control.
+
+    Attributes
+    ----------
+    points : ndarray of float64, shape (M,)
+        As in `confound.counts.binning.Bins`.
+    persona, arm, point, n : ndarray of int64, shape (rows,)
+        How often a persona (its place in the cell) gave, in an arm, a number of a point.
+    """
+
+    points: FloatArray
+    persona: IntArray
+    arm: IntArray
+    point: IntArray
+    n: IntArray
+
+    def counts(self, n_personas: int, arm: int) -> IntArray:
+        """Return how often each persona gave each point in one arm, shape (P, M)."""
+        made = np.zeros((n_personas, len(self.points)), dtype=np.int64)
+        rows = self.arm == arm
+        np.add.at(made, (self.persona[rows], self.point[rows]), self.n[rows])
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +61,8 @@ class Cell:
         Sum of the squares of a continuous question's numbers, NaN where the log does not tell them; None of others.
     low, high : float
         Smallest and largest number that an answer may have, if continuous that one had; NaN if nominal.
+    numbers : Numbers or None
+        Of a binned negative control, whose `totals`, `low` and `high` are those of its numbers; None of others.
     """
 
     study: str
@@ -49,6 +78,7 @@ class Cell:
     squares: FloatArray | None = None
     low: float = np.nan
     high: float = np.nan
+    numbers: Numbers | None = None
 
     @property
     def known(self) -> IntArray:
@@ -98,18 +128,21 @@ def _cell(grouped: Grouped, study: str, model: str, iteration: int, question: st
     answer = spec.columns(names)[response]
     shape = (len(personas), len(arms), spec.width + 1)
     answers = np.zeros(shape, dtype=np.int64)
-    squares = None
+    squares, numbers = None, None
     np.add.at(answers, (persona, arm, answer), grouped.n)
     if spec.scale.kind == "continuous":
-        numbers = grouped.value_sum if spec.recorded else spec.numbers(names)[response] * grouped.n
+        behind = grouped.value_sum if spec.recorded else spec.numbers(names)[response] * grouped.n
         totals = np.zeros(shape[:2])
-        order = np.lexsort([numbers, response])  # the engine's order changes, and with it the last digits of a sum
+        order = np.lexsort([behind, response])  # the engine's order changes, and with it the last digits of a sum
         known = order[answer[order] != spec.width]
-        np.add.at(totals, (persona[known], arm[known]), numbers[known])
+        np.add.at(totals, (persona[known], arm[known]), behind[known])
         squares = np.zeros(shape[:2])
-        np.add.at(squares, (persona[known], arm[known]), _squares(grouped, numbers, recorded=spec.recorded)[known])
+        np.add.at(squares, (persona[known], arm[known]), _squares(grouped, behind, recorded=spec.recorded)[known])
         ends = (grouped.value_low, grouped.value_high) if spec.recorded else [spec.numbers(names)[response]] * 2
         low, high = (ends[0][known].min(), ends[1][known].max()) if len(known) else (np.nan, np.nan)
+    elif spec.bins is not None:
+        numbers, totals = _behind_bins(grouped, spec.bins, persona, arm, shape[:2])
+        low, high = min(spec.bins.numbers.values()), max(spec.bins.numbers.values())
     else:
         totals = answers[:, :, : len(spec.scale.values)] @ spec.scale.values
         low, high = (spec.scale.values.min(), spec.scale.values.max()) if len(spec.scale.values) else (np.nan, np.nan)
@@ -127,7 +160,24 @@ def _cell(grouped: Grouped, study: str, model: str, iteration: int, question: st
         squares=squares,
         low=float(low),
         high=float(high),
+        numbers=numbers,
     )
+
+
+def _behind_bins(
+    grouped: Grouped, bins: Bins, persona: IntArray, arm: IntArray, shape: tuple[int, int]
+) -> tuple[Numbers, FloatArray]:
+    """Return the numbers behind a binned control's answers, and their sums, shape (P, A)."""
+    known = np.flatnonzero(grouped.codes["unbinned"] != UNKNOWN_CODE)
+    seen, place = np.unique(grouped.codes["unbinned"][known], return_inverse=True)
+    names = [grouped.labels["unbinned"][code] for code in seen]
+    behind = np.asarray([bins.numbers[name] for name in names], dtype=np.float64)
+    point = np.asarray([bins.point[name] for name in names], dtype=np.int64)
+    order = np.argsort(behind[place], kind="stable")  # the engine's order changes, and with it a sum's last digits
+    known, place = known[order], place[order]
+    totals = np.zeros(shape)
+    np.add.at(totals, (persona[known], arm[known]), behind[place] * grouped.n[known])
+    return Numbers(bins.points, persona[known], arm[known], point[place], grouped.n[known]), totals
 
 
 def _squares(grouped: Grouped, numbers: FloatArray, *, recorded: bool) -> FloatArray:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from confound.counts import scales
+from confound.counts import binning, scales
+from confound.counts.binning import DEFAULT_BINS, Bins
 from confound.counts.counting import UNKNOWN_CODE, Grouped, IntArray
 from confound.counts.notes import Note
 from confound.counts.options import Options
@@ -26,11 +26,14 @@ class Question:
         Its answers.
     recorded : bool
         Whether its numbers are those of column `value`, answer by answer, and not the scale's.
+    bins : Bins or None
+        The bins of a negative control whose answers are the numbers in them.
     """
 
     role: str
     scale: Scale
     recorded: bool = False
+    bins: Bins | None = None
 
     @property
     def width(self) -> int:
@@ -56,7 +59,8 @@ def resolve(grouped: Grouped, options: Options) -> tuple[Grouped, dict[tuple[str
     Returns
     -------
     tuple of (Grouped, dict, list of Note)
-        The log with binned answers; (study, question) -> `Question`, those without a role left out; remarks.
+        The log with binned answers, and those before binning under the key "unbinned"; (study, question) ->
+        `Question`, those without a role left out; remarks.
 
     Raises
     ------
@@ -65,34 +69,49 @@ def resolve(grouped: Grouped, options: Options) -> tuple[Grouped, dict[tuple[str
         many for their role, or an order lacks an answer.
     """
     options.check_questions(grouped.labels["question"])
-    grouped = _binned(grouped, options)
     questions: dict[tuple[str, str], Question] = {}
     left_out: list[str] = []
     notes: list[Note] = []
-    for study, question, rows in _split(grouped):
+    codes = grouped.codes["response"].copy()
+    place = {label: code for code, label in enumerate(grouped.labels["response"])}
+    for study, question, places in _split(grouped):
+        rows = grouped.rows(places)
         role = options.role(question) or _recorded_role(rows, study, question)
         if role is None:
             left_out.append(question)
             continue
-        questions[study, question], remarks = _question(rows, role, question, options)
-        notes += [replace(remark, study=study, question=question) for remark in remarks]
+        answers = _answers(rows)
+        bins, remarks = _bins(rows, answers, role, question, options)
+        if bins is not None:
+            answers = list(bins.scale.answers)
+            codes[places] = _bin_codes(rows, bins, place)
+            labels = {**rows.labels, "response": tuple(place)}
+            rows = replace(rows, codes={**rows.codes, "response": codes[places]}, labels=labels)
+        made, more = _question(rows, answers, role, question, options, bins)
+        questions[study, question] = made
+        notes += [replace(remark, study=study, question=question) for remark in remarks + more]
     _check_roles(questions, sorted(set(left_out)))
     if left_out:
         names = ", ".join(sorted(set(left_out)))
         notes.append(Note("note", f"Left out, having no role: {names}. Give one with --outcome or --negative-control."))
-    return grouped, questions, notes
+    binned = replace(
+        grouped,
+        codes={**grouped.codes, "response": codes, "unbinned": grouped.codes["response"]},
+        labels={**grouped.labels, "response": tuple(place), "unbinned": grouped.labels["response"]},
+    )
+    return binned, questions, notes
 
 
-def _split(grouped: Grouped) -> list[tuple[str, str, Grouped]]:
-    """Split the rows by study and question, in sorted order."""
+def _split(grouped: Grouped) -> list[tuple[str, str, IntArray]]:
+    """Return the places of each study's and question's rows, in sorted order."""
     pair = grouped.codes["study"] * np.int64(len(grouped.labels["question"])) + grouped.codes["question"]
     order = np.argsort(pair, kind="stable")
     starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
     parts = []
     for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-        rows = grouped.rows(order[start:end])
-        study = grouped.labels["study"][rows.codes["study"][0]]
-        parts.append((study, grouped.labels["question"][rows.codes["question"][0]], rows))
+        places = order[start:end]
+        study, question = (grouped.labels[key][grouped.codes[key][places[0]]] for key in ("study", "question"))
+        parts.append((study, question, places))
     return parts
 
 
@@ -115,10 +134,12 @@ def _check_roles(questions: Mapping[tuple[str, str], Question], left_out: Sequen
         )
 
 
-def _question(rows: Grouped, role: str, name: str, options: Options) -> tuple[Question, list[Note]]:
+def _question(
+    rows: Grouped, answers: Sequence[str], role: str, name: str, options: Options, bins: Bins | None
+) -> tuple[Question, list[Note]]:
     """Settle one question's scale, and refuse answers that its role cannot use."""
-    codes = np.unique(rows.codes["response"])
-    answers = [rows.labels["response"][code] for code in codes if code != UNKNOWN_CODE]
+    if bins is not None and role == "negative_control":
+        return Question(role, bins.scale, bins=bins), _recorded_values(rows)[1]
     order, values = options.order_of(name)
     recorded, notes = _recorded_values(rows)
     if order is None and recorded is None and _varies(rows) and role == "outcome":
@@ -131,12 +152,52 @@ def _question(rows: Grouped, role: str, name: str, options: Options) -> tuple[Qu
     return Question(role, scale), notes + _case_notes(answers) + _tie_notes(scale)
 
 
+def _answers(rows: Grouped) -> list[str]:
+    """Return the distinct answers, Unknown left out."""
+    return [rows.labels["response"][code] for code in np.unique(rows.codes["response"]) if code != UNKNOWN_CODE]
+
+
+def _bins(
+    rows: Grouped, answers: Sequence[str], role: str, name: str, options: Options
+) -> tuple[Bins | None, list[Note]]:
+    """Bin a question if an option says so, or if it is a negative control with too many numbers to tabulate."""
+    wanted = options.bins_of(name)
+    many = role == "negative_control" and len(answers) > MAX_ANSWERS and options.order_of(name)[0] is None
+    if wanted is None and not many:
+        return None, []
+    recorded, _ = _recorded_values(rows)
+    if wanted is None and len(binning.numbers_of(answers, recorded)) < len(answers):
+        return None, []
+    known = rows.rows(rows.codes["response"] != UNKNOWN_CODE)
+    _, inverse = np.unique(known.codes["response"], return_inverse=True)
+    weights = np.bincount(inverse, weights=known.n).astype(np.int64)
+    made = binning.quantile_bins(answers, weights, bins=wanted or DEFAULT_BINS, question=name, recorded=recorded)
+    return made, [] if wanted else [_binned_note(name, len(answers), len(made.scale.answers))]
+
+
+def _binned_note(name: str, n_answers: int, n_bins: int) -> Note:
+    return Note(
+        "note",
+        f"Its {n_answers:,} different numbers were put into {n_bins} bins for the total variation distance: quantiles "
+        f"of all arms, models and iterations together. Choose another number of bins with --bin {name}=quantile:N. "
+        "The difference of means and the Wasserstein distance use the numbers themselves.",
+    )
+
+
+def _bin_codes(rows: Grouped, bins: Bins, place: dict[str, int]) -> IntArray:
+    """Return the code of each answer's bin; new names are added to `place`, which holds the code of each label."""
+    seen, inverse = np.unique(rows.codes["response"], return_inverse=True)
+    names = [rows.label("response", int(code)) for code in seen]
+    codes = [UNKNOWN_CODE if n is None else place.setdefault(bins.names[n], len(place)) for n in names]
+    return np.asarray(codes, dtype=np.int64)[inverse]
+
+
 def _refuse_many(role: str, name: str, answers: Sequence[str], scale: Scale) -> None:
     many = f"question '{name}' has {len(answers):,} distinct answers, such as {answers[0][:40]!r}"
     if role == "negative_control":
         raise InputError(
-            f"{many}; a negative control may have {MAX_ANSWERS}. Bin numbers with --bin {name}=quantile:5, "
-            "or sort free text into categories first"
+            f"{many}, that are not all numbers; a negative control may have {MAX_ANSWERS}. Sort free text into "
+            "categories first; numbers alone are binned"
         )
     if role == "outcome" and scale.kind != "continuous":
         raise InputError(
@@ -191,34 +252,3 @@ def _tie_notes(scale: Scale) -> list[Note]:
             named = " and ".join(map(repr, same))
             notes.append(Note("warning", f"The answers {named} share the number {value:g}; distances tell them apart."))
     return notes
-
-
-def _binned(grouped: Grouped, options: Options) -> Grouped:
-    """Replace numeric answers by their quantile bins, study by study."""
-    codes = grouped.codes["response"].copy()
-    place = {label: code for code, label in enumerate(grouped.labels["response"])}
-    for number, question in enumerate(grouped.labels["question"]):
-        bins = options.bins_of(question)
-        if bins is None:
-            continue
-        chosen = grouped.codes["question"] == number
-        for study in np.unique(grouped.codes["study"][chosen]):
-            rows = chosen & (grouped.codes["study"] == study) & (grouped.codes["response"] != UNKNOWN_CODE)
-            codes[rows] = _bin_codes(grouped, rows, bins, question, place)
-    return replace(
-        grouped,
-        codes={**grouped.codes, "response": codes},
-        labels={**grouped.labels, "response": tuple(place)},
-    )
-
-
-def _bin_codes(
-    grouped: Grouped, rows: npt.NDArray[np.bool_], bins: int, question: str, place: dict[str, int]
-) -> IntArray:
-    """Return the codes of the bins' names; new ones are added to `place`, which holds the code of each label."""
-    distinct, inverse = np.unique(grouped.codes["response"][rows], return_inverse=True)
-    weights = np.bincount(inverse, weights=grouped.n[rows]).astype(np.int64)
-    names = scales.quantile_bins(
-        [grouped.labels["response"][code] for code in distinct], weights, bins=bins, question=question
-    )
-    return np.asarray([place.setdefault(name, len(place)) for name in names], dtype=np.int64)[inverse]

@@ -157,35 +157,3 @@ def _numbered(numbers: Mapping[str, float], source: str) -> Scale:
         return Scale("continuous", (), np.empty(0), source)
     ordered = sorted(numbers, key=lambda answer: (numbers[answer], answer))
     return Scale("ordinal", tuple(ordered), np.asarray([numbers[answer] for answer in ordered]), source)
-
-
-def quantile_bins(answers: Sequence[str], weights: npt.NDArray[np.int64], *, bins: int, question: str) -> list[str]:
-    """Name the quantile bin of each numeric answer; equal answers stay together.
-
-    Parameters
-    ----------
-    answers : sequence of str
-        Distinct canonical answers, each of them labelled by a number.
-    weights : ndarray of int64
-        How often each was given.
-    bins : int
-        How many bins to aim at; ties can leave fewer.
-    question : str
-        What messages call the question.
-
-    Returns
-    -------
-    list of str
-        "low to high" of the answer's bin, in the order of `answers`.
-    """
-    numbers = [number_in(answer) for answer in answers]
-    strange = [answer for answer, number in zip(answers, numbers, strict=True) if number is None]
-    if strange:
-        raise InputError(f"--bin {question}: answers without a number cannot be binned, such as {strange[0]!r}")
-    values = np.asarray([number for number in numbers if number is not None])
-    rank = np.argsort(values, kind="stable")
-    middle = np.cumsum(weights[rank]) - weights[rank] / 2
-    place = np.empty(len(values), dtype=np.int64)
-    place[rank] = np.floor(bins * middle / weights.sum()).astype(np.int64)
-    names = {b: f"{values[place == b].min():g} to {values[place == b].max():g}" for b in set(place.tolist())}
-    return [names[b] for b in place.tolist()]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from confound.counts.contrasts import Contrast, Side
 from confound.counts.counting import IntArray
-from confound.findings import decision, schema
+from confound.findings import decision, ordered_drift, schema
 from confound.findings.schema import CONTRAST, ITERATION, MODEL, N_PERSONAS, STUDY, Column, Row, Schema
 from confound.statistics import multiplicity
 from confound.statistics.drift import (
@@ -155,6 +155,7 @@ SCHEMA = Schema(
         ),
         Column("family", "text", "What `pvalue_verdict` is adjusted over", optional=True),
         Column("pvalue_error", "number", "Monte Carlo standard error of `pvalue`; 0 where it is exact", optional=True),
+        *ordered_drift.COLUMNS,
     ),
 )
 
@@ -209,6 +210,7 @@ def drift_row(contrast: Contrast, *, confidence: float, method: str = DEFAULT_CO
         "detectable_tvd": _detectable(contrast.design, sides),
         "left_out": contrast.left_out,
         **_parts(contrast, found | distance, method=method, confidence=confidence),
+        **ordered_drift.ordered_columns(contrast, confidence=confidence),
     }
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from confound import InputError
+from confound.counts.cells import cells
 from confound.counts.counting import Grouped, group
 from confound.counts.notes import Note
 from confound.counts.options import Options
@@ -101,7 +102,8 @@ def test_binning() -> None:
     frame = table({"spend": [*range(100), None], "likely": ["1", "2"]}, role="negative_control")
     grouped, questions, _ = resolve(counted(frame), Options(bins={"sp*": 4}))
     scale = questions["study", "spend"].scale
-    assert sorted(scale.answers) == ["0 to 24", "25 to 49", "50 to 74", "75 to 99"]
+    assert scale.answers == ("0 to 24", "25 to 49", "50 to 74", "75 to 99")
+    np.testing.assert_array_equal(scale.values, [12.0, 37.0, 62.0, 87.0])
     assert questions["study", "likely"].scale.answers == ("1", "2")
     spend = grouped.codes["question"] == grouped.labels["question"].index("spend")
     assert grouped.n[spend & (grouped.codes["response"] == -1)].sum() == 1
@@ -114,12 +116,39 @@ def test_binning_many_numbers() -> None:
     assert len(questions["study", "q"].scale.answers) == 5
 
 
+def test_controls_with_many_numbers_are_binned() -> None:
+    """A control with more numbers than can be tabulated is put into ten bins of all arms together, and that is said."""
+    frame = table({"age": [*range(18, 98), None]}, role="negative_control")
+    arms = pd.concat([frame, frame.assign(arm="b", response=frame["response"] + 40)])
+    grouped, questions, notes = resolve(counted(arms), Options())
+    scale = questions["study", "age"].scale
+    assert (scale.kind, len(scale.answers)) == ("ordinal", 10)
+    assert scale.answers[0] == "18 to 33"
+    assert notes[0].question == "age"
+    assert notes[0].message.startswith("Its 120 different numbers were put into 10 bins")
+    assert "--bin age=quantile:N" in notes[0].message
+    cell = next(cells(grouped, questions))
+    assert cell.totals.tolist() == [[sum(range(18, 98)), sum(range(58, 138))]]
+    assert (cell.low, cell.high) == (18, 137)
+    assert cell.numbers is not None
+    held = [cell.numbers.counts(1, arm) @ cell.numbers.points for arm in (0, 1)]
+    assert held == [cell.totals[:, 0], cell.totals[:, 1]]
+    assert cell.answers.sum(axis=2).tolist() == [[81, 81]]
+    assert not resolved(arms, bins={"age": 4})[1]
+
+
+def test_a_given_order_is_not_binned() -> None:
+    """An order names every answer, so many answers stay apart."""
+    frame = table({"q": list(range(40))}, role="negative_control")
+    assert len(resolved(frame, order={"q": [str(n) for n in range(40)]})[0]["q"].scale.answers) == 40
+
+
 def test_too_many_answers() -> None:
-    """31 answers are too many for a negative control, and for an outcome unless they are numbers."""
+    """31 answers are too many for a negative control and for an outcome, unless they are numbers."""
     words, numbers = [f"w{'x' * i}" for i in range(31)], list(range(31))
     assert resolved(table({"q": words[:30]}, role="negative_control"))[0]["q"].width == 30
-    for role, answers in (("negative_control", words), ("negative_control", numbers), ("outcome", words)):
-        with pytest.raises(InputError, match="question 'q' has 31 distinct answers"):
+    for role, answers in (("negative_control", words), ("negative_control", [*numbers, "none"]), ("outcome", words)):
+        with pytest.raises(InputError, match=r"question 'q' has 3[12] distinct answers"):
             resolved(table({"q": answers}, role=role))
     assert resolved(table({"q": numbers}, role="outcome"))[0]["q"].scale.kind == "continuous"
     order = {"q": tuple(words)}

@@ -1,6 +1,5 @@
 """What an answer is: its spelling, its number, and the scale of a question."""
 
-import itertools
 import math
 
 import numpy as np
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confound import InputError
-from confound.counts.scales import MAX_ANSWERS, canonical, infer, label, number_in, quantile_bins
+from confound.counts.scales import MAX_ANSWERS, canonical, infer, label, number_in
 
 
 @pytest.mark.parametrize(
@@ -166,30 +165,3 @@ def test_bad_orders(order: list[str], message: str) -> None:
     """An order that repeats or lacks an answer is refused."""
     with pytest.raises(InputError, match=message):
         infer(["low", "high"], order=order, question="q")
-
-
-@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(1, 20)), min_size=1, max_size=40), st.integers(2, 8))
-def test_quantile_bins(drawn: list[tuple[int, int]], bins: int) -> None:
-    """Bins are at most as many as asked for, keep the order of the numbers, and say their range."""
-    counted = dict(drawn)
-    numbers = list(counted)
-    names = quantile_bins([str(n) for n in numbers], np.array(list(counted.values())), bins=bins, question="q")
-    ranges: dict[str, list[int]] = {}
-    for number, name in zip(numbers, names, strict=True):
-        ranges.setdefault(name, []).append(number)
-    assert len(ranges) <= bins
-    assert all(name == f"{min(held)} to {max(held)}" for name, held in ranges.items())
-    by_low = sorted(ranges.values(), key=min)
-    assert all(max(a) < min(b) for a, b in itertools.pairwise(by_low))
-
-
-def test_quantile_bins_are_even() -> None:
-    """Without ties each bin holds the same number of answers."""
-    names = quantile_bins([str(n) for n in range(20)], np.ones(20, dtype=np.int64), bins=5, question="q")
-    assert [names.count(name) for name in dict.fromkeys(names)] == [4] * 5
-
-
-def test_bins_need_numbers() -> None:
-    """An answer without a number cannot be binned."""
-    with pytest.raises(InputError, match=r"--bin q: .* such as 'often'"):
-        quantile_bins(["1", "often"], np.ones(2, dtype=np.int64), bins=2, question="q")

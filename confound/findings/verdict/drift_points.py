@@ -118,7 +118,8 @@ def _joint(contrasts: pd.DataFrame, *, several: bool) -> Iterator[str]:
 def _controls_named(controls: pd.DataFrame, confidence: float, *, several: bool) -> Iterator[str]:
     shown = controls[controls["state"] == SHOWN].sort_values("pvalue_verdict", kind="stable")
     for row in shown.head(NAMED).to_dict("records"):
-        yield f"{_where(row, several=several)}: {_distance(row, confidence)}, adjusted {p_equals(row['pvalue_verdict'])}."
+        what = f"{_where(row, several=several)}: {_distance(row, confidence)}, adjusted {p_equals(row['pvalue_verdict'])}"
+        yield f"{what}{_direction(row, confidence)}."
     if len(shown) > NAMED:
         yield f"{len(shown) - NAMED} more controls drift."
 
@@ -134,6 +135,14 @@ def _distance(row: Row, confidence: float) -> str:
     if pd.isna(row["tvd"]):
         return f"distance {row['tvd_plugin']:.2f}, {row['tvd_null']:.2f} expected with no drift"
     return f"drift {estimate(row['tvd'], row['ci_low'], row['ci_high'], 2, confidence=confidence)}"
+
+
+def _direction(row: Row, confidence: float) -> str:
+    """Say which way a control with an order moved."""
+    if pd.isna(row["mean_difference"]):
+        return ""
+    ends = row["mean_difference_low"], row["mean_difference_high"]
+    return f"; mean answer, treated less control: {estimate(row['mean_difference'], *ends, 2, sign=True, confidence=confidence)}"
 
 
 def _where(row: Row, *, several: bool) -> str:
