@@ -21,6 +21,7 @@ from confound.findings import (
     assumptions,
     comparisons,
     decomposition,
+    detectable,
     drift,
     effects,
     joint_drift,
@@ -257,7 +258,8 @@ def _single(
     """Make the rows of single contrasts: of negative controls for `drift`, of outcomes for `effects`."""
     part = {"negative_control": "drift", "outcome": "effects"}
     wanted = [contrast for contrast in counted.contrasts if part[contrast.cell.role] not in skip]
-    task = Guarded(partial(_contrast_rows, options=options), "row", _about)
+    families = detectable.families(wanted)
+    task = Guarded(partial(_contrast_rows, options=options, families=families), "row", _about)
     found: dict[str, list[Row]] = {"drift": [], "effects": []}
     with failures.catching("drift and effects"):
         made = track(parallel.spread(task, wanted, workers=workers), len(wanted))
@@ -270,12 +272,17 @@ def _about(contrast: Contrast) -> str:
     return about(contrast.place)
 
 
-def _contrast_rows(contrast: Contrast, *, options: Options) -> tuple[str, list[Row]]:
+def _contrast_rows(
+    contrast: Contrast, *, options: Options, families: Mapping[tuple[object, ...], detectable.Family]
+) -> tuple[str, list[Row]]:
     """Return the role of a contrast's question, and its rows."""
     confidence = options.confidence
     if contrast.cell.role == "outcome":
         return "outcome", effects.effect_rows(contrast, confidence=confidence)
-    row = drift.drift_row(contrast, confidence=confidence, method=options.correction)
+    family = families[tuple(contrast.place.values())[:4]]
+    row = drift.drift_row(
+        contrast, confidence=confidence, family=family, margin=options.margin, method=options.correction
+    )
     return "negative_control", [row]
 
 

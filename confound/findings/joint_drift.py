@@ -17,7 +17,9 @@ from confound.counts.options import Options
 from confound.counts.prepare import CountedLog
 from confound.counts.scales import FloatArray
 from confound.failures import Failures, Guarded, about
+from confound.findings import detectable
 from confound.findings.decision import SINGLE
+from confound.findings.drift import canonical_sides
 from confound.findings.schema import Row
 from confound.statistics import multiplicity
 from confound.statistics.drift import canonical, change, common_direction, permutation, several_arms, several_controls
@@ -143,7 +145,7 @@ def _without_conversations(made: Together) -> JointTest:
     return JointTest(change.pooled_drift_test(excess), np.nan, nothing, "pooled t", joint, nothing)
 
 
-def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float) -> Row:
+def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float, findable: Row | None = None) -> Row:
     """Add the controls' step-down p-values to their drift rows, and return the row `(all)`.
 
     The ends of its interval are the means of the controls' own: right if the controls err together, as those answered
@@ -156,6 +158,8 @@ def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float) ->
         The controls' drift rows, in the order of the tested contrasts.
     confidence : float
         Of the intervals.
+    findable : dict, optional
+        What the joint test can find (`detectable.of_all`).
     """
     for row, adjusted, named in zip(rows, found.adjusted, found.named, strict=True):
         row["pvalue_maxt"], row["pvalue_joint"] = adjusted, named
@@ -173,7 +177,16 @@ def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float) ->
         "pvalue_common": found.pvalue_common,
         "test": found.test,
         "pvalue_joint": found.joint,
+        **(findable or {}),
     }
+
+
+def _findable(made: Together, margin: float) -> Row:
+    """Return what the joint test can find if all controls are as the one in the middle."""
+    order = np.argsort([np.nan_to_num(row.get("detectable_tvd", np.nan), nan=1.0) for row in made.rows], kind="stable")
+    contrast = made.contrasts[int(order[len(order) // 2])]
+    family = detectable.Family(len(made.contrasts), made.n_contrasts)
+    return detectable.of_all(contrast.design, canonical_sides(contrast), family, margin)
 
 
 def _excess(contrast: Contrast) -> FloatArray:
@@ -318,7 +331,8 @@ def _of_controls(
     for one, test in zip(made, parallel.spread(task, made, workers=workers), strict=True):
         found = failures.unless_failed(test)
         if found is not None:
-            together.append(all_controls(found, one.rows, confidence=options.confidence))
+            findable = _findable(one, options.margin)
+            together.append(all_controls(found, one.rows, confidence=options.confidence, findable=findable))
     return together
 
 

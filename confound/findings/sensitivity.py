@@ -79,7 +79,9 @@ def rows(
             key = (cell.study, cell.model, cell.iteration, contrast.label)
             effect = means.get((*key, cell.question))
             if effect is not None and cell.high > cell.low:
-                found.append(_row(effect, cell.high - cell.low, tvds.get(key, UNMEASURED), moved.get(cell.iteration, {})))
+                found.append(
+                    _row(effect, cell.high - cell.low, tvds.get(key, UNMEASURED), moved.get(cell.iteration, {}))
+                )
     return found
 
 

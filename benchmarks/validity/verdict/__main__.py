@@ -64,7 +64,9 @@ def shares(world: World, replicates: int, pool: ProcessPoolExecutor, *, seed: in
     return sum(pool.map(one, range(replicates)), Counter())
 
 
-def rows(worlds: tuple[World, ...], replicates: int, pool: ProcessPoolExecutor, seed: int, correction: str) -> Iterator[str]:
+def rows(
+    worlds: tuple[World, ...], replicates: int, pool: ProcessPoolExecutor, seed: int, correction: str
+) -> Iterator[str]:
     """Return the lines of a table; where only `shown` is asked, a quick correction serves."""
     for world in worlds:
         found = shares(world, replicates, pool, seed=seed, correction=correction)

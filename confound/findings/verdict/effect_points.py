@@ -3,8 +3,10 @@
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from confound.statistics import multiplicity
 from confound.text import estimate, named, number
 from confound.vocabulary import ALL_CONTROLS
 
@@ -58,3 +60,34 @@ def effect_points(effects: pd.DataFrame, confidence: float) -> Iterator[str]:
 def _effect(row: Row, confidence: float) -> str:
     what = named(row["question"]) + (f" = {named(row['level'])}" if row["level"] else "")
     return f"{what}, {named(row['contrast'])}: {_estimate(row, confidence)}"
+
+
+def refused(effects: pd.DataFrame) -> pd.DataFrame:
+    """Return the effects at the last iteration whose answers are missing more often in one arm than in the other."""
+    last = effects[effects["iteration"] == effects["iteration"].max()] if len(effects) else effects
+    tested = last[last["pvalue_missing"].notna()]
+    if tested.empty:
+        return tested
+    stands = multiplicity.holm(tested["pvalue_missing"].to_numpy(dtype=np.float64)) <= LEVEL
+    kept: pd.DataFrame = tested[np.asarray(stands)]
+    return kept
+
+
+def missing_points(effects: pd.DataFrame) -> Iterator[str]:
+    """Say what unequal refusing can do to an effect."""
+    rows = refused(effects)
+    for row in rows.head(NAMED).to_dict("records"):
+        lee = ""
+        if not pd.isna(row["lee_low"]):
+            lee = f"; if the treatment moves refusing one way only, between {_range(row['lee_low'], row['lee_high'])} (Lee)"
+        yield (
+            f"{named(row['question'])}, {named(row['contrast'])}: no answer is given {row['missing_treated']:.0%} of the time "
+            f"in the treated arm and {row['missing_control']:.0%} in the control arm. Whatever these answers would have been, "
+            f"the effect lies between {_range(row['manski_low'], row['manski_high'])} (Manski){lee}."
+        )
+    if len(rows) > NAMED:
+        yield f"and {len(rows) - NAMED} more effects with unequal refusing."
+
+
+def _range(low: float, high: float) -> str:
+    return f"{number(low, 3, sign=True)} and {number(high, 3, sign=True)}"

@@ -9,7 +9,7 @@ from confound.findings import decision, schema, truth
 from confound.findings.stabilization import NOTHING, Stabilization
 from confound.findings.verdict import drift_points
 from confound.findings.verdict.causal_part import part_points
-from confound.findings.verdict.effect_points import comparison_points, effect_points
+from confound.findings.verdict.effect_points import comparison_points, effect_points, missing_points, refused
 from confound.findings.verdict.settling import points as settling_points
 from confound.vocabulary import ALL_ARMS, DEFAULT_MARGIN
 
@@ -95,7 +95,9 @@ def findings(
     """
     tested = tables.drift[tables.drift["contrast"] != ALL_ARMS]
     frames = (tested, tables.effects)
-    places = list(dict.fromkeys((s, m) for frame in frames for s, m in zip(frame["study"], frame["model"], strict=True)))
+    places = list(
+        dict.fromkeys((s, m) for frame in frames for s, m in zip(frame["study"], frame["model"], strict=True))
+    )
     made = [
         _finding(study, model, tables.of(study, model), confidence, margin, (copies or {}).get((study, model), ""))
         for study, model in places
@@ -109,15 +111,17 @@ def _finding(study: str, model: str, tables: Tables, confidence: float, margin: 
     state = decision.combined(decision.of_contrasts(last)["state"])
     if copies:
         state = decision.WITHHELD
-    said = drift_points.headline(state, drift, margin=margin, has_effects=bool(len(tables.effects)), copies=copies)
-    points = () if state == decision.WITHHELD else tuple(_points(drift, tables, confidence))
+    found = drift_points.Asked(len(tables.effects) > 0, tuple(refused(tables.effects)["question"].unique()))
+    said = drift_points.headline(state, drift, margin=margin, asked=found, copies=copies)
+    points = () if state == decision.WITHHELD else tuple(_points(drift, tables, confidence, margin))
     return Finding(study, model, state, said, points)
 
 
-def _points(drift: pd.DataFrame, tables: Tables, confidence: float) -> Iterator[str]:
-    yield from drift_points.points(drift, confidence=confidence)
+def _points(drift: pd.DataFrame, tables: Tables, confidence: float, margin: float) -> Iterator[str]:
+    yield from drift_points.points(drift, confidence=confidence, margin=margin)
     yield from comparison_points(tables.comparisons, confidence)
     yield from effect_points(tables.effects, confidence)
+    yield from missing_points(tables.effects)
     yield from part_points(tables.decomposition, tables.assumptions, tables.sensitivity, confidence)
     settling = tables.settling
     yield from settling_points(settling.stabilization, settling.settled, settling.checks, confidence)
