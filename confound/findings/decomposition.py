@@ -119,7 +119,8 @@ def _routes(counted: CountedLog, n_arms: Mapping[str, int], found: Parts, option
     def adjusted(one: Series) -> list[Row]:
         if (one.first.cell.study, one.first.cell.model) not in adopting:
             raise LeftOut(
-                "nothing in the log says that users adopted attributes between iterations (no confounder, no retention). "
+                "nothing in the log says that users adopted attributes between iterations (no confounder, no "
+                "retention). "
                 "If they did, name the questions with --confounder"
             )
         return routes.by_adjustment(one, n_arms=n_arms[one.first.cell.study], options=options)

@@ -20,7 +20,8 @@ from confound.vocabulary import Design
 NEEDED = Column(
     "needed_personas",
     "count",
-    "Personas in each arm with which a drift of the margin would be found with 80 % power: of `(all)`, in every control "
+    "Personas in each arm with which a drift of the margin would be found with 80 % power: of `(all)`, in every "
+    "control "
     "alike; of the only control of a contrast, in it",
     "personas",
     optional=True,
@@ -65,7 +66,8 @@ def of_control(design: Design, sides: Sides, family: Family, margin: float) -> R
 def of_all(design: Design, sides: Sides, family: Family, margin: float) -> Row:
     """Return the drift that, in every control alike, is found by the joint test with 80 % power.
 
-    As if all controls were as this one and independent given the persona, by the summed distances and their weight alone.
+    As if all controls were as this one and independent given the persona, by the summed distances and their weight
+    alone.
     """
     return _found(design, sides, level=WEIGHTS[0] * LEVEL / family.contrasts, margin=margin, controls=family.controls)
 
@@ -77,8 +79,9 @@ def _found(design: Design, sides: Sides, *, level: float, margin: float | None, 
     rng = content_rng(*sides)
     trials = max(1, round(_harmonic_mean(np.concatenate([side.sum(axis=1) for side in sides]))))
     pool = power.pool_of_shares(pooled, rng=rng)
-    # Within subjects each control of a persona is a stratum more. Between, the sum over controls gains less: by their root
-    # where the drift is below the noise and in full where it is above. Simulated power is met at the power of two thirds.
+    # Within subjects each control of a persona is a stratum more. Between, the sum over controls gains less: by their
+    # root where the drift is below the noise and in full where it is above. Simulated power is met at the power of two
+    # thirds.
     worth = float(controls) if design == "within" else controls ** (2 / 3)
     personas = max(2, round(_harmonic_mean([len(side) for side in sides]) * worth))
     direction: power.Direction = "varied" if design == "within" else "common"

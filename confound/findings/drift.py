@@ -110,7 +110,8 @@ SCHEMA = Schema(
         Column(
             "detectable_tvd",
             "number",
-            "The drift that the verdict finds with 80 % power: in this control alone, so that it is named; of `(all)`, in "
+            "The drift that the verdict finds with 80 % power: in this control alone, so that it is named; of "
+            "`(all)`, in "
             "every control alike",
             _UNIT,
             optional=True,
@@ -136,7 +137,8 @@ SCHEMA = Schema(
             "pvalue_joint",
             "p-value",
             "Of `(all)`: that no control of the contrast drifts, by distances, a common direction and the control that "
-            "stands out most, Unknown left out. Of a control: adjusted over the controls of its contrast (closed testing)",
+            "stands out most, Unknown left out. Of a control: adjusted over the controls of its contrast (closed "
+            "testing)",
             optional=True,
         ),
         Column(

@@ -125,11 +125,9 @@ def _relabelled(codes: IntArray, made: Together) -> several_controls.ManyControl
         n_resamples=max(RELABELLINGS[design], PER_CONTRAST * made.n_contrasts - 1),
     )
     places = np.flatnonzero(usable)[ordered.controls]
-    spread = {}
-    for name in ("pvalue_adjusted", "pvalue_named"):
-        spread[name] = np.ones(codes.shape[3])
-        spread[name][places] = getattr(found, name)
-    return replace(found, **spread)
+    adjusted, named = np.ones((2, codes.shape[3]))
+    adjusted[places], named[places] = found.pvalue_adjusted, found.pvalue_named
+    return replace(found, pvalue_adjusted=adjusted, pvalue_named=named)
 
 
 def _without_conversations(made: Together) -> JointTest:

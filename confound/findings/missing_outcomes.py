@@ -20,7 +20,8 @@ COLUMNS = (
     Column(
         "manski_low",
         "number",
-        "Least effect on the mean whatever the Unknown answers would have been; the estimate where none is (Manski 1990)",
+        "Least effect on the mean whatever the Unknown answers would have been; the estimate where none is (Manski "
+        "1990)",
         _UNIT,
         optional=True,
     ),

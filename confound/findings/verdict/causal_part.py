@@ -157,7 +157,8 @@ def _sensitive(rows: Sequence[Row], confidence: float) -> Iterator[str]:
     if not pd.isna(first["largest_tvd"]):
         yield (
             f"At iteration {first['iteration']}, users apart by {first['drift_to_explain_away']:.2f} (total variation "
-            f"distance) or more could explain this effect away; {_seen(first['largest_tvd'], first['largest_tvd_high'])}."
+            "distance) or more could explain this effect away; "
+            f"{_seen(first['largest_tvd'], first['largest_tvd_high'])}."
         )
     steps = [row for row in rows if isinstance(row["adopted"], str) and row["adopted"]]
     if steps:

@@ -1,4 +1,4 @@
-"""Whether users drift, in sentences that can be quoted: the joint tests, the controls that show it, what is not known."""
+"""Whether users drift, in sentences that can be quoted: joint tests, the controls that show it, what is not known."""
 
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -17,7 +17,8 @@ NAMED = 6  # controls or contrasts named in a sentence; the tables hold the rest
 Row = Mapping[Hashable, Any]
 
 UNMEASURED = (
-    "drift was not measured. Without a negative control nothing here tells whether the arms hold the same people, and an "
+    "drift was not measured. Without a negative control nothing here tells whether the arms hold the same people, "
+    "and an "
     "observed effect may be selection bias: ask each persona facts that the treatment cannot change."
 )
 
@@ -46,7 +47,7 @@ def headline(state: str | None, drift: pd.DataFrame, *, margin: float, asked: As
     if state is None:
         return UNMEASURED
     last = drift[drift["iteration"] == drift["iteration"].max()]
-    when = f" at iteration {last['iteration'].iloc[0]}, the last" if drift["iteration"].nunique() > 1 else ""
+    when = f" at iteration {last['iteration'].iloc[0]}, the last" if len(drift["iteration"].unique()) > 1 else ""
     if state == WITHHELD:
         return f"withheld{when}, for the log holds copies, and no test or interval here is valid for copies. {copies}"
     if state == SHOWN:
@@ -57,11 +58,13 @@ def headline(state: str | None, drift: pd.DataFrame, *, margin: float, asked: As
         return f"the users drift{when}{little}. The arms hold different people{mixes if asked.effects else ''}."
     if state == SMALL:
         return (
-            f"drift is shown to be small{when}: the distance of every control lies below {margin:g}. {_reason(asked)}; in what "
+            f"drift is shown to be small{when}: the distance of every control lies below {margin:g}. "
+            f"{_reason(asked)}; in what "
             "was not asked users may still differ."
         )
     return (
-        f"not settled{when}. No drift is shown, nor is it shown to be small: a distance of {margin:g} or more is not ruled "
+        f"not settled{when}. No drift is shown, nor is it shown to be small: a distance of {margin:g} or more is not "
+        "ruled "
         "out, so that on this evidence the effect can be read neither as causal nor as biased."
     )
 
@@ -70,7 +73,8 @@ def _reason(asked: Asked) -> str:
     if asked.refused:
         more = f" and {len(asked.refused) - 1} more" if len(asked.refused) > 1 else ""
         return (
-            f"But {named(asked.refused[0])}{more} is refused more often in one arm, which can make an effect by itself, among "
+            f"But {named(asked.refused[0])}{more} is refused more often in one arm, which can make an effect by "
+            "itself, among "
             "the same people"
         )
     return "What these controls ask about gives no reason against reading the effect as causal"
@@ -107,7 +111,7 @@ def _begun(when: str, sentence: str) -> str:
 
 def _at(rows: pd.DataFrame, confidence: float, margin: float) -> Iterator[str]:
     controls = rows[rows["question"] != ALL_CONTROLS]
-    several = controls["contrast"].nunique() > 1
+    several = len(controls["contrast"].unique()) > 1
     yield from _joint(decision.of_contrasts(rows), several=several)
     yield from _controls_named(controls, confidence, several=several)
     if not (controls["state"] == SHOWN).any():
@@ -115,7 +119,8 @@ def _at(rows: pd.DataFrame, confidence: float, margin: float) -> Iterator[str]:
         yield from _findable(decision.of_contrasts(rows), margin)
     if controls["tvd"].isna().all():
         yield (
-            "with one answer of a persona in each arm only drift in a common direction can be tested; drift of personas "
+            "with one answer of a persona in each arm only drift in a common direction can be tested; drift of "
+            "personas "
             "in directions of their own would not show."
         )
     yield from _refusing(controls, several=several)
@@ -149,21 +154,24 @@ def _controls_named(controls: pd.DataFrame, confidence: float, *, several: bool)
 
 def _not_ruled_out(controls: pd.DataFrame, *, several: bool) -> Iterator[str]:
     if controls["ci_high"].notna().any():
-        widest = controls.loc[controls["ci_high"].idxmax()].to_dict()
-        yield f"the largest distance that is not ruled out is {number(widest['ci_high'], 2)} ({_where(widest, several=several)})."
+        widest = controls.sort_values("ci_high", kind="stable", na_position="first").to_dict("records")[-1]
+        where = _where(widest, several=several)
+        yield f"the largest distance that is not ruled out is {number(widest['ci_high'], 2)} ({where})."
 
 
 def _findable(contrasts: pd.DataFrame, margin: float) -> Iterator[str]:
     """Say what the study can find, and what it takes to find a drift of the margin."""
-    known = contrasts[contrasts["detectable_tvd"].notna() & (contrasts["state"] == UNSETTLED)]
+    unsettled = contrasts[contrasts["state"] == UNSETTLED]
+    known = unsettled[unsettled["detectable_tvd"].notna()]
     if known.empty:
         return
-    row = known.loc[known["detectable_tvd"].idxmax()].to_dict()
+    row = known.sort_values("detectable_tvd", kind="stable").to_dict("records")[-1]
     where = "in every control alike" if row["question"] == ALL_CONTROLS else f"in {named(row['question'])}"
     needed = ""
     if not pd.isna(row["needed_personas"]):
         each = " in each arm" if row["design"] == "between" else ""
-        needed = f"; one of {margin:g} takes about {_rounded(row['needed_personas']):,} personas{each} with as many answers each"
+        personas = f"{_rounded(row['needed_personas']):,} personas{each}"
+        needed = f"; one of {margin:g} takes about {personas} with as many answers each"
     yield f"this study finds a drift of {number(row['detectable_tvd'], 2)} {where} with 80 % power{needed}."
 
 
@@ -184,7 +192,8 @@ def _direction(row: Row, confidence: float) -> str:
     if pd.isna(row["mean_difference"]):
         return ""
     ends = row["mean_difference_low"], row["mean_difference_high"]
-    return f"; mean answer, treated less control: {estimate(row['mean_difference'], *ends, 2, sign=True, confidence=confidence)}"
+    moved = estimate(row["mean_difference"], *ends, 2, sign=True, confidence=confidence)
+    return f"; mean answer, treated less control: {moved}"
 
 
 def _where(row: Row, *, several: bool) -> str:
@@ -199,13 +208,15 @@ def _refusing(controls: pd.DataFrame, *, several: bool) -> Iterator[str]:
         return
     stands = np.asarray(multiplicity.holm(tested["pvalue_refusal"].to_numpy(dtype=np.float64))) <= LEVEL
     listed = [
-        f"{_where(row, several=several)} ({row['unknown_treated'] / row['n_treated']:.0%} of the treated arm's answers, "
+        f"{_where(row, several=several)} ({row['unknown_treated'] / row['n_treated']:.0%} of the treated arm's "
+        "answers, "
         f"{row['unknown_control'] / row['n_control']:.0%} of the control arm's)"
         for row in tested[stands].to_dict("records")
     ]
     if listed:
         more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
         yield (
-            f"the arms differ in how often no answer is given (Unknown): {'; '.join(listed[:NAMED])}{more}. This is not "
+            f"the arms differ in how often no answer is given (Unknown): {'; '.join(listed[:NAMED])}{more}. This is "
+            "not "
             "counted as drift: whether the same people refuse more or other people are there cannot be told from it."
         )

@@ -21,7 +21,7 @@ def comparison_points(comparisons: pd.DataFrame, confidence: float) -> Iterator[
     """Say how the drift over all controls, at the last iteration, differs from what it is held against."""
     joint = comparisons[comparisons["question"] == ALL_CONTROLS]
     last = joint[joint["iteration"] == joint["iteration"].max()]
-    several = comparisons["contrast"].nunique() > 1
+    several = len(comparisons["contrast"].unique()) > 1
     for row in last.head(NAMED).to_dict("records"):
         where = f" in {named(row['contrast'])}" if several else ""
         yield f"Drift over all controls{where}, less that of {named(row['against'])}: {_estimate(row, confidence)}."
@@ -79,10 +79,13 @@ def missing_points(effects: pd.DataFrame) -> Iterator[str]:
     for row in rows.head(NAMED).to_dict("records"):
         lee = ""
         if not pd.isna(row["lee_low"]):
-            lee = f"; if the treatment moves refusing one way only, between {_range(row['lee_low'], row['lee_high'])} (Lee)"
+            ends = _range(row["lee_low"], row["lee_high"])
+            lee = f"; if the treatment moves refusing one way only, between {ends} (Lee)"
         yield (
-            f"{named(row['question'])}, {named(row['contrast'])}: no answer is given {row['missing_treated']:.0%} of the time "
-            f"in the treated arm and {row['missing_control']:.0%} in the control arm. Whatever these answers would have been, "
+            f"{named(row['question'])}, {named(row['contrast'])}: no answer is given {row['missing_treated']:.0%} of "
+            "the time "
+            f"in the treated arm and {row['missing_control']:.0%} in the control arm. Whatever these answers would "
+            "have been, "
             f"the effect lies between {_range(row['manski_low'], row['manski_high'])} (Manski){lee}."
         )
     if len(rows) > NAMED:

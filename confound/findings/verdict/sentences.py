@@ -1,7 +1,7 @@
 """The findings in words, one for each study and model. Every number in a sentence stands in a table."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from confound.findings.verdict.effect_points import comparison_points, effect_po
 from confound.findings.verdict.settling import points as settling_points
 from confound.vocabulary import ALL_ARMS, DEFAULT_MARGIN
 
+FRAMES = ("drift", "effects", "decomposition", "comparisons", "assumptions", "sensitivity", "truth")
 ORDER = (decision.WITHHELD, decision.SHOWN, decision.UNSETTLED, decision.SMALL, None)
 
 
@@ -53,13 +54,15 @@ class Tables:
 
     def of(self, study: str, model: str) -> "Tables":
         """Return the rows of one study and model."""
+        own = {name: _own(getattr(self, name), study, model) for name in FRAMES}
+        models = self.settling
         settling = Stabilization(
-            *(_own(each, study, model) for each in (self.settling.stabilization, self.settling.settled)),
-            _own(self.settling.checks, study, model),
-            self.settling.fits,
+            stabilization=_own(models.stabilization, study, model),
+            settled=_own(models.settled, study, model),
+            checks=_own(models.checks, study, model),
+            fits=models.fits,
         )
-        names = ("drift", "effects", "decomposition", "comparisons", "assumptions", "sensitivity", "truth")
-        return Tables(*(_own(getattr(self, name), study, model) for name in names), settling)
+        return replace(self, **own, settling=settling)
 
 
 def _own(frame: pd.DataFrame, study: str, model: str) -> pd.DataFrame:

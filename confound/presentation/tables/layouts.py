@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from confound.findings.decision import SHOWN
 from confound.findings.schema import Column, Schema
 from confound.findings.tables import TABLES
-from confound.findings.decision import SHOWN
 from confound.findings.verdict.effect_points import main_rows
 from confound.presentation.tables.layout import MARK
 from confound.text import MISSING, bracketed, number, p_equals, p_value
@@ -152,7 +152,7 @@ def _marked_distance(row: Record, d: int) -> str:
 
 
 def _joint_p_line(row: Record, d: int) -> str:
-    return _p_line(row | {"pvalue": row["pvalue_verdict"]}, d) if row["question"] == ALL_CONTROLS else ""
+    return _p_line({**row, "pvalue": row["pvalue_verdict"]}, d) if row["question"] == ALL_CONTROLS else ""
 
 
 def _unknown_share(row: Record, _: int) -> str:
@@ -178,7 +178,7 @@ def _drift_notes(shown: Shown) -> Iterator[str]:
     yield f"Statistic: total variation distance (TVD) between the arms, {over}, corrected {how}."
     yield f"The null hypothesis is that {_exchangeable(within=within, between=between)}."
     if "Verdict" not in shown.heads:
-        yield "p: permutation test of the distance; adjusted: over the controls of the contrast and contrasts of the model."
+        yield "p: permutation test of the distance; adjusted: over the contrast's controls and the model's contrasts."
     if ALL_CONTROLS in set(shown.frame["question"]):
         yield "All controls: mean of the distances, and one test of all of them."
 

@@ -100,7 +100,7 @@ def conversations(codes: IntArray) -> Conversations:
 
 
 def _recoded(codes: IntArray) -> IntArray:
-    """Number a control's answers by how they were given, those of fewest first; -1 stays."""
+    """Return a control's answers numbered by how often they were given, those of fewest first; -1 stays."""
     width = int(codes.max()) + 1
     counts = np.stack([(codes == answer).sum(axis=2) for answer in range(width)], axis=1)  # (personas, answers, 2)
     given = np.flatnonzero(counts.any(axis=(0, 2)))

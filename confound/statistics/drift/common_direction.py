@@ -83,6 +83,7 @@ class QuadraticForm(NamedTuple):
         return len(self.whitener)
 
     def __call__(self, deviations: FloatArray) -> FloatArray:
+        """Return the form of each row of deviations."""
         return np.asarray(((deviations @ self.whitener.T) ** 2).sum(axis=-1))
 
 

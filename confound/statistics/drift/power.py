@@ -255,9 +255,9 @@ def needed_trials(
 def pool_of_shares(counts: ArrayLike, *, rng: np.random.Generator) -> FloatArray:
     """Draw the shares of personas of whom a few answers are known, for `answers` of the functions here.
 
-    Shares seen in a few answers are far sharper than the personas' own, and a design looks more powerful than it is. Each
-    persona's are drawn from their posterior under a Dirichlet distribution about the mean of all, whose precision is the
-    one at which two answers of a persona agree as often as seen.
+    Shares seen in a few answers are far sharper than the personas' own, and a design looks more powerful than it is.
+    Each persona's are drawn from their posterior under a Dirichlet distribution about the mean of all, whose precision
+    is the one at which two answers of a persona agree as often as seen.
 
     Parameters
     ----------
