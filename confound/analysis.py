@@ -67,6 +67,8 @@ def analyze(
     bins: Mapping[str, int] | None = None,
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
+    cluster: str | None = None,
+    unique: bool = False,
     correction: str = DEFAULT_CORRECTION,
     share: float = 0.5,
     margin: float = DEFAULT_MARGIN,
@@ -107,6 +109,11 @@ def analyze(
         YAML files that give roles, options and values of questions.
     design : {"within", "between"}, optional
         By default within where at least half of the personas are in both arms, else between; for each contrast.
+    cluster : str, optional
+        Column of the log that says what is independent, such as a profile that several personas share; it takes the place
+        of the persona.
+    unique : bool
+        Count copies once: conversations logged several times, trials that are all equal, personas that are doubles.
     correction : {"mixture", "plugin", "null", "jackknife", "bootstrap", "folded", "npmle"}
         How the plug-in distance is corrected, see `corrected_distance.corrected_tvd`.
     share : float
@@ -318,13 +325,15 @@ def describe(
     bins: Mapping[str, int] | None = None,
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
+    cluster: str | None = None,
+    unique: bool = False,
 ) -> Description:
     """Validate a log and say what it holds, without any statistic.
 
     Parameters
     ----------
     data, table, rename, outcome, negative_control, confounder, control, placebo, reference, order, bins, study_file, \
-    design
+    design, cluster, unique
         As for `analyze`.
 
     Returns

@@ -40,6 +40,8 @@ class Options:
     bins: Mapping[str, int] = field(default_factory=dict)
     study_file: Sequence[str | Path] = ()
     design: Design | None = None
+    cluster: str | None = None
+    unique: bool = False
     correction: str = DEFAULT_CORRECTION
     share: float = 0.5
     margin: float = DEFAULT_MARGIN

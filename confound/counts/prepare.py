@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from confound.counts import conversations, data_warnings
+from confound.counts import conversations, copies, data_warnings
 from confound.counts.cells import Cell, cells
 from confound.counts.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
 from confound.counts.conversations import AnswersByConversation
@@ -97,8 +97,11 @@ def prepare(
     InputError
         Where the log cannot be read, or nothing in it can be compared.
     """
+    if options.cluster is not None:
+        others = {old: new for old, new in rename.items() if new != "persona"}
+        rename = {**others, options.cluster: "persona"}
     with response_table.opened(data, rename=rename, table=table) as log:
-        whole = group(log)
+        whole, once_notes = copies.counted_once(group(log)) if options.unique else (group(log), [])
         options.check_labels(whole.labels["arm"], whole.labels["model"])
         controls, arm_notes = control_arms(whole, options.control_arms)
         binned, questions, question_notes = resolve(whole, options)
@@ -106,7 +109,9 @@ def prepare(
         grouped = whole.rows(proper)
         together = _elicited(log, grouped, questions)
         alone = log if proper.all() else log.without_source_arms()
+        joint = joint and not options.unique  # whose conversations are left is not known
         talks, talk_notes = conversations.read(alone, grouped, binned.rows(proper), questions) if joint else (None, [])
+    copied = {} if options.unique else copies.found(grouped)
     made = tuple(cells(binned.rows(proper), questions))
     compared = [cell for cell in made if _is_compared(cell, controls)]
     found = tuple(c for cell in compared for c in contrasts(cell, controls[cell.study], options.design))
@@ -119,9 +124,10 @@ def prepare(
         *arm_notes,
         *question_notes,
         *talk_notes,
+        *once_notes,
+        *copies.notes(copied),
         *data_warnings.duplicate_notes(grouped),
         *data_warnings.seed_notes(grouped),
-        *data_warnings.cache_notes(made),
     ]
     return CountedLog(
         cells=made,
@@ -135,6 +141,7 @@ def prepare(
         conversations=talks,
         notes=tuple(notes),
         unasked=tuple(_unasked(compared, controls)),
+        copies=copied,
     )
 
 
