@@ -110,8 +110,8 @@ def analyze(
     design : {"within", "between"}, optional
         By default within where at least half of the personas are in both arms, else between; for each contrast.
     cluster : str, optional
-        Column of the log that says what is independent, such as a profile that several personas share; it takes the place
-        of the persona.
+        Column of the log that says what is independent, such as a profile that several personas share; it takes the
+        place of the persona.
     unique : bool
         Count copies once: conversations logged several times, trials that are all equal, personas that are doubles.
     correction : {"mixture", "plugin", "null", "jackknife", "bootstrap", "folded", "npmle"}

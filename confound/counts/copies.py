@@ -1,7 +1,7 @@
 """Copies in a log: conversations logged twice, answers repeated by a cache, personas that are one another's doubles.
 
-Copies are no independent answers. Every test and interval would take them for such, so that where a log holds them nothing
-can be asserted from it as it stands. All is found from the counts, whatever trials and personas are called.
+Copies are no independent answers. Every test and interval would take them for such, so that where a log holds them
+nothing can be asserted from it as it stands. All is found from the counts, whatever trials and personas are called.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,8 +17,8 @@ from confound.counts.notes import Note
 BoolArray = npt.NDArray[np.bool_]
 Hashes = npt.NDArray[np.uint64]
 
-# Answers logged so many times each, and the share of honest counts that are multiples of it at most: the largest for any
-# number of trials and two answers that are equally likely.
+# Answers logged so many times each, and the share of honest counts that are multiples of it at most: the largest for
+# any number of trials and two answers that are equally likely.
 MULTIPLES = {2: 0.5, 3: 0.36, 5: 0.27}
 # Standard deviations by which the share of multiples must exceed that: chance in one log of a billion.
 SURPRISE = 6.0
@@ -92,7 +92,7 @@ def _parts(grouped: Grouped) -> Iterator[tuple[tuple[str, str], _Part]]:
 
 
 def _numbered(*keys: IntArray) -> IntArray:
-    """Number the distinct combinations of keys."""
+    """Return the number of each distinct combination of keys."""
     return np.unique(np.stack(keys), axis=1, return_inverse=True)[1].ravel()
 
 
@@ -111,7 +111,8 @@ def _said(part: _Part) -> str:
     if _copied(part):
         n_personas, distinct = int(part.persona.max()) + 1, len(np.unique(_signatures(part, part.persona)))
         return (
-            f"{n_personas} personas gave only {distinct} different sets of answers, each several times, where chance would "
+            f"{n_personas} personas gave only {distinct} different sets of answers, each several times, where chance "
+            "would "
             "make nearly all different."
         )
     return ""
@@ -216,7 +217,8 @@ def counted_once(grouped: Grouped) -> tuple[Grouped, list[Note]]:
         gone = before - int(part.n[~doubles].sum())
         if gone:
             personas = len(np.unique(part.persona[doubles]))
-            message = f"--unique: {gone:,} of {before:,} answers are copies and were left out, {personas:,} personas among them."
+            message = f"--unique: {gone:,} of {before:,} answers are copies and were left out"
+            message += f", {personas:,} personas among them." if personas else "."
             made.append(Note("note", message, study=study, model=model))
     return _scaled(grouped, n).rows(kept), made
 

@@ -22,7 +22,15 @@ from confound.findings.decision import SINGLE
 from confound.findings.drift import canonical_sides
 from confound.findings.schema import Row
 from confound.statistics import multiplicity
-from confound.statistics.drift import canonical, change, common_direction, permutation, several_arms, several_controls
+from confound.statistics.drift import (
+    canonical,
+    change,
+    common_direction,
+    permutation,
+    pooled_distance,
+    several_arms,
+    several_controls,
+)
 from confound.statistics.drift import distance as tvd
 from confound.statistics.randomness import content_rng
 from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
@@ -143,11 +151,19 @@ def _without_conversations(made: Together) -> JointTest:
     return JointTest(change.pooled_drift_test(excess), np.nan, nothing, "pooled t", joint, nothing)
 
 
-def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float, findable: Row | None = None) -> Row:
+def all_controls(
+    found: JointTest,
+    rows: Sequence[Row],
+    *,
+    confidence: float,
+    findable: Row | None = None,
+    ends: tuple[float, float] = (0.0, 1.0),
+) -> Row:
     """Add the controls' step-down p-values to their drift rows, and return the row `(all)`.
 
-    The ends of its interval are the means of the controls' own: right if the controls err together, as those answered
-    in one conversation may, and wider than needed if they do not. The lower one is 0 unless the joint test rejects.
+    The ends of its interval are the means of the controls' own, which are right if the controls err together and wider
+    than needed if they do not; within subjects, or those of the pooled distance if they are tighter. The lower one is 0
+    unless the joint test rejects.
 
     Parameters
     ----------
@@ -158,12 +174,13 @@ def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float, fi
         Of the intervals.
     findable : dict, optional
         What the joint test can find (`detectable.of_all`).
+    ends : tuple of (float, float)
+        Interval of the pooled distance (`pooled_distance.pooled_interval`).
     """
     for row, adjusted, named in zip(rows, found.adjusted, found.named, strict=True):
         row["pvalue_maxt"], row["pvalue_joint"] = adjusted, named
     means = {name: float(np.mean([row[name] for row in rows])) for name in AVERAGED}
-    if found.pvalue > 1 - confidence:
-        means["ci_low"] = 0.0 * means["ci_low"]  # stays NaN where there is none
+    means |= _pooled(means, ends, rejects=found.pvalue <= 1 - confidence)
     return {
         **{key: rows[0][key] for key in ("study", "model", "iteration", "contrast")},
         "question": ALL_CONTROLS,
@@ -177,6 +194,27 @@ def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float, fi
         "pvalue_joint": found.joint,
         **(findable or {}),
     }
+
+
+def _pooled(means: Mapping[str, float], ends: tuple[float, float], *, rejects: bool) -> Row:
+    """Return distance and interval of all controls together; NaN where the controls have none."""
+    if np.isnan(means["ci_low"]) or np.isnan(ends[0]):
+        return {} if rejects else {"ci_low": 0.0 * means["ci_low"]}
+    low = max(means["ci_low"], ends[0]) if rejects else 0.0
+    high = max(min(means["ci_high"], ends[1]), low)
+    return {"tvd": float(np.clip(means["tvd"], low, high)), "ci_low": low, "ci_high": high}
+
+
+def _ends(contrasts: Sequence[Contrast], confidence: float) -> tuple[float, float]:
+    """Return the interval of the distance pooled over controls, within subjects where all have one."""
+    if contrasts[0].design == "between":
+        return 0.0, 1.0
+    excess, null_means = (_by_persona(contrasts, measure)[1] for measure in (_excess, _null_means))
+    return pooled_distance.pooled_interval(excess, null_means, confidence=confidence)
+
+
+def _null_means(contrast: Contrast) -> FloatArray:
+    return tvd.stratum_null_means(contrast.treated.answers, contrast.control.answers)
 
 
 def _findable(made: Together, margin: float) -> Row:
@@ -330,7 +368,8 @@ def _of_controls(
         found = failures.unless_failed(test)
         if found is not None:
             findable = _findable(one, options.margin)
-            together.append(all_controls(found, one.rows, confidence=options.confidence, findable=findable))
+            ends = _ends(one.contrasts, options.confidence)
+            together.append(all_controls(found, one.rows, confidence=options.confidence, findable=findable, ends=ends))
     return together
 
 

@@ -54,7 +54,8 @@ def headline(state: str | None, drift: pd.DataFrame, *, margin: float, asked: As
         little = (
             f", but little: the distance of every control lies below {margin:g}" if _all_below(last, margin) else ""
         )
-        mixes = ", so an observed effect mixes what the treatment does with whom it is done to, and is not causal as it stands"
+        mixes = ", so an observed effect mixes what the treatment does with whom it is done to, "
+        mixes += "and is not causal as it stands"
         return f"the users drift{when}{little}. The arms hold different people{mixes if asked.effects else ''}."
     if state == SMALL:
         return (
@@ -154,7 +155,7 @@ def _controls_named(controls: pd.DataFrame, confidence: float, *, several: bool)
 
 def _not_ruled_out(controls: pd.DataFrame, *, several: bool) -> Iterator[str]:
     if controls["ci_high"].notna().any():
-        widest = controls.sort_values("ci_high", kind="stable", na_position="first").to_dict("records")[-1]
+        widest = controls.sort_values("ci_high", ascending=False, kind="stable").to_dict("records")[0]
         where = _where(widest, several=several)
         yield f"the largest distance that is not ruled out is {number(widest['ci_high'], 2)} ({where})."
 
