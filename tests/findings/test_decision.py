@@ -71,6 +71,7 @@ def test_one_answer_a_persona_and_arm_is_decided_by_direction_alone() -> None:
     assert row["state"] == "shown"
 
 
+@pytest.mark.slow
 def test_many_controls_at_distance_one_are_drift() -> None:
     """Between subjects, 250 controls on which the arms share no answer: no floor of Monte Carlo hides it."""
     rng = np.random.default_rng(9)
