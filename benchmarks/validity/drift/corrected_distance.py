@@ -58,7 +58,7 @@ def replicate(cell: Cell, number: int, seed: int) -> Replicate:
     pvalue = permutation_test(log.treated, log.control, rng=rng).pvalue
     found, seconds = {}, 0.0
     for method in (OURS, *(name for name in METHODS if name != OURS)):
-        result = corrected_tvd(log.treated, log.control, pvalue=pvalue, method=method, rng=rng)
+        result = corrected_tvd(log.treated, log.control, pvalue=pvalue, method=method)
         found[method] = (result.estimate, result.ci_low, result.ci_high)
         seconds = seconds or time.perf_counter() - start
     common = common_direction_test(log.treated, log.control, rng=rng).pvalue

@@ -23,7 +23,7 @@ def corrected(treated, control, *, seed=0, pvalue=None, **options) -> CorrectedT
     rng = np.random.default_rng(seed)
     if pvalue is None:
         pvalue = permutation_test(treated, control, rng=rng).pvalue
-    return corrected_tvd(treated, control, pvalue=pvalue, rng=np.random.default_rng(seed), **options)
+    return corrected_tvd(treated, control, pvalue=pvalue, **options)
 
 
 def personas(rng, n_personas=12, n_answers=4, sizes=(8, 6)) -> tuple[np.ndarray, np.ndarray]:
@@ -129,7 +129,7 @@ def test_bad_options_are_refused_by_name(options, message):
     """What cannot be is refused, naming the option and its value."""
     counts = np.array([[3, 1]])
     with pytest.raises(ValueError, match=message):
-        corrected_tvd(counts, counts, **({"pvalue": 0.5, "rng": np.random.default_rng(0)} | options))
+        corrected_tvd(counts, counts, **({"pvalue": 0.5} | options))
 
 
 # The corrections in use.
