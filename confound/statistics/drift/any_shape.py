@@ -1,10 +1,10 @@
 """How small and how large the distance can be, whatever the shape of drift, given the excess of the plug-in.
 
-A persona gives an answer with chance ``pi (1 - u)`` in one arm and ``pi (1 + u)`` in the other. The counts of both arms
-together show how ``pi`` is distributed. How ``u`` is they hardly show with few trials: the same excess T comes from a
-little drift of all, much drift of few, and whatever lies between. So the mean distance, the mean of ``pi u``, is made
-as large and as small as the mean of T allows, over all laws of ``u`` given ``pi``. That is a linear program with one
-constraint, solved by its multiplier. The mean of T given ``(pi, u)`` is exact, a sum over two binomials.
+A persona gives an answer with chance ``pi - d`` in one arm and ``pi + d`` in the other. The counts of both arms
+together show how ``pi`` is distributed. How ``d`` is they hardly show with few trials: the same excess T comes from
+a little drift of all, much drift of few, and whatever lies between. So the mean distance, the mean of ``d``, is made
+as large and as small as the mean of T allows, over all laws of ``d`` given ``pi``. That is a linear program with one
+constraint, solved by its multiplier. The mean of T given ``(pi, d)`` is exact, a sum over two binomials.
 """
 
 from functools import lru_cache
@@ -20,7 +20,7 @@ from confound.statistics.drift.excess import null_means
 __all__ = ["any_shape_bounds"]
 
 
-# Grid of the average share of both arms, fine near 0, and of u.
+# Grid of the average share of both arms, fine near 0, and of d as a share of the largest that is possible.
 SHARES = np.concatenate([np.geomspace(1e-4, 1.6e-3, 6), np.sin(np.linspace(0, np.pi / 2, 33)[1:]) ** 2])
 U = np.linspace(0.0, 1.0, 41)
 # Steps of the EM for the law of the average share.
@@ -36,7 +36,7 @@ TINY = 1e-12
 
 
 class _Drift(NamedTuple):
-    """An answer's mean of T and its distance, by average share and u; shape (SHARES, U)."""
+    """An answer's mean of T and its distance, by average share (rows) and drift, upwards and downwards (columns)."""
 
     excess: FloatArray
     distance: FloatArray
@@ -85,11 +85,16 @@ def any_shape_bounds(treated: IntArray, control: IntArray, low: float, high: flo
 
 @lru_cache(maxsize=16)
 def _drift(n_treated: int, n_control: int) -> _Drift:
-    """Return the means of drift upwards and downwards, which are equally likely."""
-    distance = SHARES[:, None] * np.minimum(U, (1 / SHARES - 1)[:, None])
-    more, less = SHARES[:, None] + distance, SHARES[:, None] - distance
+    """Return drift upwards and downwards beside one another; counts of both arms together keep their mean."""
+    moves = np.array([n_control, n_treated]) * 2 / (n_treated + n_control)
     mean = _normal_excess if max(n_treated, n_control) > MANY_TRIALS else _exact_excess
-    return _Drift((mean(more, less, n_treated, n_control) + mean(less, more, n_treated, n_control)) / 2, distance)
+    directions = []
+    for sign, (rise, fall) in ((1, moves), (-1, moves[::-1])):
+        distance = np.minimum((1 - SHARES) / rise, SHARES / fall)[:, None] * U
+        p = np.clip(SHARES[:, None] + sign * moves[0] * distance, 0, 1)
+        q = np.clip(SHARES[:, None] - sign * moves[1] * distance, 0, 1)
+        directions.append(_Drift(mean(p, q, n_treated, n_control), distance))
+    return _Drift(*(np.hstack(parts) for parts in zip(*directions, strict=True)))
 
 
 def _exact_excess(p: FloatArray, q: FloatArray, n_treated: int, n_control: int) -> FloatArray:
@@ -104,7 +109,8 @@ def _exact_excess(p: FloatArray, q: FloatArray, n_treated: int, n_control: int) 
 def _normal_excess(p: FloatArray, q: FloatArray, n_treated: int, n_control: int) -> FloatArray:
     """Do as `_exact_excess` for a normal difference of shares: the mean of a folded normal."""
     error = np.sqrt(p * (1 - p) / n_treated + q * (1 - q) / n_control) + TINY
-    without = np.sqrt((p + q) / 2 * (1 - (p + q) / 2) * (1 / n_treated + 1 / n_control))
+    pooled = (n_treated * p + n_control * q) / (n_treated + n_control)
+    without = np.sqrt(pooled * (1 - pooled) * (1 / n_treated + 1 / n_control))
     standard = np.abs(p - q) / error
     folded = error * (MEAN_ABSOLUTE * np.exp(-(standard**2) / 2) + standard * (2 * ndtr(standard) - 1))
     return np.asarray((folded - MEAN_ABSOLUTE * without) / 2)
