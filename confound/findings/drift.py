@@ -320,9 +320,7 @@ def _corrected(
         treated, control = (corrected_distance.effective_counts(side)[None] for side in (treated, control))
     if not len(treated):
         return dict.fromkeys(("tvd", "ci_low", "ci_high"), np.nan)
-    result = corrected_distance.corrected_tvd(
-        treated, control, pvalue=pvalue, method=method, confidence=confidence, rng=content_rng(treated, control)
-    )
+    result = corrected_distance.corrected_tvd(treated, control, pvalue=pvalue, method=method, confidence=confidence)
     return {"tvd": result.estimate, "ci_low": result.ci_low, "ci_high": result.ci_high}
 
 

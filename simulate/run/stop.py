@@ -98,7 +98,7 @@ def tvd_upper(blocks: Sequence[Block], control: str) -> float:
         # A fixed seed: a resumed run must decide the same.
         rng = keyed_generator(0, "stop", *names)
         p = permutation.permutation_test(*pair, rng=rng).pvalue
-        ends.append(corrected_distance.corrected_tvd(*pair, pvalue=p, rng=rng).ci_high)
+        ends.append(corrected_distance.corrected_tvd(*pair, pvalue=p).ci_high)
     return math.inf if any(map(math.isnan, ends)) else max(ends)
 
 

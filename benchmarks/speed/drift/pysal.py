@@ -58,7 +58,7 @@ A cell of {personas} personas x {trials} trials x 2 arms, {answers} answers, fro
 the mean over personas of the index of dissimilarity of two groups (the arms) over {answers} places (the answers).
 segregation {found}: `{COMMAND}`,
 `Dissim` and `DensityCorrectedDissim` likewise;
-confound: `corrected_tvd(treated, control, pvalue=..., method=..., rng=rng)`.
+confound: `corrected_tvd(treated, control, pvalue=..., method=...)`.
 PySAL gives a number for one persona at a time. confound's own way fits all personas together and comes with an interval
 and the exact test that the interval needs; its time has all of that. Milliseconds."""
     times = [
@@ -91,7 +91,7 @@ def _timed(milliseconds: list[float], side: Callable[..., float], *given: Any) -
 def confound_side(method: str, log: Log, rng: np.random.Generator) -> float:
     """Estimate as a cell's row in the drift table does; only its own method asks for the p-value."""
     pvalue = permutation_test(*log, rng=rng).pvalue if method == OURS else 1.0
-    return corrected_tvd(*log, pvalue=pvalue, method=method, rng=rng).estimate
+    return corrected_tvd(*log, pvalue=pvalue, method=method).estimate
 
 
 def _pysal(method: str, log: Log, seed: int) -> float:

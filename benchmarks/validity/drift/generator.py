@@ -1,4 +1,4 @@
-"""Logs whose true drift is known, of the kinds that an analyst may meet, none drawn from the estimators' own models."""
+"""Logs whose true drift is known, of the kinds that an analyst may meet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
-DRIFTS = ("none", "common", "varied", "few", "sharp")
+DRIFTS = ("none", "common", "varied", "few", "sharp", "answers", "shares")
 ANSWERS = (2, 4, 10)
 TRIALS = (5, 10, 30)
 PERSONAS = (10, 100)
 # Mean distances aimed at, in turn. Few personas that drift by .6 cannot make a large mean.
 SIZES = {"none": (0.0,), "common": (0.05, 0.15, 0.3), "varied": (0.05, 0.15, 0.3), "few": (0.03, 0.06, 0.12)}
-SIZES["sharp"] = (0.05, 0.15, 0.3)
+SIZES |= dict.fromkeys(("sharp", "answers", "shares"), (0.05, 0.15, 0.3))
 # Concentrations of the personas' shares about the population's, in turn: nearly alike (20) to nearly pure (1).
 CONCENTRATIONS = (1.0, 4.0, 20.0)
 STRONG_DISTANCE = 0.6
 LARGEST_SHIFT = 8.0
+# Logs of the precision of treated shares around the control shares.
+LOG_PRECISIONS = (8.5, -3.0)
 SHARP_REST = (0.0, 0.05)
 
 
@@ -110,6 +112,11 @@ def true_shares(cell: Cell, size: float, variant: int, rng: np.random.Generator)
         return shares, shares
     if cell.drift == "few":
         return shares, _few(shares, size, rng)
+    if cell.drift == "answers":
+        aim = np.eye(cell.n_answers)[rng.integers(cell.n_answers, size=cell.n_personas)]
+        return shares, scaled(shares, size, lambda c: shares + (1 - np.exp(-c)) * (aim - shares))
+    if cell.drift == "shares":
+        return shares, _own_shares(shares, size, int(rng.integers(2**32)))
     if cell.drift == "varied" and variant % 2:
         other = rng.dirichlet(np.ones(cell.n_answers), size=cell.n_personas)
         return shares, scaled(shares, size, lambda c: shares + (1 - np.exp(-c)) * (other - shares))
@@ -131,6 +138,18 @@ def scaled(shares: FloatArray, size: float, drifted: Callable[[float], FloatArra
         small = 0.5 * np.abs(drifted(middle) - shares).sum(axis=1).mean() < size
         low, high = (middle, high) if small else (low, middle)
     return drifted(high)
+
+
+def _own_shares(shares: FloatArray, size: float, key: int) -> FloatArray:
+    """Draw each persona's shares anew around its own, the further off the larger the size aimed at."""
+    highest, lowest = LOG_PRECISIONS
+
+    def drawn(c: float) -> FloatArray:
+        log_precision = highest + (lowest - highest) * c / LARGEST_SHIFT
+        gammas = np.random.default_rng(key).standard_gamma(np.exp(log_precision) * shares) + np.finfo(float).tiny
+        return np.asarray(gammas / gammas.sum(axis=1, keepdims=True))
+
+    return scaled(shares, size, drawn)
 
 
 def _few(shares: FloatArray, size: float, rng: np.random.Generator) -> FloatArray:

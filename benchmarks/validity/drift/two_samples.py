@@ -148,7 +148,7 @@ def measured(cell: Cell, number: int, seed: int, methods: Sequence[str]) -> Foun
     rng = np.random.default_rng((seed, number, 1))
     found, p = {}, pvalue(treated, control, rng)
     for method in methods:
-        result = corrected_tvd(treated, control, pvalue=p, method=method, rng=rng)
+        result = corrected_tvd(treated, control, pvalue=p, method=method)
         found[method] = (result.estimate, result.ci_low, result.ci_high)
     return Found(cell.distance, p <= LEVEL, found)
 

@@ -3,17 +3,19 @@
 1. Draw both arms' shares for all personas from the posterior, with doubt about the kinds' frequencies.
 2. Simulate a log from each draw. Its ``T``, the plug-in less its exact mean with no drift, should be the
    observed one; the draw's distance is moved by the difference times the slope of distance on ``T``.
-3. Widen by the shapes that the likelihood allows (profile), and downwards towards ``T`` itself, whose mean
-   lies below the distance whatever the shape.
+3. Widen by the shapes that the likelihood allows (profile), and towards the bounds that hold for any shape
+   (`any_shape`): all the way where trials are few, since the counts then do not show the shape.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, gammaln, ndtri
+from scipy.special import expit, ndtri
 
 from confound.statistics.arrays import FloatArray, IntArray
-from confound.statistics.drift.persona_mixture import PERSONA_KINDS, PersonaMixture, fit, mixing_weights
+from confound.statistics.drift.any_shape import any_shape_bounds
+from confound.statistics.drift.excess import of_sizes
+from confound.statistics.drift.persona_mixture import PERSONA_KINDS, Kind, PersonaMixture, fit, mixing_weights
 
 __all__ = ["Calibrated", "calibrated", "draw_labels", "draw_shares"]
 
@@ -42,8 +44,12 @@ PROFILE_FALL = 1.04
 # Penalties of distance, per persona, with which extreme shapes are found, and EM steps for each.
 PENALTIES = np.concatenate([-np.geomspace(100, 0.5, 12), [0.0], np.geomspace(0.5, 100, 12)])
 PROFILE_STEPS = 80
-# How far the lower end is moved towards what T alone allows. Chosen by simulation with few personas drifting
-# strongly, where the likelihood leaves too little room below.
+# Trials an arm up to which the ends are moved all the way to the bounds for any shape; with more, by the square of the
+# ratio. Up to 10 trials the mixture's own interval covered .78 to .88 where each persona drifts its own way; at 30
+# trials it covers.
+TRIALS_WITHOUT_SHAPE = 10
+# How far at least the lower end is moved. Chosen by simulation with few personas drifting strongly, where the
+# likelihood leaves too little room below.
 TOWARDS_LOWER_BOUND = 0.3
 TINY = float(np.finfo(np.float64).tiny)
 # Personas whose chances are multiplied before the logarithm is taken.
@@ -59,20 +65,6 @@ class Calibrated(NamedTuple):
     estimate: float
     low: float
     high: float
-
-
-class _Excess(NamedTuple):
-    """What is needed for T: the arms' sizes (P, 1), and the null mean of an answer by its margin."""
-
-    n_treated: IntArray
-    n_control: IntArray
-    offsets: IntArray
-    null_means: FloatArray
-
-    def of(self, treated: IntArray, control: IntArray) -> FloatArray:
-        """Return T of logs of shape (..., P, K)."""
-        distance = 0.5 * np.abs(treated / self.n_treated - control / self.n_control)
-        return np.asarray((distance - self.null_means[self.offsets + treated + control]).sum(axis=-1).mean(axis=-1))
 
 
 def calibrated(treated: IntArray, control: IntArray, *, confidence: float, rng: np.random.Generator) -> Calibrated:
@@ -98,23 +90,29 @@ def calibrated(treated: IntArray, control: IntArray, *, confidence: float, rng: 
     # No drift at all stays no drift, however far T is off.
     moved = np.where(drawn > 0, np.clip(drawn + slope * (observed - simulated), 0.0, 1.0), 0.0)
     quantile, spread = float(ndtri((1 + confidence) / 2)), float(simulated.std())
-    lowest, likeliest, highest = _allowed_distances(mixture, quantile, rng)
-    centre = float(moved.mean())
-    noise = quantile * float(moved.std())
-    low = centre - float(np.hypot(noise, max(centre - lowest, likeliest - lowest)))
-    low += TOWARDS_LOWER_BOUND * min(0.0, observed - quantile * spread - low)
-    high = centre + float(np.hypot(noise, max(highest - centre, highest - likeliest)))
-    doubt = float(drawn.var()) + DISCREPANCY**2 / len(treated)
-    followed = doubt / (doubt + (slope * spread) ** 2)
-    estimate = float(drawn.mean()) + followed * (centre - float(drawn.mean()))
+    centre, noise = float(moved.mean()), quantile * float(moved.std())
+    low, high = _likely_ends(mixture, centre, noise, quantile, rng)
+    lowest, highest = any_shape_bounds(treated, control, observed - quantile * spread, observed + quantile * spread)
+    trials = 2 / (1 / treated.sum(axis=1) + 1 / control.sum(axis=1)).mean()
+    unseen = min(1.0, TRIALS_WITHOUT_SHAPE / float(trials)) ** 2
+    low += max(unseen, TOWARDS_LOWER_BOUND) * min(0.0, lowest - low)
+    high += unseen * max(0.0, highest - high)
+    estimate = _follow(drawn, centre, slope * spread, len(treated))
     return Calibrated(estimate, max(min(low, estimate), 0.0), min(max(high, estimate), 1.0))
+
+
+def _follow(drawn: FloatArray, moved: float, noise: float, n_personas: int) -> float:
+    """Return the mean of the draws' distances, taken towards where T moves it the further the less noise T has."""
+    doubt = float(drawn.var()) + DISCREPANCY**2 / n_personas
+    mean = float(drawn.mean())
+    return mean + doubt / (doubt + noise**2) * (moved - mean)
 
 
 def _compared(
     treated: IntArray, control: IntArray, shares: tuple[FloatArray, FloatArray], rng: np.random.Generator
 ) -> tuple[FloatArray, float, float, FloatArray]:
     """Return the draws' distances, their slope on T, T observed, and T of a log simulated from each draw."""
-    excess = _excess(treated.sum(axis=1), control.sum(axis=1))
+    excess = of_sizes(treated.sum(axis=1), control.sum(axis=1))
     n_treated, n_control = excess.n_treated[:, 0], excess.n_control[:, 0]
     treated_shares, control_shares = shares
     distances = _distances(treated_shares, control_shares)
@@ -142,29 +140,13 @@ def _simulated(sizes: IntArray, shares: FloatArray, rng: np.random.Generator) ->
     return rng.multinomial(sizes, shares / shares.sum(axis=-1, keepdims=True))
 
 
-def _excess(n_treated: IntArray, n_control: IntArray) -> _Excess:
-    sizes, which = np.unique(np.column_stack([n_treated, n_control]), axis=0, return_inverse=True)
-    tables = [_null_means(int(n1), int(n0)) for n1, n0 in sizes]
-    starts = np.cumsum([0, *(len(table) for table in tables[:-1])])
-    offsets = starts[which.ravel()]
-    return _Excess(n_treated[:, None], n_control[:, None], offsets[:, None], np.concatenate(tables))
-
-
-def _null_means(n1: int, n0: int) -> FloatArray:
-    """Return half the expected difference of an answer's shares with no drift, by how often it was given in all.
-
-    The closed form of `distance.null_mean`, for every margin at once.
-    """
-    margin = np.arange(n1 + n0 + 1)
-    above = margin * n1 // (n1 + n0) + 1
-    possible = above <= np.minimum(margin, n1)
-    above = np.where(possible, above, np.maximum(0, margin - n0))
-    log_mass = _log_choose(n1, above) + _log_choose(n0, margin - above) - _log_choose(n1 + n0, margin)
-    return np.asarray(np.where(possible, above * (n0 - margin + above) * np.exp(log_mass) / (n1 * n0), 0.0))
-
-
-def _log_choose(n: int, k: IntArray) -> FloatArray:
-    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
+def _likely_ends(
+    mixture: PersonaMixture, centre: float, noise: float, quantile: float, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the ends that the noise and the shapes allowed by the likelihood leave together."""
+    lowest, likeliest, highest = _allowed_distances(mixture, quantile, rng)
+    low = centre - float(np.hypot(noise, max(centre - lowest, likeliest - lowest)))
+    return low, centre + float(np.hypot(noise, max(highest - centre, highest - likeliest)))
 
 
 def _allowed_distances(
@@ -285,8 +267,17 @@ def draw_shares(mixture: PersonaMixture, labels: IntArray, rng: np.random.Genera
         if np.isfinite(kind.precision):
             gammas = rng.standard_gamma(kind.precision * centre + mixture.treated[persona])
             centre = gammas / gammas.sum(axis=1, keepdims=True)
-        treated[here] = centre
+        treated[here] = _moved(centre, mixture.treated[persona], kind, rng) if kind.move else centre
     return treated.reshape(*labels.shape, -1), control.reshape(*labels.shape, -1)
+
+
+def _moved(shares: FloatArray, seen: IntArray, kind: Kind, rng: np.random.Generator) -> FloatArray:
+    """Move a share of the answers to one, drawn given the treated counts; shares and counts of shape (N, K)."""
+    log_chance = seen * kind.log_gain(shares)
+    aim = (log_chance + rng.gumbel(size=log_chance.shape)).argmax(axis=1)
+    moved = (1 - kind.move) * shares
+    moved[np.arange(len(moved)), aim] += kind.move
+    return moved
 
 
 def mean_distances(mixture: PersonaMixture, rng: np.random.Generator, *, n_draws: int = 12) -> FloatArray:

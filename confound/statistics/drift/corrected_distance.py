@@ -15,7 +15,9 @@ from scipy.special import xlog1py, xlogy
 from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift import distance
 from confound.statistics.drift.calibration import Calibrated, calibrated
+from confound.statistics.drift.canonical import strata
 from confound.statistics.drift.two_samples import TwoSampleDistance, two_sample_distance
+from confound.statistics.randomness import content_rng
 from confound.statistics.validation import check_inside, check_share, checked_counts
 
 __all__ = ["METHODS", "CorrectedTvd", "corrected_tvd", "effective_counts"]
@@ -58,7 +60,6 @@ def corrected_tvd(
     pvalue: float,
     method: str = DEFAULT,
     confidence: float = 0.95,
-    rng: np.random.Generator,
 ) -> CorrectedTvd:
     """Estimate the total variation distance between two arms, averaged over personas.
 
@@ -73,9 +74,6 @@ def corrected_tvd(
         How to correct, see Notes.
     confidence : float, default 0.95
         Of the interval, in (0, 1).
-    rng : numpy.random.Generator
-        Drawn from by ``mixture``, unless there is one row, and by the others' bootstraps. The order of personas
-        and of answers does not change the result.
 
     Returns
     -------
@@ -89,6 +87,9 @@ def corrected_tvd(
 
     Notes
     -----
+    Random numbers, where a method draws any, depend on the counts alone: the same counts give the same digits in any
+    order of personas and answers.
+
     - ``plugin``: the distance of the observed shares, no correction.
     - ``null``: less its exact mean with no drift given the margins; too low where there is drift.
     - ``jackknife``: both arms' answers left out one at a time. Nearly unbiased for large distances, variable.
@@ -114,7 +115,7 @@ def corrected_tvd(
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> treated, control = (rng.multinomial(30, [0.5, 0.3, 0.2], size=50) for _ in range(2))  # no drift
-    >>> found = {m: corrected_tvd(treated, control, pvalue=0.5, method=m, rng=rng) for m in ("plugin", "mixture")}
+    >>> found = {m: corrected_tvd(treated, control, pvalue=0.5, method=m) for m in ("plugin", "mixture")}
     >>> round(found["plugin"].estimate, 2), found["mixture"].estimate < 0.05, found["mixture"].ci_low
     (0.11, True, 0.0)
     """
@@ -123,7 +124,8 @@ def corrected_tvd(
         raise ValueError(f"method must be one of {', '.join(METHODS)} but got {method!r}")
     check_share("pvalue", pvalue)
     check_inside("confidence", confidence)
-    treated, control = _canonical(treated, control)
+    treated, control = strata(treated, control)
+    rng = content_rng(treated, control)
     one_answer = treated.shape[1] < 2
     if method == "mixture" and (len(treated) == 1 or not one_answer):
         rejects = pvalue <= 1 - confidence and not one_answer
@@ -175,18 +177,6 @@ def effective_counts(answers: ArrayLike) -> IntArray:
     up = np.argsort(whole - mean * size, kind="stable")[: size - int(whole.sum())]
     whole[up] += 1
     return np.asarray(whole, dtype=np.int64)
-
-
-def _canonical(treated: IntArray, control: IntArray) -> tuple[IntArray, IntArray]:
-    """Leave out answers never given, and put answers and personas in an order that their names do not affect."""
-    given = (treated + control).any(axis=0)
-    treated, control = treated[:, given], control[:, given]
-    pairs = np.stack([treated, control], axis=2)
-    keys = [tuple(map(tuple, sorted(pairs[:, k].tolist()))) for k in range(pairs.shape[1])]
-    answers = sorted(range(pairs.shape[1]), key=lambda k: (*pairs[:, k].sum(axis=0).tolist(), keys[k]))
-    pairs = pairs[:, answers]
-    personas = np.lexsort(pairs.reshape(len(pairs), -1).T[::-1])
-    return pairs[personas, :, 0], pairs[personas, :, 1]
 
 
 def _mixture(

@@ -1,9 +1,10 @@
 """Persona mixture: what the answers of many personas say, together, about how far each one drifted.
 
 Every persona is of one *kind* with all its answers: no drift, a share of a common shift of the log odds, its
-own shares drawn around a centre, or a leak towards other shares. How common the kinds are is unknown and is
-drawn from its posterior, so that doubt about the shape of the drift (few personas strongly, or all a little)
-stays in the result. The shares in the control arm are a mixture of Dirichlets, fitted to that arm.
+own shares drawn around a centre, a leak towards other shares, or towards one answer of its own. How common
+the kinds are is unknown and is drawn from its posterior, so that doubt about the shape of the drift (few
+personas strongly, or all a little) stays in the result. The shares in the control arm are a mixture of
+Dirichlets, fitted to that arm.
 """
 
 from typing import NamedTuple
@@ -31,6 +32,8 @@ TABLE_POINTS = 256
 # How much of the common shift, and of other shares, a persona may have.
 SHIFTS = (0.25, 0.5, 0.75, 1.0, 1.3, 1.7)
 LEAKS = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
+# How much of its answers a persona may move to one answer.
+MOVES = (0.06, 0.12, 0.2, 0.35, 0.6, 0.9)
 # Precisions of treated shares around the control shares, and around the whole shift. Drift finer than 100 is
 # told from none by no log of this size and would only add to the estimate.
 OWN_PRECISIONS = (100.0, 50.0, 25.0, 12.0, 6.0, 3.0, 1.5, 0.7)
@@ -46,11 +49,12 @@ class Kind(NamedTuple):
     """Treated shares lie at a centre, or are Dirichlet around it.
 
     The centre is the control shares, with their log odds moved by `shift` times the common shift, or mixed with other
-    shares by `leak`.
+    shares by `leak`. After that a share `move` of all answers goes to one answer, any with the same chance.
     """
 
     shift: float = 0.0
     leak: float = 0.0
+    move: float = 0.0
     precision: float = np.inf
 
     def centre(self, shares: FloatArray, other: FloatArray, common_shift: FloatArray) -> FloatArray:
@@ -64,6 +68,10 @@ class Kind(NamedTuple):
             return np.asarray(weights / weights.sum(axis=0))
         return shares
 
+    def log_gain(self, shares: FloatArray) -> FloatArray:
+        """Return the log of the factor by which `move` makes one given answer likelier than the rest, as `shares`."""
+        return np.asarray(np.log1p(self.move / (1 - self.move) / np.maximum(shares, LOWEST)))
+
 
 PERSONA_KINDS = (
     Kind(),
@@ -71,6 +79,7 @@ PERSONA_KINDS = (
     *(Kind(shift=shift) for shift in SHIFTS),
     *(Kind(shift=1.0, precision=precision) for precision in SHIFT_PRECISIONS),
     *(Kind(leak=leak) for leak in LEAKS),
+    *(Kind(move=move) for move in MOVES),
 )
 
 
@@ -272,6 +281,9 @@ def _log_weights(
     result = np.empty((len(PERSONA_KINDS), *own.log_weights.shape))
     alike: dict[Kind, list[int]] = {}
     for j, kind in enumerate(PERSONA_KINDS):
+        if kind.move:
+            result[j] = _log_moved(treated, shares, own.log_shares, kind)
+            continue
         alike.setdefault(kind._replace(precision=np.inf), []).append(j)
     for centre, kinds in alike.items():
         log_shares = np.log(np.maximum(centre.centre(shares, other_shares, shift), LOWEST))
@@ -284,6 +296,17 @@ def _log_weights(
             result[kinds] += other_log_weights
     result += own.log_weights
     return result
+
+
+def _log_moved(treated: IntArray, shares: FloatArray, log_shares: FloatArray, kind: Kind) -> FloatArray:
+    """Return log probabilities of the treated counts where a share of them moves to one answer, shape (P, S)."""
+    n_answers = treated.shape[1]
+    stayed = _log_power(log_shares, treated[:, None])[:, 0] + treated.sum(axis=1)[:, None] * np.log1p(-kind.move)
+    log_gains = np.zeros(log_shares.shape)
+    for k in range(n_answers):
+        seen = np.flatnonzero(treated[:, k])
+        log_gains[k, seen] = treated[seen, k, None] * kind.log_gain(shares[k, seen])
+    return np.asarray(stayed + _log_sum_exp(log_gains, axis=0) - np.log(n_answers))
 
 
 def _log_dirichlet_multinomial(treated: IntArray, log_shares: FloatArray, kinds: list[int]) -> list[FloatArray]:
