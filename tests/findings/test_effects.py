@@ -108,7 +108,7 @@ def test_shares_of_a_nominal_outcome_have_bounds() -> None:
 @pytest.mark.parametrize("answers", [(1, 2), ("no", "yes")])
 @pytest.mark.parametrize("between", [False, True])
 def test_refusing_in_one_arm_is_told(answers: tuple[object, object], between: bool) -> None:
-    """Half of those who would give the second answer refuse when treated: an effect that is not there, and it is said."""
+    """Half of those who would give the second answer refuse when treated: an effect that is not there, and told."""
     rng = np.random.default_rng(4)
     index = pd.MultiIndex.from_product([range(40), ["control", "treated"], range(10)])
     frame = index.to_frame(index=False, name=["persona", "arm", "trial"]).assign(question="q")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confound.statistics.effect.population_shift import Answered, Shift, shift
@@ -71,6 +71,7 @@ def test_an_answer_that_all_give_has_not_moved() -> None:
     assert shift(answered([[1.0, 0.0]] * 5), answered([[1.0, 0.0]] * 5)) == Shift(0.0, 0.0, 1.0, 5)
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 1000))
 def test_numbers_depend_on_no_order(seed: int) -> None:
     """Personas and answers in another order give the same digits."""
