@@ -1,10 +1,7 @@
-"""Comparisons of two drifts of known truth: `python -m benchmarks.validity.drift.comparisons --help`.
-
-The two sides are drawn independently, of one or several controls of the same personas.
-"""
+"""Comparisons of two drifts of known truth: `python -m benchmarks.validity.drift.comparisons --help`."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +11,9 @@ import numpy as np
 
 from benchmarks.page import commit
 from benchmarks.validity.drift.corrected_distance import table
-from benchmarks.validity.drift.generator import FloatArray, IntArray
+from benchmarks.validity.drift.generator import FloatArray
 from confound.statistics.drift.change import change_in_drift
-from confound.statistics.drift.measured import measured_drift
+from confound.statistics.drift.measured import MeasuredDrift, measured_drift
 from confound.statistics.effect.difference import paired_difference
 
 PAGE = Path(__file__).parents[1] / "comparisons.md"
@@ -28,6 +25,12 @@ CONTROLS = 6
 EVEN, REST = 8.0, 0.03
 STRONG, ONE_IN = 0.6, 6
 LARGEST = 0.7
+
+
+ABOUT = f"""Logs of each shape, distance and number of trials are measured once. A cell compares each log of its
+earlier side with the next log of its later one, or the next six with six, as the controls of the same personas. Answers
+are nearly *even*, in all proportions (*mixed*), or nearly always the same (*sharp*). *All* personas drift alike, by
+*exponential* amounts, as *few* as it takes by {STRONG}, or one in {ONE_IN} (*sixth*)."""
 
 
 class Shape(NamedTuple):
@@ -79,12 +82,14 @@ UNLIKE = (
 )
 ALIKE = (MIXED_ALL, SHARP_ALL, MIXED_EXPONENTIAL, MIXED_SIXTH)
 FALLS = ((0.1, 0.07), (0.1, 0.0), (0.2, 0.1))
+EQUAL = ((MIXED_ALL, 0.0), (SHARP_ALL, 0.0), (MIXED_ALL, 0.1), (SHARP_ALL, 0.1), (MIXED_SIXTH, 0.1))
 TOGETHER = ((EVEN_ALL, SHARP_ALL), (MIXED_ALL, MIXED_FEW), (EVEN_ALL, MIXED_FEW))
 
 
 def pairs() -> list[Pair]:
-    """Return every cell: equal distances of unlike shapes, then falling distances of alike shapes."""
+    """Return every cell: equal distances of unlike and of alike shapes, then falling distances of alike shapes."""
     level = [Pair(*shapes, (0.1, 0.1), n) for n in TRIALS for shapes in UNLIKE]
+    level += [Pair(shape, shape, (size, size), n) for n in TRIALS for shape, size in EQUAL]
     several = [Pair(*shapes, (0.1, 0.1), n, CONTROLS) for n in TRIALS for shapes in TOGETHER]
     # One persona in six cannot drift by more than it has, so that a larger drift has another shape.
     power = [
@@ -120,14 +125,37 @@ def by_persona(spread: str, size: float, rng: np.random.Generator) -> FloatArray
     return made
 
 
-def log(pair: Pair, side: int, rng: np.random.Generator) -> tuple[list[tuple[IntArray, IntArray]], float]:
-    """Return the treated and control counts of each control on one side, and their true mean distance."""
-    found, distances = [], []
-    for _ in range(pair.n_controls):
-        control, treated = shares((pair.earlier, pair.later)[side], pair.sizes[side], rng)
-        found.append((rng.multinomial(pair.n_trials, treated), rng.multinomial(pair.n_trials, control)))
-        distances.append(0.5 * np.abs(treated - control).sum(axis=1).mean())
-    return found, float(np.mean(distances))
+class Side(NamedTuple):
+    """What is measured: drift of a shape and a mean distance, and trials an arm."""
+
+    shape: Shape
+    size: float
+    n_trials: int
+
+
+Measured = tuple[MeasuredDrift, float]  # and the true distance
+
+
+def earlier(pair: Pair) -> Side:
+    """Return the earlier side of a pair."""
+    return Side(pair.earlier, pair.sizes[0], pair.n_trials)
+
+
+def later(pair: Pair) -> Side:
+    """Return the later side of a pair."""
+    return Side(pair.later, pair.sizes[1], pair.n_trials)
+
+
+def measure(side: Side, n_replicates: int, seed: int) -> list[Measured]:
+    """Draw and measure logs of one kind."""
+    key = [seed, *map(ord, "".join(side.shape)), round(1000 * side.size), side.n_trials]
+    return [_measured(side, np.random.default_rng([*key, i])) for i in range(n_replicates)]
+
+
+def _measured(side: Side, rng: np.random.Generator) -> Measured:
+    control, treated = shares(side.shape, side.size, rng)
+    found = measured_drift(rng.multinomial(side.n_trials, treated), rng.multinomial(side.n_trials, control))
+    return found, float(0.5 * np.abs(treated - control).sum(axis=1).mean())
 
 
 class Found(NamedTuple):
@@ -141,15 +169,12 @@ class Found(NamedTuple):
     width: float
 
 
-def compare(pair: Pair, replicate: int, seed: int) -> Found:
-    """Draw one pair of logs and compare them by the paired t test of `persona_drift` and by `change_in_drift`."""
-    rng = np.random.default_rng([seed, replicate, pairs().index(pair)])
-    (earlier, before), (later, after) = (log(pair, side, rng) for side in (0, 1))
-    measured = [[measured_drift(*control) for control in side] for side in (later, earlier)]
-    means = [np.mean([control.by_persona for control in side], axis=0)[:, None] for side in measured]
-    root = paired_difference(*means)
+def compare(later: Sequence[Measured], earlier: Sequence[Measured]) -> Found:
+    """Compare two sides by the paired t test of `persona_drift` and by `change_in_drift`."""
+    truth = float(np.mean([distance for _, distance in later]) - np.mean([distance for _, distance in earlier]))
+    measured = [[drift for drift, _ in side] for side in (later, earlier)]
+    root = paired_difference(*(np.mean([drift.by_persona for drift in side], axis=0)[:, None] for side in measured))
     found = change_in_drift(*measured)
-    truth = after - before
     return Found(
         float(root.estimate[0]) - truth,
         bool(root.pvalue[0] <= LEVEL),
@@ -160,9 +185,16 @@ def compare(pair: Pair, replicate: int, seed: int) -> Found:
     )
 
 
-def cell(pair: Pair, n_replicates: int, seed: int) -> FloatArray:
+def cell(pair: Pair, measured: Mapping[Side, Sequence[Measured]]) -> FloatArray:
     """Return the means of `Found` over replicates."""
-    return np.asarray(np.mean([compare(pair, i, seed) for i in range(n_replicates)], axis=0))
+    one, other = measured[earlier(pair)], measured[later(pair)]
+    n = pair.n_controls
+    found = [compare(_taken(other, i + n, n), _taken(one, i, n)) for i in range(len(one))]
+    return np.asarray(np.mean(found, axis=0))
+
+
+def _taken(measured: Sequence[Measured], start: int, n: int) -> list[Measured]:
+    return [measured[i % len(measured)] for i in range(start, start + n)]
 
 
 def name(pair: Pair) -> str:
@@ -188,25 +220,22 @@ def rows(found: Sequence[tuple[Pair, FloatArray]]) -> list[list[str]]:
 
 def page(found: Sequence[tuple[Pair, FloatArray]], *, replicates: int, made: str) -> str:
     """Return the whole page."""
-    error = float(np.sqrt(LEVEL * (1 - LEVEL) / replicates))
+    limits = {n: LEVEL + 3 * np.sqrt(LEVEL * (1 - LEVEL) / max(1, replicates // n)) for n in (1, CONTROLS)}
     equal = [(pair, figures) for pair, figures in found if pair.sizes[0] == pair.sizes[1]]
-    above = [f"{name(pair)} ({figures[3]:.2f})" for pair, figures in equal if figures[3] > LEVEL + 3 * error]
+    above = [f"{name(pair)} ({figures[3]:.2f})" for pair, figures in equal if figures[3] > limits[pair.n_controls]]
     falling = [(pair, figures) for pair, figures in found if pair.sizes[0] != pair.sizes[1]]
-    lost = max((float(figures[1] - figures[3]) for _, figures in falling), default=0.0)
+    lost = max(float(figures[1] - figures[3]) for _, figures in falling)
+    above_line = (
+        f"Above .05 by more than three errors ({limits[1]:.3f}; of {CONTROLS} controls {limits[CONTROLS]:.3f}): "
+        f"{'; '.join(above) or 'none'}."
+    )
     return "\n\n".join(
         [
             "# Do comparisons of drift hold their level where shapes differ?",
-            f"{made} {PERSONAS} personas, {ANSWERS} answers. A level of .05 has a simulation error of {error:.3f}.",
-            (
-                "Made by `python -m benchmarks.validity.drift.comparisons --write`. Answers are nearly *even*, in all "
-                "proportions (*mixed*), or nearly always the same (*sharp*). *All* personas drift alike, by *exponential* "
-                f"amounts, *few* by {STRONG}, or one in {ONE_IN}. *t*: the paired t test of `persona_drift` alone."
-            ),
-            (
-                f"Above .05 by more than three errors ({LEVEL + 3 * error:.3f}): {'; '.join(above) or 'none'}. "
-                f"The most power lost to the t test alone where shapes are alike: {lost:.2f}."
-            ),
-            "## Equal distances, unlike shapes",
+            f"{made} {PERSONAS} personas, {ANSWERS} answers.",
+            f"{ABOUT} *t*: the paired t test of `persona_drift` alone.",
+            f"{above_line} The most power lost to the t test where shapes are alike: {lost:.2f}.",
+            "## Equal distances",
             table(HEAD, rows(equal)),
             "## Falling distances, alike shapes",
             table(HEAD, rows(falling)),
@@ -217,16 +246,18 @@ def page(found: Sequence[tuple[Pair, FloatArray]], *, replicates: int, made: str
 def main() -> None:
     """Run every cell and print or write the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.validity.drift.comparisons", description=__doc__)
-    parser.add_argument("--replicates", type=int, default=200, help="pairs of logs a cell (default 200)")
+    parser.add_argument("--replicates", type=int, default=200, help="logs of a kind (default 200)")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--seed", type=int, default=20260605)
     parser.add_argument("--date", default="date not given", help="written into the page")
     parser.add_argument("--write", action="store_true", help=f"write the page into {PAGE.name}")
     asked = parser.parse_args()
+    sides = sorted({side(pair) for pair in pairs() for side in (earlier, later)})
     with ProcessPoolExecutor(asked.jobs) as pool:
-        futures = [(pair, pool.submit(cell, pair, asked.replicates, asked.seed)) for pair in pairs()]
-        found = [(pair, future.result()) for pair, future in futures]
-    made = f"Commit {commit()}, seed {asked.seed}, {asked.replicates:,} replicates a cell, {asked.date}."
+        futures = {side: pool.submit(measure, side, asked.replicates, asked.seed) for side in sides}
+        measured = {side: future.result() for side, future in futures.items()}
+    found = [(pair, cell(pair, measured)) for pair in pairs()]
+    made = f"Commit {commit()}, seed {asked.seed}, {asked.replicates:,} logs of a kind, {asked.date}."
     text = page(found, replicates=asked.replicates, made=made)
     print(text)
     if asked.write:

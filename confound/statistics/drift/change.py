@@ -6,13 +6,14 @@ Spread is judged by persona, so that answers of one persona, or of one conversat
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri, stdtr
 
-from confound.statistics.arrays import BoolArray, FloatArray
+from confound.statistics.arrays import FloatArray
 from confound.statistics.drift.measured import MeasuredDrift
 from confound.statistics.effect import difference as effects
 
@@ -181,11 +182,11 @@ def change_in_drift(
             f"controls of {sorted(sizes)} personas"
         )
 
-    def paired(x: FloatArray, y: FloatArray) -> effects.Difference:
-        return effects.paired_difference(x, y, confidence=confidence)
-
-    used = np.isfinite(_scale(later)) & np.isfinite(_scale(earlier)) if later else np.zeros(0, dtype=np.bool_)
-    return _compared(later, earlier, paired, (used, used), int(used.sum()), confidence)
+    later, earlier = _with_estimates(later, earlier)
+    x, y = _scale(later), _scale(earlier)
+    used = np.isfinite(x) & np.isfinite(y)
+    test = partial(effects.paired_difference, confidence=confidence)
+    return _compared(later, earlier, test, (x[used, None], y[used, None]), int(used.sum()), confidence)
 
 
 def difference_in_drift(
@@ -223,16 +224,22 @@ def difference_in_drift(
     if len(group) != len(reference):
         raise ValueError(f"group and reference must have the same controls but got {len(group)} and {len(reference)}")
 
-    def welch(x: FloatArray, y: FloatArray) -> effects.Difference:
-        return effects.welch_difference(x, y, confidence=confidence)
+    group, reference = _with_estimates(group, reference)
+    x, y = (values[np.isfinite(values), None] for values in (_scale(group), _scale(reference)))
+    test = partial(effects.welch_difference, confidence=confidence)
+    return _compared(group, reference, test, (x, y), len(x) + len(y) if len(x) and len(y) else 0, confidence)
 
-    used = [np.isfinite(_scale(side)) if side else np.zeros(0, dtype=np.bool_) for side in (group, reference)]
-    n = int(used[0].sum() + used[1].sum()) if used[0].any() and used[1].any() else 0
-    return _compared(group, reference, welch, (used[0], used[1]), n, confidence)
+
+def _with_estimates(*sides: Sequence[MeasuredDrift]) -> list[list[MeasuredDrift]]:
+    """Return the controls that have an estimate on every side."""
+    both = [pair for pair in zip(*sides, strict=True) if all(math.isfinite(control.estimate) for control in pair)]
+    return [[pair[side] for pair in both] for side in range(len(sides))]
 
 
 def _scale(controls: Sequence[MeasuredDrift]) -> FloatArray:
     """Return each persona's drift averaged over the controls asked, shape (P,)."""
+    if not controls:
+        return np.zeros(0)
     return _persona_means(np.stack([control.by_persona for control in controls], axis=1))
 
 
@@ -240,7 +247,7 @@ def _compared(
     first: Sequence[MeasuredDrift],
     second: Sequence[MeasuredDrift],
     test: Test,
-    used: tuple[BoolArray, BoolArray],
+    scales: tuple[FloatArray, FloatArray],
     n_personas: int,
     confidence: float,
 ) -> DriftDifference:
@@ -248,13 +255,13 @@ def _compared(
         return DriftDifference(math.nan, math.nan, math.nan, math.nan, math.nan, 0, alike=False)
     estimate, low, high = _mover(first, second)
     quantile = float(ndtri((1 + confidence) / 2))
-    scale = _on_scale(first, second, test, used)
-    larger, smaller = (first, second) if scale.direction > 0 else (second, first)
-    tested = math.isfinite(scale.pvalue)
-    alike = tested and scale.explained <= CHANCE_ALIKE and not _more_uneven(larger, smaller)
+    sharp = _on_scale(first, second, test, *scales)
+    larger, smaller = (first, second) if sharp.direction > 0 else (second, first)
+    tested = math.isfinite(sharp.pvalue)
+    alike = tested and sharp.explained <= CHANCE_ALIKE and not _more_uneven(larger, smaller)
     robust = _normal_pvalue(estimate, low if estimate > 0 else high, quantile)
-    opposite = scale.direction * estimate <= 0
-    pvalue = 1.0 if opposite else scale.pvalue if alike else float(np.fmax(scale.pvalue, robust))
+    opposite = sharp.direction * estimate <= 0
+    pvalue = 1.0 if opposite else sharp.pvalue if alike else float(np.fmax(sharp.pvalue, robust))
     ends = _agreeing(estimate, low, high, rejects=pvalue <= 1 - confidence)
     return DriftDifference(estimate, (high - low) / (2 * quantile), *ends, pvalue, n_personas, alike)
 
@@ -268,9 +275,8 @@ class _OnScale(NamedTuple):
 
 
 def _on_scale(
-    first: Sequence[MeasuredDrift], second: Sequence[MeasuredDrift], test: Test, used: tuple[BoolArray, BoolArray]
+    first: Sequence[MeasuredDrift], second: Sequence[MeasuredDrift], test: Test, x: FloatArray, y: FloatArray
 ) -> _OnScale:
-    x, y = (_scale(side)[rows, None] for side, rows in zip((first, second), used, strict=True))
     gap = float(x.mean() - y.mean())
     direction = float(np.sign(gap))
     chance = [float(np.mean([np.nanmean(control.by_chance) for control in side])) for side in (first, second)]
