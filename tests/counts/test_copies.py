@@ -96,7 +96,11 @@ HONEST = {
     "many trials": {},
     "one answer, between": {"trials": 1, "between": True, "personas": 1000, "questions": 3, "answers": 5},
     "one answer, between, linked": {
-        "trials": 1, "between": True, "personas": 400, "questions": 3, "answers": 5,
+        "trials": 1,
+        "between": True,
+        "personas": 400,
+        "questions": 3,
+        "answers": 5,
         "linked": 0.8,
     },
     "two trials of two answers": {"trials": 2, "answers": 2, "personas": 100},
