@@ -32,6 +32,7 @@ ELSEWHERE = {
             *("benchmarks/README.md", "benchmarks/speed/stabilization.md", "benchmarks/validity/README.md"),
             *("benchmarks/validity/rejections.md", "benchmarks/validity/decomposition.md"),
             *("benchmarks/validity/stabilization.md", "benchmarks/validity/two_samples.md"),
+            "benchmarks/validity/comparisons.md",
         )
     },
 }
