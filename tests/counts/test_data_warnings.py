@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 
 import confound
+from confound.counts.options import Options
+from confound.counts.prepare import prepare
+from confound.findings.warnings import contrast_notes
 
 
 def log(**columns: object) -> pd.DataFrame:
@@ -59,6 +62,21 @@ def test_unknown_that_differs_by_arm_is_told() -> None:
     frame = log()
     frame.loc[(frame["arm"] == "treated") & frame["trial"].isin([0, 1]), "response"] = None
     assert "Unknown differs by arm for q (+25%)" in messages(frame)
+
+
+def test_unknown_by_arm_is_one_family() -> None:
+    """64 controls and two treated arms with a tenth of Unknown everywhere give no warning; one that differs gives one."""
+    rng = np.random.default_rng(5)
+    index = pd.MultiIndex.from_product([range(120), [f"q{q}" for q in range(64)]], names=["persona", "question"])
+    frame = index.to_frame(index=False).assign(role="negative_control")
+    frame["arm"] = frame["persona"].map(lambda p: "abc"[p % 3])
+    frame["response"] = np.where(rng.random(len(frame)) < 0.1, None, rng.choice(["x", "y"], len(frame)))
+    said = contrast_notes(prepare(frame, {}, Options()).contrasts)
+    assert [note.message for note in said] == []
+    frame.loc[(frame["arm"] != "a") & frame["question"].isin(["q1", "q2"]), "response"] = None
+    said = contrast_notes(prepare(frame, {}, Options()).contrasts)
+    assert len(said) == 1
+    assert said[0].message.count("differs by arm for q1") == 2
 
 
 def test_a_control_that_cannot_show_drift_is_told() -> None:
