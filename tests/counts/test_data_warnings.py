@@ -65,7 +65,7 @@ def test_unknown_that_differs_by_arm_is_told() -> None:
 
 
 def test_unknown_by_arm_is_one_family() -> None:
-    """64 controls and two treated arms with a tenth of Unknown everywhere give no warning; one that differs gives one."""
+    """64 controls and two treated arms with a tenth of Unknown everywhere give no warning; two gaps give one."""
     rng = np.random.default_rng(5)
     index = pd.MultiIndex.from_product([range(120), [f"q{q}" for q in range(64)]], names=["persona", "question"])
     frame = index.to_frame(index=False).assign(role="negative_control")
