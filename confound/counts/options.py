@@ -95,6 +95,11 @@ class Options:
         return read_study_files(self.study_file)
 
     @property
+    def margin_shown(self) -> float:
+        """The margin below which drift is called small; 0 where the correction's interval does not know its own bias."""
+        return self.margin if self.correction == DEFAULT_CORRECTION else 0.0
+
+    @property
     def roles(self) -> dict[str, tuple[str, ...]]:
         """Role -> patterns of question names."""
         return {role: tuple(getattr(self, role)) for role in GIVEN_ROLES}
