@@ -96,7 +96,7 @@ class Options:
 
     @property
     def margin_shown(self) -> float:
-        """The margin below which drift is called small; 0 where the correction's interval does not know its own bias."""
+        """The margin below which drift is small; 0 where the interval does not know the bias of its correction."""
         return self.margin if self.correction == DEFAULT_CORRECTION else 0.0
 
     @property
