@@ -21,6 +21,7 @@ from confound.findings import (
     assumptions,
     comparisons,
     decomposition,
+    detectable,
     drift,
     effects,
     joint_drift,
@@ -66,6 +67,8 @@ def analyze(
     bins: Mapping[str, int] | None = None,
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
+    cluster: str | None = None,
+    unique: bool = False,
     correction: str = DEFAULT_CORRECTION,
     share: float = 0.5,
     margin: float = DEFAULT_MARGIN,
@@ -106,6 +109,11 @@ def analyze(
         YAML files that give roles, options and values of questions.
     design : {"within", "between"}, optional
         By default within where at least half of the personas are in both arms, else between; for each contrast.
+    cluster : str, optional
+        Column of the log that says what is independent, such as a profile that several personas share; it takes the
+        place of the persona.
+    unique : bool
+        Count copies once: conversations logged several times, trials that are all equal, personas that are doubles.
     correction : {"mixture", "plugin", "null", "jackknife", "bootstrap", "folded", "npmle"}
         How the plug-in distance is corrected, see `corrected_distance.corrected_tvd`.
     share : float
@@ -222,7 +230,7 @@ def _tables(
     if "drift" not in skip:
         joint = partial(joint_drift.rows, counted, list(drift_rows), failures, options=options, workers=workers)
         drift_rows += _part("joint tests of drift", failures, joint)
-        compared = _part("comparisons", failures, partial(comparisons.rows, counted, options))
+        compared = _part("comparisons", failures, partial(comparisons.rows, counted, options, workers=workers))
     parts, bounded = decomposition.Parts(), list[Row]()
     if "decomposition" not in skip:
         parts = decomposition.decomposed(counted, drift_rows, failures, options=options)
@@ -230,7 +238,7 @@ def _tables(
         bounds = partial(sensitivity.rows, counted, drift_rows, effect_rows, options=options)
         bounded = _part("sensitivity", failures, bounds)
     tables = {
-        "drift": drift.frame(drift_rows, margin=options.margin, withheld=counted.copies),
+        "drift": drift.frame(drift_rows, margin=options.margin_shown, withheld=counted.copies),
         "effects": effects.frame(effect_rows),
         "decomposition": schema.frame(parts.rows, decomposition.SCHEMA),
         "comparisons": schema.frame(compared, comparisons.SCHEMA),
@@ -257,7 +265,8 @@ def _single(
     """Make the rows of single contrasts: of negative controls for `drift`, of outcomes for `effects`."""
     part = {"negative_control": "drift", "outcome": "effects"}
     wanted = [contrast for contrast in counted.contrasts if part[contrast.cell.role] not in skip]
-    task = Guarded(partial(_contrast_rows, options=options), "row", _about)
+    families = detectable.families(wanted)
+    task = Guarded(partial(_contrast_rows, options=options, families=families), "row", _about)
     found: dict[str, list[Row]] = {"drift": [], "effects": []}
     with failures.catching("drift and effects"):
         made = track(parallel.spread(task, wanted, workers=workers), len(wanted))
@@ -270,12 +279,17 @@ def _about(contrast: Contrast) -> str:
     return about(contrast.place)
 
 
-def _contrast_rows(contrast: Contrast, *, options: Options) -> tuple[str, list[Row]]:
+def _contrast_rows(
+    contrast: Contrast, *, options: Options, families: Mapping[tuple[object, ...], detectable.Family]
+) -> tuple[str, list[Row]]:
     """Return the role of a contrast's question, and its rows."""
     confidence = options.confidence
     if contrast.cell.role == "outcome":
         return "outcome", effects.effect_rows(contrast, confidence=confidence)
-    row = drift.drift_row(contrast, confidence=confidence, method=options.correction)
+    family = families[tuple(contrast.place.values())[:4]]
+    row = drift.drift_row(
+        contrast, confidence=confidence, family=family, margin=options.margin, method=options.correction
+    )
     return "negative_control", [row]
 
 
@@ -311,13 +325,15 @@ def describe(
     bins: Mapping[str, int] | None = None,
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
+    cluster: str | None = None,
+    unique: bool = False,
 ) -> Description:
     """Validate a log and say what it holds, without any statistic.
 
     Parameters
     ----------
     data, table, rename, outcome, negative_control, confounder, control, placebo, reference, order, bins, study_file, \
-    design
+    design, cluster, unique
         As for `analyze`.
 
     Returns

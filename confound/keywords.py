@@ -52,8 +52,15 @@ class Keyword:
         """The option's name on the command line."""
         return self.flag or "--" + self.name.replace("_", "-")
 
+    @property
+    def is_switch(self) -> bool:
+        """Whether the option stands alone, for a keyword that is true or false."""
+        return self.type is click.BOOL
+
     def decorator(self) -> Decorator:
         """Return what adds the option to a command; the command gets the value as `confound.analyze` takes it."""
+        if self.is_switch:
+            return click.option(self.option, self.name, help=self.help, is_flag=True)
         return click.option(
             self.option,
             self.name,
@@ -119,6 +126,10 @@ OF_THE_LOG = (
     ),
     Keyword("study_file", "YAML file with roles, options and values of questions.", click.Path(), many=True),
     Keyword("design", "Default: inferred for each contrast.", click.Choice(get_args(Design))),
+    Keyword("cluster", "Column of what is independent: it takes the place of the persona.", metavar="COLUMN"),
+    Keyword(
+        "unique", "Count copies once: repeated conversations, equal trials, personas that are doubles.", click.BOOL
+    ),
 )
 # What is computed, and how.
 OF_THE_ANALYSIS = (

@@ -6,13 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from confound.counts.cells import Cell
 from confound.counts.contrasts import Contrast
 from confound.counts.counting import Grouped, IntArray
 from confound.counts.notes import Note
-
-CACHE_TRIALS = 5  # fewer equal answers in a row are no surprise
-CACHE_SHARE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,32 +86,6 @@ def seed_notes(grouped: Grouped) -> list[Note]:
                 Note("warning", message, study=grouped.labels["study"][study], model=grouped.labels["model"][model])
             )
     return notes
-
-
-def cache_notes(cells: Sequence[Cell]) -> list[Note]:
-    """Warn where trials hardly ever differ, as from a cache or at temperature 0."""
-    tally: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    varied: set[tuple[str, str]] = set()
-    for cell in cells:
-        if not cell.scale.answers:
-            continue
-        totals = cell.answers.sum(axis=2)
-        many = totals >= CACHE_TRIALS
-        tally[cell.study, cell.model][0] += int((cell.answers.max(axis=2) == totals)[many].sum())
-        tally[cell.study, cell.model][1] += int(many.sum())
-        if (cell.answers[many].sum(axis=0) > 0).sum() > 1:
-            varied.add((cell.study, cell.model))
-    return [
-        Note(
-            "warning",
-            f"In {equal:,} of {total:,} combinations of persona, arm and question all trials gave one answer: a cache "
-            "or temperature 0 repeats answers, and repeated answers are not independent trials.",
-            study=study,
-            model=model,
-        )
-        for (study, model), (equal, total) in tally.items()
-        if (study, model) in varied and equal >= CACHE_SHARE * total
-    ]
 
 
 def constant_notes(contrasts: Sequence[Contrast]) -> list[Note]:

@@ -40,6 +40,8 @@ class Options:
     bins: Mapping[str, int] = field(default_factory=dict)
     study_file: Sequence[str | Path] = ()
     design: Design | None = None
+    cluster: str | None = None
+    unique: bool = False
     correction: str = DEFAULT_CORRECTION
     share: float = 0.5
     margin: float = DEFAULT_MARGIN
@@ -91,6 +93,11 @@ class Options:
     def study_files(self) -> StudyFiles:
         """What the study files say."""
         return read_study_files(self.study_file)
+
+    @property
+    def margin_shown(self) -> float:
+        """The margin below which drift is small; 0 where the interval does not know the bias of its correction."""
+        return self.margin if self.correction == DEFAULT_CORRECTION else 0.0
 
     @property
     def roles(self) -> dict[str, tuple[str, ...]]:

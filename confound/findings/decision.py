@@ -1,8 +1,8 @@
 """The one decision about drift, from which verdict, page, figures and tables read.
 
-Whether there is drift is decided by the joint test of each contrast, adjusted by Holm over the contrasts of a model at an
-iteration. Controls are named by closed testing within their contrast, at Bonferroni's level for the contrasts. Without
-drift a model is called drifting, at one iteration, with a chance of at most `LEVEL`; so is any of its controls.
+Whether there is drift is decided by the joint test of each contrast, adjusted by Holm over the contrasts of a model at
+an iteration. Controls are named by closed testing within their contrast, at Bonferroni's level for the contrasts.
+Without drift a model is called drifting, at one iteration, with a chance of at most `LEVEL`; so is any of its controls.
 """
 
 from collections.abc import Container
@@ -22,8 +22,9 @@ SINGLE = ["pvalue_answered", "pvalue_common_answered"]
 
 
 def decided(drift: pd.DataFrame, *, margin: float, withheld: Container[tuple[str, str]] = ()) -> pd.DataFrame:
-    """Return the table with its decision: columns `pvalue_joint` (where a joint test is missing), `pvalue_verdict`, \
-`state` and `family`.
+    """Return the table with its decision.
+
+    Columns `pvalue_joint` (where a joint test is missing), `pvalue_verdict`, `state` and `family` are filled.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def _of_contrast(rows: pd.DataFrame) -> float:
 
 
 def _adjusted(rows: pd.DataFrame, of_contrast: float, n_contrasts: int) -> Any:
-    """Return what is decided by: a control stands only if its contrast does, at Bonferroni's level for the contrasts."""
+    """Return the p-values that decide: a control stands only if its contrast does, at Bonferroni's level for these."""
     named = np.minimum(1.0, n_contrasts * rows["pvalue_joint"].to_numpy(dtype=np.float64))
     return np.where(_is_control(rows) & (len(rows) > 1), np.maximum(named, of_contrast), of_contrast)
 
@@ -98,8 +99,7 @@ def _states(rows: pd.DataFrame, margin: float) -> Any:
     controls = _is_control(rows)
     small = (rows["ci_high"] < margin).to_numpy().copy()
     small[~controls] = small[controls].all()
-    states = np.where(rows["pvalue_verdict"] <= LEVEL, SHOWN, np.where(small, SMALL, UNSETTLED))
-    return states
+    return np.where(rows["pvalue_verdict"] <= LEVEL, SHOWN, np.where(small, SMALL, UNSETTLED))
 
 
 def of_contrasts(drift: pd.DataFrame) -> pd.DataFrame:

@@ -79,7 +79,7 @@ def decomposed(counted: CountedLog, drift: Sequence[Row], failures: Failures, *,
             found.assumptions.extend(routes.own_attributes(one, counted.sourced, confidence=options.confidence))
     if made:
         with failures.catching("check of population shift"):
-            found.assumptions.extend(assumptions.population_shifts(counted.contrasts, seed=options.seed))
+            found.assumptions.extend(assumptions.population_shifts(counted.contrasts))
         with failures.catching("check of remaining drift"):
             found.assumptions.extend(assumptions.remaining_drift(drift))
     with failures.catching("check of retention"):
@@ -119,7 +119,8 @@ def _routes(counted: CountedLog, n_arms: Mapping[str, int], found: Parts, option
     def adjusted(one: Series) -> list[Row]:
         if (one.first.cell.study, one.first.cell.model) not in adopting:
             raise LeftOut(
-                "nothing in the log says that users adopted attributes between iterations (no confounder, no retention). "
+                "nothing in the log says that users adopted attributes between iterations (no confounder, no "
+                "retention). "
                 "If they did, name the questions with --confounder"
             )
         return routes.by_adjustment(one, n_arms=n_arms[one.first.cell.study], options=options)

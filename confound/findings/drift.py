@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from confound.counts.contrasts import Contrast, Side
 from confound.counts.counting import IntArray
-from confound.findings import decision, ordered_drift, schema
+from confound.findings import decision, detectable, ordered_drift, schema
+from confound.findings.detectable import Family
 from confound.findings.schema import CONTRAST, ITERATION, MODEL, N_PERSONAS, STUDY, Column, Row, Schema
 from confound.statistics import multiplicity
 from confound.statistics.drift import (
@@ -18,13 +18,13 @@ from confound.statistics.drift import (
     common_direction,
     corrected_distance,
     permutation,
-    power,
     squared_distance,
 )
 from confound.statistics.drift import distance as tvd
 from confound.statistics.randomness import content_rng
 from confound.vocabulary import ALL_CONTROLS, DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
 
+ALONE = Family(controls=1, contrasts=1)
 _TVD, _TEST = "Total variation distance", "p-value"  # heads over columns
 _UNIT = "total variation distance, 0 to 1"
 _FAMILY = "over the controls of a study, model, iteration and contrast"
@@ -110,7 +110,9 @@ SCHEMA = Schema(
         Column(
             "detectable_tvd",
             "number",
-            "The drift that the distance test of a contrast of this size finds with 80 % power at level .05",
+            "The drift that the verdict finds with 80 % power: in this control alone, so that it is named; of "
+            "`(all)`, in "
+            "every control alike",
             _UNIT,
             optional=True,
         ),
@@ -121,12 +123,13 @@ SCHEMA = Schema(
             f"`pvalue` adjusted by step-down maxT {_FAMILY}",
             optional=True,
         ),
-        Column(
-            "tvd_answered", "number", "As `tvd`, of the answers that are not Unknown", _UNIT, optional=True
-        ),
+        Column("tvd_answered", "number", "As `tvd`, of the answers that are not Unknown", _UNIT, optional=True),
         Column("pvalue_answered", "p-value", "As `pvalue`, of the answers that are not Unknown", optional=True),
         Column(
-            "pvalue_common_answered", "p-value", "As `pvalue_common`, of the answers that are not Unknown", optional=True
+            "pvalue_common_answered",
+            "p-value",
+            "As `pvalue_common`, of the answers that are not Unknown",
+            optional=True,
         ),
         Column("tvd_refusal", "number", "As `tvd`, of Unknown against all other answers", _UNIT, optional=True),
         Column("pvalue_refusal", "p-value", "Permutation test that Unknown is as frequent in both arms", optional=True),
@@ -134,7 +137,8 @@ SCHEMA = Schema(
             "pvalue_joint",
             "p-value",
             "Of `(all)`: that no control of the contrast drifts, by distances, a common direction and the control that "
-            "stands out most, Unknown left out. Of a control: adjusted over the controls of its contrast (closed testing)",
+            "stands out most, Unknown left out. Of a control: adjusted over the controls of its contrast (closed "
+            "testing)",
             optional=True,
         ),
         Column(
@@ -156,6 +160,7 @@ SCHEMA = Schema(
         Column("family", "text", "What `pvalue_verdict` is adjusted over", optional=True),
         Column("pvalue_error", "number", "Monte Carlo standard error of `pvalue`; 0 where it is exact", optional=True),
         *ordered_drift.COLUMNS,
+        detectable.NEEDED,
     ),
 )
 
@@ -182,7 +187,14 @@ def frame(
     return decision.decided(made, margin=margin, withheld=withheld)
 
 
-def drift_row(contrast: Contrast, *, confidence: float, method: str = DEFAULT_CORRECTION) -> Row:
+def drift_row(
+    contrast: Contrast,
+    *,
+    confidence: float,
+    family: Family = ALONE,
+    margin: float = DEFAULT_MARGIN,
+    method: str = DEFAULT_CORRECTION,
+) -> Row:
     """Measure and test the drift of one negative control.
 
     Null hypothesis: within each persona (within) or over all personas (between), answers are exchangeable between arms.
@@ -195,10 +207,14 @@ def drift_row(contrast: Contrast, *, confidence: float, method: str = DEFAULT_CO
         Of a negative control.
     confidence : float
         Of the intervals, in (0, 1).
+    family : Family
+        What the control is decided on among.
+    margin : float
+        Drift below it counts as small.
     method : str
         One of `corrected_distance.METHODS`.
     """
-    sides = _canonical(contrast)
+    sides = canonical_sides(contrast)
     found = (_within if contrast.design == "within" else _between)(*sides, confidence=confidence)
     distance = _corrected(contrast.design, sides, found["pvalue"], method=method, confidence=confidence)
     return {
@@ -207,14 +223,14 @@ def drift_row(contrast: Contrast, *, confidence: float, method: str = DEFAULT_CO
         **_sizes(contrast),
         **found,
         **distance,
-        "detectable_tvd": _detectable(contrast.design, sides),
+        **detectable.of_control(contrast.design, sides, family, margin),
         "left_out": contrast.left_out,
         **_parts(contrast, found | distance, method=method, confidence=confidence),
         **ordered_drift.ordered_columns(contrast, confidence=confidence),
     }
 
 
-def _canonical(contrast: Contrast) -> tuple[IntArray, IntArray]:
+def canonical_sides(contrast: Contrast) -> tuple[IntArray, IntArray]:
     """Return treated and control counts in an order that names do not decide."""
     arms = contrast.treated.answers, contrast.control.answers
     treated, control = (canonical.strata if contrast.design == "within" else canonical.samples)(*arms)
@@ -230,9 +246,9 @@ def _parts(contrast: Contrast, whole: Row, *, method: str, confidence: float) ->
             "pvalue_common_answered": whole["pvalue_common"],
         }
     answered = contrast.answered()
-    given = {} if answered is None else _part(answered.design, _canonical(answered), method, confidence)
+    given = {} if answered is None else _part(answered.design, canonical_sides(answered), method, confidence)
     refusing = replace(contrast, treated=_refusing(contrast.treated), control=_refusing(contrast.control))
-    refused = _part(contrast.design, _canonical(refusing), method, confidence)
+    refused = _part(contrast.design, canonical_sides(refusing), method, confidence)
     return {
         **{f"{name}_answered": value for name, value in given.items()},
         "tvd_refusal": refused["tvd"],
@@ -306,31 +322,6 @@ def _corrected(
         return dict.fromkeys(("tvd", "ci_low", "ci_high"), np.nan)
     result = corrected_distance.corrected_tvd(treated, control, pvalue=pvalue, method=method, confidence=confidence)
     return {"tvd": result.estimate, "ci_low": result.ci_low, "ci_high": result.ci_high}
-
-
-def _detectable(design: Design, sides: tuple[IntArray, IntArray]) -> float:
-    """Return the drift that the distance test of a contrast of this size finds with 80 % power, at level .05.
-
-    Answers before drift are taken to be those seen, both arms pooled.
-    """
-    pooled = sides[0] + sides[1] if design == "within" else np.vstack(sides)
-    if pooled.shape[1] < 2:
-        return np.nan
-    sizes = [side.sum(axis=1) for side in sides]
-    per_arm = [len(side) for side in sides]
-    return power.detectable_tvd(
-        personas=max(1, round(_harmonic_mean(per_arm))),
-        trials=max(1, round(_harmonic_mean(np.concatenate(sizes)))),
-        answers=pooled / pooled.sum(axis=1, keepdims=True),
-        rng=content_rng(*sides),
-        direction="varied" if design == "within" else "common",
-        design=design,
-    )
-
-
-def _harmonic_mean(sizes: ArrayLike) -> float:
-    inverses = 1.0 / np.asarray(sizes)
-    return float(inverses.size / inverses.sum())
 
 
 def _tests(distance: permutation.PermutationTest, direction: common_direction.DirectionTest) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from confound.counts.contrasts import Contrast, Side
 from confound.counts.scales import MAX_LEVELS, FloatArray, Scale
-from confound.findings import schema
+from confound.findings import missing_outcomes, schema
 from confound.findings.schema import N_PERSONAS, PLACE, Column, Row, Schema
 from confound.statistics.effect import difference, ordinal
 
@@ -40,6 +40,7 @@ SCHEMA = Schema(
         Column("log_odds", "number", "Log odds ratio of a cumulative logit model, of an ordinal outcome", "log odds"),
         Column("log_odds_se", "number", "Its standard error, clustered by persona", "log odds"),
         Column("log_odds_pvalue", "p-value", "Its p-value"),
+        *missing_outcomes.COLUMNS,
     ),
 )
 
@@ -93,12 +94,14 @@ def effect_rows(contrast: Contrast, *, confidence: float) -> list[Row]:
     }
     measures = ("mean_control", "mean_treated", "estimate", "se", "ci_low", "ci_high", "pvalue")
     second = _second_opinions(treated, control, contrast.cell.scale, paired=paired)
+    bounds = missing_outcomes.columns(contrast, confidence=confidence)
     return [
         {
             **common,
             "level": level,
             **{name: getattr(result, name)[q] for name in measures},
             **(dict.fromkeys(second, np.nan) if level else second),
+            **(bounds[q] if q < len(bounds) else {}),
         }
         for q, level in enumerate(made.levels)
     ]

@@ -17,10 +17,20 @@ from confound.counts.options import Options
 from confound.counts.prepare import CountedLog
 from confound.counts.scales import FloatArray
 from confound.failures import Failures, Guarded, about
+from confound.findings import detectable
 from confound.findings.decision import SINGLE
+from confound.findings.drift import canonical_sides
 from confound.findings.schema import Row
 from confound.statistics import multiplicity
-from confound.statistics.drift import canonical, change, common_direction, permutation, several_arms, several_controls
+from confound.statistics.drift import (
+    canonical,
+    change,
+    common_direction,
+    permutation,
+    pooled_distance,
+    several_arms,
+    several_controls,
+)
 from confound.statistics.drift import distance as tvd
 from confound.statistics.randomness import content_rng
 from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
@@ -123,11 +133,9 @@ def _relabelled(codes: IntArray, made: Together) -> several_controls.ManyControl
         n_resamples=max(RELABELLINGS[design], PER_CONTRAST * made.n_contrasts - 1),
     )
     places = np.flatnonzero(usable)[ordered.controls]
-    spread = {}
-    for name in ("pvalue_adjusted", "pvalue_named"):
-        spread[name] = np.ones(codes.shape[3])
-        spread[name][places] = getattr(found, name)
-    return replace(found, **spread)
+    adjusted, named = np.ones((2, codes.shape[3]))
+    adjusted[places], named[places] = found.pvalue_adjusted, found.pvalue_named
+    return replace(found, pvalue_adjusted=adjusted, pvalue_named=named)
 
 
 def _without_conversations(made: Together) -> JointTest:
@@ -143,11 +151,19 @@ def _without_conversations(made: Together) -> JointTest:
     return JointTest(change.pooled_drift_test(excess), np.nan, nothing, "pooled t", joint, nothing)
 
 
-def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float) -> Row:
+def all_controls(
+    found: JointTest,
+    rows: Sequence[Row],
+    *,
+    confidence: float,
+    findable: Row | None = None,
+    ends: tuple[float, float] = (0.0, 1.0),
+) -> Row:
     """Add the controls' step-down p-values to their drift rows, and return the row `(all)`.
 
-    The ends of its interval are the means of the controls' own: right if the controls err together, as those answered
-    in one conversation may, and wider than needed if they do not. The lower one is 0 unless the joint test rejects.
+    The ends of its interval are the means of the controls' own, which are right if the controls err together and wider
+    than needed if they do not; within subjects, or those of the pooled distance if they are tighter. The lower one is 0
+    unless the joint test rejects.
 
     Parameters
     ----------
@@ -156,12 +172,15 @@ def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float) ->
         The controls' drift rows, in the order of the tested contrasts.
     confidence : float
         Of the intervals.
+    findable : dict, optional
+        What the joint test can find (`detectable.of_all`).
+    ends : tuple of (float, float)
+        Interval of the pooled distance (`pooled_distance.pooled_interval`).
     """
     for row, adjusted, named in zip(rows, found.adjusted, found.named, strict=True):
         row["pvalue_maxt"], row["pvalue_joint"] = adjusted, named
     means = {name: float(np.mean([row[name] for row in rows])) for name in AVERAGED}
-    if found.pvalue > 1 - confidence:
-        means["ci_low"] = 0.0 * means["ci_low"]  # stays NaN where there is none
+    means |= _pooled(means, ends, rejects=found.pvalue <= 1 - confidence)
     return {
         **{key: rows[0][key] for key in ("study", "model", "iteration", "contrast")},
         "question": ALL_CONTROLS,
@@ -173,17 +192,42 @@ def all_controls(found: JointTest, rows: Sequence[Row], *, confidence: float) ->
         "pvalue_common": found.pvalue_common,
         "test": found.test,
         "pvalue_joint": found.joint,
+        **(findable or {}),
     }
+
+
+def _pooled(means: Mapping[str, float], ends: tuple[float, float], *, rejects: bool) -> Row:
+    """Return distance and interval of all controls together; NaN where the controls have none."""
+    if np.isnan(means["ci_low"]) or np.isnan(ends[0]):
+        return {} if rejects else {"ci_low": 0.0 * means["ci_low"]}
+    low = max(means["ci_low"], ends[0]) if rejects else 0.0
+    high = max(min(means["ci_high"], ends[1]), low)
+    return {"tvd": float(np.clip(means["tvd"], low, high)), "ci_low": low, "ci_high": high}
+
+
+def _ends(contrasts: Sequence[Contrast], confidence: float) -> tuple[float, float]:
+    """Return the interval of the distance pooled over controls, within subjects where all have one."""
+    if contrasts[0].design == "between":
+        return 0.0, 1.0
+    excess, null_means = (_by_persona(contrasts, measure)[1] for measure in (_excess, _null_means))
+    return pooled_distance.pooled_interval(excess, null_means, confidence=confidence)
+
+
+def _null_means(contrast: Contrast) -> FloatArray:
+    return tvd.stratum_null_means(contrast.treated.answers, contrast.control.answers)
+
+
+def _findable(made: Together, margin: float) -> Row:
+    """Return what the joint test can find if all controls are as the one in the middle."""
+    order = np.argsort([np.nan_to_num(row.get("detectable_tvd", np.nan), nan=1.0) for row in made.rows], kind="stable")
+    contrast = made.contrasts[int(order[len(order) // 2])]
+    family = detectable.Family(len(made.contrasts), made.n_contrasts)
+    return detectable.of_all(contrast.design, canonical_sides(contrast), family, margin)
 
 
 def _excess(contrast: Contrast) -> FloatArray:
     arms = contrast.treated.answers, contrast.control.answers
     return tvd.stratum_distances(*arms) - tvd.stratum_null_means(*arms)
-
-
-def drift_by_persona(contrasts: Sequence[Contrast]) -> tuple[tuple[str, ...], FloatArray]:
-    """Return the personas of a contrast within subjects, and their drift, shape (personas, controls)."""
-    return _by_persona(contrasts, lambda c: change.persona_drift(c.treated.answers, c.control.answers))
 
 
 def _by_persona(
@@ -318,7 +362,9 @@ def _of_controls(
     for one, test in zip(made, parallel.spread(task, made, workers=workers), strict=True):
         found = failures.unless_failed(test)
         if found is not None:
-            together.append(all_controls(found, one.rows, confidence=options.confidence))
+            findable = _findable(one, options.margin)
+            ends = _ends(one.contrasts, options.confidence)
+            together.append(all_controls(found, one.rows, confidence=options.confidence, findable=findable, ends=ends))
     return together
 
 

@@ -39,12 +39,13 @@ COLUMNS = (
     Column(
         "pvalue_wasserstein",
         "p-value",
-        "Permutation test of `wasserstein`: answers within personas, or whole personas between",
+        "Permutation test of `wasserstein`, exact where that can be had: answers within personas, or whole personas",
         optional=True,
     ),
 )
-# A relabelling of answers costs as much as one of personas for each persona there is.
-RELABELLINGS = {"within": 1999, "between": 9999}
+# Where no exact law can be had. A relabelling of a persona's answers costs as much as one of all personas.
+RELABELLINGS_OF_ANSWERS = 1999
+RELABELLINGS_OF_PERSONAS = 9999
 
 
 def ordered_columns(contrast: Contrast, *, confidence: float) -> Row:
@@ -94,7 +95,9 @@ def _mean_difference(contrast: Contrast, treated: Side, control: Side, confidenc
 def _distance(contrast: Contrast, treated: Side, control: Side) -> Row:
     test = ordered.ordered_test if contrast.design == "within" else ordered.cluster_ordered_test
     values, one, other = _along_scale(contrast, treated, control)
-    found = test(one, other, values, n_resamples=RELABELLINGS[contrast.design])
+    within_personas = contrast.design == "within" and max(one.sum(axis=1).max(), other.sum(axis=1).max()) > 1
+    n_resamples = RELABELLINGS_OF_ANSWERS if within_personas else RELABELLINGS_OF_PERSONAS
+    found = test(one, other, values, n_resamples=n_resamples)
     return {
         "wasserstein": found.statistic,
         "wasserstein_null": found.null_mean,

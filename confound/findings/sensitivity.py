@@ -79,13 +79,16 @@ def rows(
             key = (cell.study, cell.model, cell.iteration, contrast.label)
             effect = means.get((*key, cell.question))
             if effect is not None and cell.high > cell.low:
-                found.append(_row(effect, cell.high - cell.low, tvds.get(key, UNMEASURED), moved.get(cell.iteration, {})))
+                found.append(
+                    _row(effect, cell.high - cell.low, tvds.get(key, UNMEASURED), moved.get(cell.iteration, {}))
+                )
     return found
 
 
 def _row(effect: Mapping[str, Any], width: float, tvds: tuple[float, float], moved: Mapping[str, Any]) -> Row:
     tvd, tvd_high = tvds
-    # With the estimated distance the bounds exclude a true 0 in 10 to 75 % of simulated logs, with its upper end in none.
+    # With the estimated distance the bounds exclude a true 0 in 10 to 75 % of simulated logs, with its upper end in
+    # none.
     low, high = sensitivity.bounds(effect["ci_low"], effect["ci_high"], width=width, tvd=tvd_high)
     return {
         **{key: effect[key] for key in ("study", "model", "iteration", "contrast", "question", "estimate")},

@@ -79,7 +79,7 @@ def _row(table: str, row: Mapping[str, Any], quantity: str, true: float) -> Row:
 
 
 def points(truth: pd.DataFrame, confidence: float) -> Iterator[str]:
-    """Say how near the truth the numbers of one study and model are: the distances together, each causal part by itself.
+    """Say how near the truth the numbers of one study and model are: distances together, each causal part by itself.
 
     Parameters
     ----------
@@ -91,7 +91,8 @@ def points(truth: pd.DataFrame, confidence: float) -> Iterator[str]:
     distances = truth[truth["quantity"] == "tvd"]
     if len(distances):
         yield (
-            f"The truth of this log is known. {int(distances['inside'].sum())} of {len(distances)} intervals of a distance "
+            f"The truth of this log is known. {int(distances['inside'].sum())} of {len(distances)} intervals of a "
+            "distance "
             f"hold it; the largest error is {number((distances['estimate'] - distances['truth']).abs().max(), 2)}."
         )
     parts = truth[truth["quantity"] == "cate"]
@@ -100,6 +101,7 @@ def points(truth: pd.DataFrame, confidence: float) -> Iterator[str]:
         missed = "" if row["inside"] else ": the interval misses it, for the drift that is left counts as causal"
         yield (
             f"{QUANTITY_WORDS['cate']} on {named(row['question'])}, {named(row['contrast'])}: truly "
-            f"{number(row['truth'], 3, sign=True)}, found {estimate(row['estimate'], *ends, 3, sign=True, confidence=confidence)} "
+            f"{number(row['truth'], 3, sign=True)}, found "
+            f"{estimate(row['estimate'], *ends, 3, sign=True, confidence=confidence)} "
             f"by {row['method']} at iteration {row['iteration']}{missed}."
         )

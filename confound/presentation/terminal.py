@@ -17,7 +17,18 @@ from confound.text import named, printable
 WIDTH = 100
 ROWS = 20
 _PLACE = ["study", "model", "iteration", "contrast", "question"]
-_DRIFT = [*_PLACE, "design", "n_personas", "tvd", "ci_low", "ci_high", "pvalue", "pvalue_common", "pvalue_verdict", "state"]
+_DRIFT = [
+    *_PLACE,
+    "design",
+    "n_personas",
+    "tvd",
+    "ci_low",
+    "ci_high",
+    "pvalue",
+    "pvalue_common",
+    "pvalue_verdict",
+    "state",
+]
 _EFFECTS = [*_PLACE, "level", "n_personas", "mean_control", "mean_treated", "estimate", "ci_low", "ci_high", "pvalue"]
 
 

@@ -88,7 +88,7 @@ def test_empty_folder(tmp_path: Path) -> None:
 
 
 def test_ten_thousand_answers(tmp_path: Path) -> None:
-    """A negative control with free text is refused with the advice to bin or sort it."""
+    """A negative control with free text is refused with the advice to sort it."""
     n = 10_000
     frame = pd.DataFrame({"persona": [f"p{i % 50}" for i in range(n)], "arm": ["control", "treated"] * (n // 2)})
     frame = frame.assign(question="mother", role="negative_control", response=[f"name {i}" for i in range(n)])
@@ -96,7 +96,7 @@ def test_ten_thousand_answers(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["analyze", str(tmp_path / "log.csv"), "--out", str(tmp_path / "out")])
     check_refusal(result.exit_code, result.stdout, result.stderr)
     assert "'mother' has 10,000 distinct answers" in result.stderr
-    assert "--bin mother=quantile:5" in result.stderr
+    assert "Sort free text into categories first" in result.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -38,15 +38,15 @@ FALSE_SMALL = (
     World(controls=1, trials=100, drift="own", size=0.05),
     World(controls=1, personas=1000, trials=5, design="between", drift="common", size=0.05),
 )
-# What should be found, and what should be shown to be small.
+# What should be found; and no drift at all, which should be shown to be small.
 POWER = (
     World(controls=64, drift="own", size=0.05),
     World(controls=64, drift="common", size=0.05),
     World(controls=1, trials=30, drift="own", size=0.1),
     World(controls=1, trials=30, drift="common", size=0.05),
-    World(controls=1, trials=30),
-    World(controls=1, trials=100),
+    World(controls=16, trials=1, personas=60, design="between", drift="common", size=0.12),
 )
+TRULY_SMALL = (World(controls=1, trials=30), World(controls=1, trials=100), World(controls=5, trials=100))
 OPTIONS = {"skip": ["effects", "decomposition", "sensitivity", "stabilization"], "workers": 1}
 
 
@@ -64,7 +64,9 @@ def shares(world: World, replicates: int, pool: ProcessPoolExecutor, *, seed: in
     return sum(pool.map(one, range(replicates)), Counter())
 
 
-def rows(worlds: tuple[World, ...], replicates: int, pool: ProcessPoolExecutor, seed: int, correction: str) -> Iterator[str]:
+def rows(
+    worlds: tuple[World, ...], replicates: int, pool: ProcessPoolExecutor, seed: int, correction: str
+) -> Iterator[str]:
     """Return the lines of a table; where only `shown` is asked, a quick correction serves."""
     for world in worlds:
         found = shares(world, replicates, pool, seed=seed, correction=correction)
@@ -91,8 +93,8 @@ def main() -> None:
     given = parser.parse_args()
     parts = {
         "level": ("Without drift", FALSE_SHOWN, "null"),
-        "small": ("Drift at the margin of .05", FALSE_SMALL, "mixture"),
-        "power": ("What should be found", POWER, "mixture"),
+        "small": ("Drift at the margin of .05, and none at all", FALSE_SMALL + TRULY_SMALL, "mixture"),
+        "power": ("What should be found", POWER, "null"),
     }
     page = [f"Commit {commit()}, seed {given.seed}, {given.replicates} logs a line, {given.date}."]
     with ProcessPoolExecutor(given.jobs) as pool:
@@ -106,10 +108,11 @@ def main() -> None:
 
 INTRODUCTION = """# Is the verdict right?
 
-`python -m benchmarks.validity.verdict --replicates 200 --jobs 2 --date YYYY-MM-DD --write` draws logs whose drift is known, runs the
-whole analysis on each, and counts what the verdict says of each model. A world is: models, negative controls, personas an
-arm, trials, design, drift (`own`: each persona to an answer of its own; `common`: all to the same one), whether controls of a
-conversation are linked by a mood, and the share of the first control's treated answers that are refused at random.
+`python -m benchmarks.validity.verdict --replicates 200 --jobs 2 --date YYYY-MM-DD --write` draws logs whose drift is
+known, runs the whole analysis on each, and counts what the verdict says of each model. A world is: models, negative
+controls, personas an arm (p), trials (t), design, drift (`own`: each persona to an answer of its own; `common`: all to
+the same one), whether controls of a conversation are linked by a mood, and the share of the first control's treated
+answers that are refused at random.
 
 """
 

@@ -157,7 +157,8 @@ def _sensitive(rows: Sequence[Row], confidence: float) -> Iterator[str]:
     if not pd.isna(first["largest_tvd"]):
         yield (
             f"At iteration {first['iteration']}, users apart by {first['drift_to_explain_away']:.2f} (total variation "
-            f"distance) or more could explain this effect away; {_seen(first['largest_tvd'], first['largest_tvd_high'])}."
+            "distance) or more could explain this effect away; "
+            f"{_seen(first['largest_tvd'], first['largest_tvd_high'])}."
         )
     steps = [row for row in rows if isinstance(row["adopted"], str) and row["adopted"]]
     if steps:
@@ -181,8 +182,9 @@ def _drift_needed(rows: Sequence[Row]) -> Iterator[str]:
 
 def _seen(distance: float, high: float) -> str:
     return (
-        f"the largest distance of a control, which no more than bounds that of the users from below, is {distance:.2f} "
-        f"(up to {high:.2f})"
+        f"the largest distance of a control is {distance:.2f} (up to {high:.2f}), and users may be farther apart "
+        "than any "
+        "control shows"
     )
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from confound.statistics import multiplicity
 from confound.text import estimate, named, number
 from confound.vocabulary import ALL_CONTROLS
 
@@ -19,7 +21,7 @@ def comparison_points(comparisons: pd.DataFrame, confidence: float) -> Iterator[
     """Say how the drift over all controls, at the last iteration, differs from what it is held against."""
     joint = comparisons[comparisons["question"] == ALL_CONTROLS]
     last = joint[joint["iteration"] == joint["iteration"].max()]
-    several = comparisons["contrast"].nunique() > 1
+    several = len(comparisons["contrast"].unique()) > 1
     for row in last.head(NAMED).to_dict("records"):
         where = f" in {named(row['contrast'])}" if several else ""
         yield f"Drift over all controls{where}, less that of {named(row['against'])}: {_estimate(row, confidence)}."
@@ -56,5 +58,43 @@ def effect_points(effects: pd.DataFrame, confidence: float) -> Iterator[str]:
 
 
 def _effect(row: Row, confidence: float) -> str:
-    what = named(row["question"]) + (f" = {named(row['level'])}" if row["level"] else "")
-    return f"{what}, {named(row['contrast'])}: {_estimate(row, confidence)}"
+    return f"{_what(row)}, {named(row['contrast'])}: {_estimate(row, confidence)}"
+
+
+def _what(row: Row) -> str:
+    return named(row["question"]) + (f" = {named(row['level'])}" if row["level"] else "")
+
+
+def refused(effects: pd.DataFrame) -> pd.DataFrame:
+    """Return the effects at the last iteration whose answers are missing more often in one arm than in the other."""
+    last = effects[effects["iteration"] == effects["iteration"].max()] if len(effects) else effects
+    # Shares of one nominal outcome have one test; its first answer stands for all.
+    tested = last[last["pvalue_missing"].notna()].drop_duplicates(["contrast", "question"])
+    if tested.empty:
+        return tested
+    stands = multiplicity.holm(tested["pvalue_missing"].to_numpy(dtype=np.float64)) <= LEVEL
+    kept: pd.DataFrame = tested[np.asarray(stands)]
+    return kept
+
+
+def missing_points(effects: pd.DataFrame) -> Iterator[str]:
+    """Say what unequal refusing can do to an effect."""
+    rows = refused(effects)
+    for row in rows.head(NAMED).to_dict("records"):
+        lee = ""
+        if not pd.isna(row["lee_low"]):
+            ends = _range(row["lee_low"], row["lee_high"])
+            lee = f"; if the treatment moves refusing one way only, between {ends} (Lee)"
+        yield (
+            f"{_what(row)}, {named(row['contrast'])}: no answer is given {row['missing_treated']:.0%} of "
+            "the time "
+            f"in the treated arm and {row['missing_control']:.0%} in the control arm. Whatever these answers would "
+            "have been, "
+            f"the effect lies between {_range(row['manski_low'], row['manski_high'])} (Manski){lee}."
+        )
+    if len(rows) > NAMED:
+        yield f"and {len(rows) - NAMED} more effects with unequal refusing."
+
+
+def _range(low: float, high: float) -> str:
+    return f"{number(low, 3, sign=True)} and {number(high, 3, sign=True)}"

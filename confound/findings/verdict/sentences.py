@@ -1,7 +1,7 @@
 """The findings in words, one for each study and model. Every number in a sentence stands in a table."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -9,10 +9,11 @@ from confound.findings import decision, schema, truth
 from confound.findings.stabilization import NOTHING, Stabilization
 from confound.findings.verdict import drift_points
 from confound.findings.verdict.causal_part import part_points
-from confound.findings.verdict.effect_points import comparison_points, effect_points
+from confound.findings.verdict.effect_points import comparison_points, effect_points, missing_points, refused
 from confound.findings.verdict.settling import points as settling_points
 from confound.vocabulary import ALL_ARMS, DEFAULT_MARGIN
 
+FRAMES = ("drift", "effects", "decomposition", "comparisons", "assumptions", "sensitivity", "truth")
 ORDER = (decision.WITHHELD, decision.SHOWN, decision.UNSETTLED, decision.SMALL, None)
 
 
@@ -53,13 +54,15 @@ class Tables:
 
     def of(self, study: str, model: str) -> "Tables":
         """Return the rows of one study and model."""
+        own = {name: _own(getattr(self, name), study, model) for name in FRAMES}
+        models = self.settling
         settling = Stabilization(
-            *(_own(each, study, model) for each in (self.settling.stabilization, self.settling.settled)),
-            _own(self.settling.checks, study, model),
-            self.settling.fits,
+            stabilization=_own(models.stabilization, study, model),
+            settled=_own(models.settled, study, model),
+            checks=_own(models.checks, study, model),
+            fits=models.fits,
         )
-        names = ("drift", "effects", "decomposition", "comparisons", "assumptions", "sensitivity", "truth")
-        return Tables(*(_own(getattr(self, name), study, model) for name in names), settling)
+        return replace(self, **own, settling=settling)
 
 
 def _own(frame: pd.DataFrame, study: str, model: str) -> pd.DataFrame:
@@ -95,7 +98,9 @@ def findings(
     """
     tested = tables.drift[tables.drift["contrast"] != ALL_ARMS]
     frames = (tested, tables.effects)
-    places = list(dict.fromkeys((s, m) for frame in frames for s, m in zip(frame["study"], frame["model"], strict=True)))
+    places = list(
+        dict.fromkeys((s, m) for frame in frames for s, m in zip(frame["study"], frame["model"], strict=True))
+    )
     made = [
         _finding(study, model, tables.of(study, model), confidence, margin, (copies or {}).get((study, model), ""))
         for study, model in places
@@ -109,15 +114,17 @@ def _finding(study: str, model: str, tables: Tables, confidence: float, margin: 
     state = decision.combined(decision.of_contrasts(last)["state"])
     if copies:
         state = decision.WITHHELD
-    said = drift_points.headline(state, drift, margin=margin, has_effects=bool(len(tables.effects)), copies=copies)
-    points = () if state == decision.WITHHELD else tuple(_points(drift, tables, confidence))
+    found = drift_points.Asked(len(tables.effects) > 0, tuple(refused(tables.effects)["question"].unique()))
+    said = drift_points.headline(state, drift, margin=margin, asked=found, copies=copies)
+    points = () if state == decision.WITHHELD else tuple(_points(drift, tables, confidence, margin))
     return Finding(study, model, state, said, points)
 
 
-def _points(drift: pd.DataFrame, tables: Tables, confidence: float) -> Iterator[str]:
-    yield from drift_points.points(drift, confidence=confidence)
+def _points(drift: pd.DataFrame, tables: Tables, confidence: float, margin: float) -> Iterator[str]:
+    yield from drift_points.points(drift, confidence=confidence, margin=margin)
     yield from comparison_points(tables.comparisons, confidence)
     yield from effect_points(tables.effects, confidence)
+    yield from missing_points(tables.effects)
     yield from part_points(tables.decomposition, tables.assumptions, tables.sensitivity, confidence)
     settling = tables.settling
     yield from settling_points(settling.stabilization, settling.settled, settling.checks, confidence)

@@ -51,11 +51,14 @@ def _chosen(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             iterations = set((value or {}).values())
             if len(iterations) == 1:
                 yield name, iterations.pop()
-        elif name in KEYWORDS and value is not None and value not in ([], {}, ()):
+        elif name in KEYWORDS and value is not None and value not in ([], {}, (), False):
             yield name, value
 
 
 def _options(settings: Mapping[str, Any]) -> Iterator[str]:
     for name, value in _chosen(settings):
+        if KEYWORDS[name].is_switch:
+            yield KEYWORDS[name].option
+            continue
         for text in KEYWORDS[name].texts(value):
             yield f"{KEYWORDS[name].option} {shlex.quote(text)}"

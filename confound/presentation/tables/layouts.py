@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from confound.findings.decision import SHOWN
 from confound.findings.schema import Column, Schema
 from confound.findings.tables import TABLES
-from confound.findings.decision import SHOWN
 from confound.findings.verdict.effect_points import main_rows
 from confound.presentation.tables.layout import MARK
 from confound.text import MISSING, bracketed, number, p_equals, p_value
@@ -152,7 +152,7 @@ def _marked_distance(row: Record, d: int) -> str:
 
 
 def _joint_p_line(row: Record, d: int) -> str:
-    return _p_line(row | {"pvalue": row["pvalue_verdict"]}, d) if row["question"] == ALL_CONTROLS else ""
+    return _p_line({**row, "pvalue": row["pvalue_verdict"]}, d) if row["question"] == ALL_CONTROLS else ""
 
 
 def _unknown_share(row: Record, _: int) -> str:
@@ -178,7 +178,7 @@ def _drift_notes(shown: Shown) -> Iterator[str]:
     yield f"Statistic: total variation distance (TVD) between the arms, {over}, corrected {how}."
     yield f"The null hypothesis is that {_exchangeable(within=within, between=between)}."
     if "Verdict" not in shown.heads:
-        yield "p: permutation test of the distance; adjusted: over the controls of the contrast and contrasts of the model."
+        yield "p: permutation test of the distance; adjusted: over the contrast's controls and the model's contrasts."
     if ALL_CONTROLS in set(shown.frame["question"]):
         yield "All controls: mean of the distances, and one test of all of them."
 
@@ -223,10 +223,13 @@ def _decomposition_notes(shown: Shown) -> Iterator[str]:
 
 def _comparison_notes(_: Shown) -> Iterator[str]:
     yield (
-        "Statistic: difference of two drifts. Each is the signed root of the squared total variation distance less its "
-        "squared mean without drift, averaged over personas. The persona is the cluster."
+        "Statistic: difference of two total variation distances, each corrected and averaged over personas; between "
+        "subjects, of the signed roots of the squared distance less its squared mean without drift."
     )
-    yield "p: two-sided, null hypothesis of equal drift, not corrected for several controls."
+    yield (
+        "p: two-sided, null hypothesis of equal distances, whatever their shapes; the persona is the cluster; not "
+        "corrected for several controls."
+    )
 
 
 def _by_role(data: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,13 @@ from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift.relabelling import relabelled_counts, sequential_pvalue
 from confound.statistics.validation import check_positive, checked_counts, checked_samples, checked_strata
 
-__all__ = ["DirectionTest", "QuadraticForm", "cluster_direction_test", "common_direction_test", "general_association_test"]
+__all__ = [
+    "DirectionTest",
+    "QuadraticForm",
+    "cluster_direction_test",
+    "common_direction_test",
+    "general_association_test",
+]
 
 
 # Counts by which each sum over strata must be free to move, down and up, for chi-square: Mantel and Fleiss
@@ -77,6 +83,7 @@ class QuadraticForm(NamedTuple):
         return len(self.whitener)
 
     def __call__(self, deviations: FloatArray) -> FloatArray:
+        """Return the form of each row of deviations."""
         return np.asarray(((deviations @ self.whitener.T) ** 2).sum(axis=-1))
 
 

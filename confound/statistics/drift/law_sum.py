@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
@@ -48,11 +48,27 @@ def exact_sum(distances: IntArray, lattices: IntArray) -> Fraction:
     return sum(parts, Fraction(0))
 
 
+class OnLattice(Protocol):
+    """What a law belongs to; its distance is an integer over its `lattice`."""
+
+    @property
+    def lattice(self) -> int:
+        """Steps of the distance between 0 and 1."""
+
+    def __hash__(self) -> int:
+        """Equal ones have one law."""
+
+
+S = TypeVar("S", bound=OnLattice)
+
+
 def tail_bounds(strata: Counter[Stratum], observed: Fraction) -> tuple[float, float]:
     """Return bounds on the chance of a summed distance as large as observed, equal where it is exact."""
-    if observed == 0:
-        return 1.0, 1.0
-    laws = stratum_laws(strata)
+    return (1.0, 1.0) if observed == 0 else tail_bounds_of(stratum_laws(strata), strata, observed)
+
+
+def tail_bounds_of(laws: dict[S, FloatArray], strata: Counter[S], observed: Fraction) -> tuple[float, float]:
+    """Return the same of strata whose laws, shape (lattice + 1,), are given; `observed` is above 0."""
     largest: Counter[int] = Counter()
     for stratum, law in laws.items():
         largest[stratum.lattice] += strata[stratum] * int(law.nonzero()[0][-1])
@@ -65,7 +81,7 @@ def tail_bounds(strata: Counter[Stratum], observed: Fraction) -> tuple[float, fl
     return _sum_tail_bounds(_tilt(laws, strata, float(observed)), strata, observed)
 
 
-def _sum_tail_bounds(tilt: "_Tilt", strata: Counter[Stratum], observed: Fraction) -> tuple[float, float]:
+def _sum_tail_bounds(tilt: "_Tilt[S]", strata: Counter[S], observed: Fraction) -> tuple[float, float]:
     kinds: dict[int, list[_Law]] = {}
     for stratum, law in tilt.laws.items():
         kinds.setdefault(stratum.lattice, []).extend([law] * strata[stratum])
@@ -80,13 +96,13 @@ def _sum_tail_bounds(tilt: "_Tilt", strata: Counter[Stratum], observed: Fraction
     return low, _untilted_tail(total, math.floor(observed * grid) - rounded + 1, grid, tilt)
 
 
-class _Tilt(NamedTuple):
+class _Tilt(NamedTuple, Generic[S]):
     """Laws made proportional to ``law(d) exp(slope d / lattice)``, their sum centred on the observed one."""
 
     slope: float
     log_scale: float  # log of what the product of the tilted laws was divided by
     sd: float  # of the tilted sum, in units of the distance
-    laws: dict[Stratum, _Law]
+    laws: dict[S, _Law]
 
 
 class _Atoms(NamedTuple):
@@ -112,7 +128,7 @@ class _Atoms(NamedTuple):
         return mass, log_scale, float(self.copies @ means), math.sqrt(variance)
 
 
-def _tilt(laws: dict[Stratum, FloatArray], strata: Counter[Stratum], observed: float) -> _Tilt:
+def _tilt(laws: dict[S, FloatArray], strata: Counter[S], observed: float) -> _Tilt[S]:
     places = [np.flatnonzero(law) for law in laws.values()]
     sizes = np.array([place.size for place in places])
     atoms = _Atoms(
@@ -149,7 +165,7 @@ def _centring_slope(atoms: _Atoms, observed: float) -> float:
     return slope
 
 
-def _untilted_tail(total: _Law, first: int, grid: int, tilt: _Tilt) -> float:
+def _untilted_tail(total: _Law, first: int, grid: int, tilt: _Tilt[S]) -> float:
     mass = total.mass[max(0, first - total.first) :]
     start = max(first, total.first)
     decay = np.exp(-tilt.slope / grid * np.arange(mass.size))

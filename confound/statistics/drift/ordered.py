@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from confound.statistics.arrays import FloatArray, IntArray
-from confound.statistics.drift import distance
+from confound.statistics.drift import distance, law_sum, ordered_law
+from confound.statistics.drift.permutation import SMALLEST_PVALUE, Method
 from confound.statistics.randomness import content_rng
 from confound.statistics.validation import check_positive, checked_counts, checked_samples
 
@@ -38,15 +39,19 @@ class OrderedTest:
     null_mean : float
         Its expectation with no drift.
     pvalue : float
-        Probability with no drift of a distance at least as large, given how often each answer was given: (1 + b) /
-        (1 + B), b of B relabellings reaching the observed distance.
+        Probability with no drift of a distance at least as large, given how often each answer was given; an upper bound
+        of it where `method` is ``"bounds"``; (1 + b) / (1 + B), where it is ``"monte carlo"``, b of B relabellings
+        reaching the observed distance.
+    method : {"exact", "bounds", "monte carlo"}
+        How `pvalue` was found.
     n_resamples : int
-        B.
+        B; 0 unless `method` is ``"monte carlo"``.
     """
 
     statistic: float
     null_mean: float
     pvalue: float
+    method: Method
     n_resamples: int
 
 
@@ -66,13 +71,15 @@ def ordered_test(treated: ArrayLike, control: ArrayLike, values: ArrayLike, *, n
     values : array_like of float, shape (answers,)
         The number behind each answer, in any order; answers with one number count as one.
     n_resamples : int, default 9999
-        Relabellings drawn, at least 1. The draws depend on the counts and on nothing else: neither on the order of the
-        strata nor on a seed.
+        Relabellings drawn where the exact law is too costly, at least 1. The draws depend on the counts and on nothing
+        else: neither on the order of the strata nor on a seed.
 
     Returns
     -------
     OrderedTest
-        `null_mean` is exact.
+        `null_mean` is exact. So is `pvalue` where the steps between values share a unit and the lattice of the
+        distances is affordable, as of levels 1 to 5, or of a slider with few trials; ``"bounds"`` as of
+        `permutation.permutation_test`.
 
     Raises
     ------
@@ -92,25 +99,20 @@ def ordered_test(treated: ArrayLike, control: ArrayLike, values: ArrayLike, *, n
     >>> treated = [[0, 2, 8], [1, 1, 8]]
     >>> control = [[6, 2, 2], [5, 4, 1]]
     >>> test = ordered_test(treated, control, [1, 2, 3])
-    >>> round(test.statistic, 3), round(test.null_mean, 3), test.pvalue < 0.001
-    (1.15, 0.336, True)
+    >>> round(test.statistic, 3), round(test.null_mean, 3), round(test.pvalue, 6), test.method
+    (1.15, 0.336, 6.7e-05, 'exact')
     """
     treated, control = checked_counts(treated, control)
     check_positive(n_resamples=n_resamples)
     scale = _scale(values, treated.sum(axis=0) + control.sum(axis=0))
     arms = _sorted_rows(np.hstack([scale.merged(treated), scale.merged(control)]))
     treated, control = np.hsplit(arms, 2)
-    averaged = bool((arms.sum(axis=1) == 2).all())
+    if (arms.sum(axis=1) > 2).any():
+        return _stratified(treated, control, scale, n_resamples)
     gaps = _cumulative(treated) - _cumulative(control)
-    rng = content_rng(treated, control)
-    if averaged:
-        observed = np.abs(gaps.mean(axis=0)) @ scale.steps
-        drawn = _swapped(gaps, scale.steps, rng, n_resamples)
-    else:
-        observed = (np.abs(gaps) @ scale.steps).mean()
-        drawn = _relabelled(treated, control, scale.steps, rng, n_resamples)
-    null_mean = _null_mean(treated, control, scale.steps, averaged=averaged)
-    return _test(float(observed), null_mean, drawn, scale.width)
+    null_mean = _null_mean(treated, control, scale.steps, averaged=True)
+    drawn = _swapped(gaps, scale.steps, content_rng(treated, control), n_resamples)
+    return _drawn_test(float(np.abs(gaps.mean(axis=0)) @ scale.steps), null_mean, drawn, scale.width)
 
 
 def cluster_ordered_test(
@@ -129,7 +131,8 @@ def cluster_ordered_test(
     values : array_like of float, shape (answers,)
         The number behind each answer, in any order; answers with one number count as one.
     n_resamples : int, default 9999
-        Relabellings drawn, at least 1. The draws depend on the counts and on nothing else.
+        Relabellings drawn unless each persona gave one answer and the exact law can be had, at least 1. The draws
+        depend on the counts and on nothing else.
 
     Returns
     -------
@@ -157,22 +160,53 @@ def cluster_ordered_test(
     check_positive(n_resamples=n_resamples)
     scale = _scale(values, arms[0].sum(axis=0) + arms[1].sum(axis=0))
     one, other = (_sorted_rows(scale.merged(arm)) for arm in arms)
-    rng = content_rng(one, other)
     if (one.sum(axis=1) == 1).all() and (other.sum(axis=1) == 1).all():
-        one, other = one.sum(axis=0, keepdims=True), other.sum(axis=0, keepdims=True)
-        drawn = _relabelled(one, other, scale.steps, rng, n_resamples)
-        null_mean = _null_mean(one, other, scale.steps, averaged=False)
-    else:
-        drawn = _relabelled_personas(_cumulative(one), _cumulative(other), scale.steps, rng, n_resamples)
-        null_mean = float(drawn.mean())
-    gaps = _cumulative(one).mean(axis=0) - _cumulative(other).mean(axis=0)
-    return _test(float(np.abs(gaps) @ scale.steps), null_mean, drawn, scale.width)
+        return _stratified(one.sum(axis=0, keepdims=True), other.sum(axis=0, keepdims=True), scale, n_resamples)
+    shares = _cumulative(one), _cumulative(other)
+    drawn = _relabelled_personas(*shares, scale.steps, content_rng(one, other), n_resamples)
+    gaps = shares[0].mean(axis=0) - shares[1].mean(axis=0)
+    return _drawn_test(float(np.abs(gaps) @ scale.steps), float(drawn.mean()), drawn, scale.width)
 
 
-def _test(observed: float, null_mean: float, drawn: FloatArray, width: float) -> OrderedTest:
+def _stratified(treated: IntArray, control: IntArray, scale: "_Scale", n_resamples: int) -> OrderedTest:
+    """Test the mean of the strata's own distances, exactly if that can be had."""
+    observed = float((np.abs(_cumulative(treated) - _cumulative(control)) @ scale.steps).mean())
+    null_mean = _null_mean(treated, control, scale.steps, averaged=False)
+    bounds = _tail_bounds(treated, control, scale.steps)
+    if bounds is None:
+        drawn = _relabelled(treated, control, scale.steps, content_rng(treated, control), n_resamples)
+        return _drawn_test(observed, null_mean, drawn, scale.width)
+    low, high = bounds
+    pvalue = min(1.0, max(high, SMALLEST_PVALUE))
+    method: Method = "exact" if low == high else "bounds"
+    return OrderedTest(observed * scale.width, null_mean * scale.width, pvalue, method, 0)
+
+
+def _tail_bounds(treated: IntArray, control: IntArray, steps: FloatArray) -> tuple[float, float] | None:
+    """Return bounds on the p-value, equal where it is exact, or None where the exact laws are too costly."""
+    varied = ((treated + control) > 0).sum(axis=1) > 1
+    if not varied.any():
+        return 1.0, 1.0
+    treated, control, whole = treated[varied], control[varied], ordered_law.whole_steps(steps)
+    if whole is None:
+        return None
+    strata = ordered_law.strata_of(treated, control, whole)
+    if not ordered_law.affordable(strata):
+        return None
+    distances = ordered_law.lattice_distances(treated, control, whole)
+    lattices = np.lcm(treated.sum(axis=1), control.sum(axis=1)) * whole.sum()
+    observed = law_sum.exact_sum(distances, lattices)
+    if observed == 0:
+        return 1.0, 1.0
+    laws = {stratum: ordered_law.stratum_law(stratum) for stratum in strata}
+    return law_sum.tail_bounds_of(laws, strata, observed)
+
+
+def _drawn_test(observed: float, null_mean: float, drawn: FloatArray, width: float) -> OrderedTest:
     """Return the result in the units of the values; what is given is relative to their range."""
     reached = int(np.count_nonzero(drawn >= observed - TIE_TOLERANCE))
-    return OrderedTest(observed * width, null_mean * width, (1 + reached) / (1 + drawn.size), drawn.size)
+    pvalue = (1 + reached) / (1 + drawn.size)
+    return OrderedTest(observed * width, null_mean * width, pvalue, "monte carlo", drawn.size)
 
 
 @dataclass(frozen=True, slots=True)

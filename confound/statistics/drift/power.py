@@ -17,13 +17,23 @@ from confound.statistics.arrays import FloatArray
 from confound.statistics.drift.power_of_tests import Design, Direction, Scenario
 from confound.statistics.validation import check_inside, check_positive
 
-__all__ = ["Design", "Direction", "detectable_tvd", "needed_personas", "needed_trials", "power_to_detect"]
+__all__ = [
+    "Design",
+    "Direction",
+    "detectable_tvd",
+    "needed_personas",
+    "needed_trials",
+    "pool_of_shares",
+    "power_to_detect",
+]
 
 # Personas simulated where none are given: enough for 1 % of the distance found.
 PERSONAS_DRAWN = 2000
 # Distances below this are no drift; those found are right to this share of themselves, given the simulation.
 SMALLEST_DISTANCE = 1e-6
 LOG_TOLERANCE = 1e-2
+# Of a Dirichlet distribution of personas' shares, as estimated.
+LEAST_PRECISION, MOST_PRECISION = 0.05, 1000.0
 # Where the search for a design gives up.
 MOST_PERSONAS = 10_000_000
 MOST_TRIALS = 10_000
@@ -240,6 +250,44 @@ def needed_trials(
     _check_power(power, level)
     _check_distance(distance, scenario)
     return _smallest(lambda trials: scenario.power_at(trials)(distance)(personas) >= power, MOST_TRIALS)
+
+
+def pool_of_shares(counts: ArrayLike, *, rng: np.random.Generator) -> FloatArray:
+    """Draw the shares of personas of whom a few answers are known, for `answers` of the functions here.
+
+    Shares seen in a few answers are far sharper than the personas' own, and a design looks more powerful than it is.
+    Each persona's are drawn from their posterior under a Dirichlet distribution about the mean of all, whose precision
+    is the one at which two answers of a persona agree as often as seen.
+
+    Parameters
+    ----------
+    counts : array_like of int, shape (personas, answers)
+        How often each persona gave each answer; every persona has one.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of float, shape (personas, answers)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> shares = pool_of_shares([[2, 0], [1, 1], [0, 2], [2, 0]], rng=np.random.default_rng(0))
+    >>> bool(np.allclose(shares.sum(axis=1), 1)), bool((shares < 1).all())
+    (True, True)
+    """
+    given = np.asarray(counts, dtype=np.float64)
+    sizes = given.sum(axis=1)
+    mean = (given / sizes[:, None]).mean(axis=0)
+    several = sizes > 1
+    precision = LEAST_PRECISION
+    if several.any():
+        pairs = (given * (given - 1)).sum(axis=1)[several] / (sizes * (sizes - 1))[several]
+        alike, by_mean = float(pairs.mean()), float((mean**2).sum())
+        precision = (1 - alike) / max(alike - by_mean, (1 - alike) / MOST_PRECISION, SMALLEST_DISTANCE)
+    parameters = given + max(precision, LEAST_PRECISION) * mean
+    gammas = rng.standard_gamma(parameters) + np.finfo(np.float64).tiny
+    return np.asarray(gammas / gammas.sum(axis=1, keepdims=True))
 
 
 def _smallest(enough: Callable[[int], bool], most: int) -> int | None:

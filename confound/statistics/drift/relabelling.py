@@ -17,8 +17,8 @@ TIE_TOLERANCE = 1e-9
 # Draws as extreme as the observed after which drawing stops: p = .05 then has a standard error of .0035.
 ENOUGH_REACHED = 200
 DRAWN_AT_ONCE = 1000
-# Where fewer draws than this are as extreme as the observed, so many times as many are drawn: a p-value that can fall no
-# further than 1/10,000 would be lost among 500 tests.
+# Where fewer draws than this are as extreme as the observed, so many times as many are drawn: a p-value that can fall
+# no further than 1/10,000 would be lost among 500 tests.
 FEW_REACHED = 10
 GROWTH = 20
 
@@ -75,9 +75,9 @@ def sequential_pvalue(draw: Callable[[int], FloatArray], observed: float, *, n_r
     """Draw a statistic under the null hypothesis until the p-value is known well enough.
 
     Drawing stops at the l-th draw if that is the `ENOUGH_REACHED`-th (h-th) to reach the observed statistic, with
-    p = h/l; else after all, with p = (1 + b) / (1 + B), as `grown_tail`. Either way P(p <= u) <= u under the null hypothesis, the
-    observed statistic being exchangeable with the draws. So large p-values cost few draws, with a relative
-    standard error of about ``1/sqrt(h)``.
+    p = h/l; else after all, with p = (1 + b) / (1 + B), as `grown_tail`. Either way P(p <= u) <= u under the null
+    hypothesis, the observed statistic being exchangeable with the draws. So large p-values cost few draws, with a
+    relative standard error of about ``1/sqrt(h)``.
 
     Parameters
     ----------
@@ -134,9 +134,9 @@ def sequential_pvalue(draw: Callable[[int], FloatArray], observed: float, *, n_r
 def grown_tail(count: Callable[[int], int], reached: int, drawn: int) -> tuple[float, int]:
     """Return (1 + b) / (1 + B), after further draws where b is small.
 
-    Still P(p <= u) <= u under the null hypothesis: where draws are added, p is that of all of them or, had they not been
-    added, above ``FEW_REACHED / (1 + drawn)``; so it is below u only if one of two valid p-values is, and which of the
-    two counts is decided by u.
+    Still P(p <= u) <= u under the null hypothesis: where draws are added, p is that of all of them or, had they not
+    been added, above ``FEW_REACHED / (1 + drawn)``; so it is below u only if one of two valid p-values is, and which of
+    the two counts is decided by u.
 
     Parameters
     ----------

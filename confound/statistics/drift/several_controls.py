@@ -46,8 +46,8 @@ class ManyControls:
     pvalue_common : float
         That no control drifts, by the sum of the standardised statistics of a common direction.
     pvalue_joint : float
-        That no control drifts, by the smallest of three p-values, each over its weight in `WEIGHTS`: of `pvalue_pooled`,
-        of `pvalue_common`, and of the statistic that stands out most.
+        That no control drifts, by the smallest of three p-values, each over its weight in `WEIGHTS`: of
+        `pvalue_pooled`, of `pvalue_common`, and of the statistic that stands out most.
     pvalue_named : ndarray of float64, shape (Q,)
         Step-down adjusted, of the larger of each control's two standardised statistics, distance and direction.
     n_resamples : int
@@ -122,9 +122,10 @@ def step_down_maxt(
     A control's statistic is its summed distance, standardised by its mean and standard deviation over all
     relabellings drawn, the observed one among them; so that controls with few answers and with many can be compared,
     and the p-values are exact whatever B. Where some units did not answer a control, its distance counts less its mean
-    by chance for the split of its answers, so that arms that answer less often do not pass for drift. Adjusted p-values: Westfall and Young (1993), Resampling-Based Multiple
-    Testing, algorithm 4.1, as R's ``multtest::mt.maxT``. Strong control needs what they call subset pivotality, which
-    holds where the answers without drift have the same joint law whichever others drift.
+    by chance for the split of its answers, so that arms that answer less often do not pass for drift. Adjusted
+    p-values: Westfall and Young (1993), Resampling-Based Multiple Testing, algorithm 4.1, as R's ``multtest::mt.maxT``.
+    Strong control needs what they call subset pivotality, which holds where the answers without drift have the same
+    joint law whichever others drift.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""What missing answers can do to an effect: bounds that hold whatever they would have been, and under monotone refusing.
+"""What missing answers can do to an effect: bounds whatever they would have been, and under monotone refusing.
 
-Unknown is left out of an observed effect. If users of one kind refuse more in one arm, those who are left differ between
-the arms, and an effect arises that the treatment did not have.
+Unknown is left out of an observed effect. If users of one kind refuse more in one arm, those who are left differ
+between the arms, and an effect arises that the treatment did not have.
 """
 
 from dataclasses import dataclass
@@ -44,8 +44,8 @@ def manski_bounds(
 ) -> Bounds:
     """Bound an effect without any assumption on why answers are missing.
 
-    The estimand is the difference of the arms' means over all personas asked, every answer counted. The ends put the lowest
-    possible number for missing answers of one arm and the highest for those of the other.
+    The estimand is the difference of the arms' means over all personas asked, every answer counted. The ends put the
+    lowest possible number for missing answers of one arm and the highest for those of the other.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def manski_bounds(
     Returns
     -------
     Bounds
-        Each end with the interval of a mean difference over personas; together they hold the range between the true ends
-        with at least the given confidence, since each of the two can be missed on one side only.
+        Each end with the interval of a mean difference over personas; together they hold the range between the true
+        ends with at least the given confidence, since each of the two can be missed on one side only.
 
     References
     ----------
@@ -95,8 +95,8 @@ def manski_bounds(
 def lee_bounds(treated: IntArray, control: IntArray, values: FloatArray) -> tuple[float, float]:
     """Bound an effect where the treatment moves refusing one way only: nobody who would answer there refuses here.
 
-    The estimand is the difference of means over the answers that would be given in either arm. The arm that answers more
-    often is trimmed by what it answers more, once from above and once from below.
+    The estimand is the difference of means over the answers that would be given in either arm. The arm that answers
+    more often is trimmed by what it answers more, once from above and once from below.
 
     Parameters
     ----------

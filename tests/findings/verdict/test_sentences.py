@@ -92,7 +92,15 @@ def test_copies_withhold_the_verdict() -> None:
 
 def test_without_negative_control_nothing_is_claimed() -> None:
     """Effects alone say nothing about drift."""
-    row = {**PLACE, "question": "y", "level": "", "design": "within", "n_personas": 10, "n_control": 10, "n_treated": 10}
+    row = {
+        **PLACE,
+        "question": "y",
+        "level": "",
+        "design": "within",
+        "n_personas": 10,
+        "n_control": 10,
+        "n_treated": 10,
+    }
     row |= {"mean_control": 1.0, "mean_treated": 2.0, "estimate": 1.0, "se": 0.1, "ci_low": 0.8, "ci_high": 1.2}
     row |= {"pvalue": 1e-9, "prob_superiority": 0.7}
     effects = pd.DataFrame([row]).reindex(columns=list(TABLES["effects"].names))

@@ -46,7 +46,7 @@ Personas & 100 &  &  &  & 101 &  &  &  \\
 \item \textit{Notes.}
 Study: books.
 Contrast: b $-$ a.
-"""
+"""  # noqa: E501 -- as it is written
 
 
 def hostile() -> Table:

@@ -120,7 +120,7 @@ def test_notes_say_how_it_was_made() -> None:
     notes = " ".join(build("drift", {"drift": drift(["m", "n"], ["party"])}, SETTINGS).notes)
     for said in (
         *("total variation distance", "mixture over kinds of persona", "the cluster", "100\u2013101 personas"),
-        *("30 trials a persona and arm", "adjusted: over the controls", "95% intervals", "Seed 7"),
+        *("30 trials a persona and arm", "adjusted: over the contrast's controls", "95% intervals", "Seed 7"),
     ):
         assert said in notes
 

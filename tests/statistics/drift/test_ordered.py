@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import wasserstein_distance
+from scipy.stats import multivariate_hypergeom, wasserstein_distance
 
-from confound.statistics.drift import distance
+from confound.statistics.drift import distance, ordered_law
 from confound.statistics.drift.ordered import cluster_ordered_test, ordered_test
 from tests.statistics.drift.test_distance import TWINS_DIARY, TWINS_THRILLER, arm_pairs
 
@@ -104,22 +104,53 @@ def test_answers_with_one_number_count_as_one():
     assert apart == merged
 
 
-def test_within_agrees_with_enumeration():
-    """Null mean exactly, and p up to Monte Carlo error, over every relabelling of two strata."""
-    samples = [([0, 0, 5], [1, 5]), ([1, 5], [0, 0, 1])]
-    values = [0, 1, 5]
-    counts = [np.array([[s[arm].count(v) for v in values] for s in samples]) for arm in (0, 1)]
+@pytest.mark.parametrize(("values", "method"), [((0, 1, 5), "exact"), ((0, 1, 1 + 4 * 2**0.5), "monte carlo")])
+def test_within_agrees_with_enumeration(values, method):
+    """Over every relabelling of two strata: exact where steps share a unit, p up to Monte Carlo error where not."""
+    samples = [([0, 0, 2], [1, 2]), ([1, 2], [0, 0, 1])]
+    counts = [np.array([np.bincount(s[arm], minlength=3) for s in samples]) for arm in (0, 1)]
     laws = []
     for one, other in samples:
-        pooled = np.array(one + other, dtype=float)
+        pooled = np.array([values[k] for k in one + other])
         chosen = [np.isin(np.arange(pooled.size), c) for c in combinations(range(pooled.size), len(one))]
         laws.append([wasserstein_distance(pooled[c], pooled[~c]) for c in chosen])
     drawn = np.array([np.mean(pair) for pair in product(*laws)])
-    observed = np.mean([wasserstein_distance(*s) for s in samples])
+    observed = np.mean([law[0] for law in laws])
     found = ordered_test(*counts, values)
+    assert found.method == method
     assert found.statistic == pytest.approx(observed)
     assert found.null_mean == pytest.approx(drawn.mean())
-    assert found.pvalue == pytest.approx((drawn >= observed - 1e-9).mean(), abs=0.02)
+    close = {"rel": 1e-9, "abs": 0} if method == "exact" else {"abs": 0.02}
+    assert found.pvalue == pytest.approx((drawn >= observed - 1e-9).mean(), **close)
+
+
+@given(arm_pairs(max_strata=4))
+@settings(deadline=None, max_examples=40)
+def test_exact_and_drawn_agree(arms):
+    """The exact p-value lies within the Monte Carlo error of relabelling."""
+    treated, control = arms
+    values = np.arange(treated.shape[1]) ** 2
+    exact = ordered_test(treated, control, values)
+    if exact.method == "exact":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ordered_law, "EXACT_LIMIT_NS", 0.0)
+            drawn = ordered_test(treated, control, values)
+        assert drawn.pvalue == pytest.approx(exact.pvalue, abs=0.025)
+
+
+def test_equal_trials_cost_little_and_go_far_below_one_in_ten_thousand():
+    """A hundred personas with thirty trials, all moved from one end to the other: exact, however small."""
+    treated, control = (np.tile(np.eye(5, dtype=int)[level] * 30, (100, 1)) for level in (4, 0))
+    found = ordered_test(treated, control, range(1, 6))
+    assert (found.method, found.statistic) == ("exact", 4.0)
+    assert found.pvalue < 1e-300
+
+
+def test_whole_steps():
+    """Steps with a shared unit are counted in it, whatever the unit; others have none."""
+    assert ordered_law.whole_steps(np.array([0.1, 0.3, 0.1])).tolist() == [1, 3, 1]
+    assert ordered_law.whole_steps(np.array([2.0, 5.0])).tolist() == [2, 5]
+    assert ordered_law.whole_steps(np.array([1.0, np.pi])) is None
 
 
 def test_one_answer_an_arm_agrees_with_enumeration():
@@ -160,7 +191,13 @@ def test_twins_remember_more_thrillers():
     found = cluster_ordered_test(*answers, range(1, 6))
     assert found.statistic == pytest.approx(0.49986, abs=1e-5)
     assert found.null_mean == pytest.approx(0.108, abs=0.001)
-    assert found.pvalue < 0.001
+    margin, n1, n0 = (TWINS_THRILLER + TWINS_DIARY)[0, 1:4], int(TWINS_THRILLER.sum()), int(TWINS_DIARY.sum())
+    tables = [(a, b, n1 - a - b) for a in range(n1 + 1) for b in range(n1 - a + 1) if n1 - a - b <= margin[2]]
+    chances = multivariate_hypergeom.pmf(tables, margin, n1)
+    up_to = np.cumsum(tables, axis=1)[:, :2]
+    far = np.abs(up_to / n1 - (np.cumsum(margin)[:2] - up_to) / n0).sum(axis=1) >= found.statistic - 1e-9
+    assert found.pvalue == pytest.approx(chances[far].sum(), rel=1e-9, abs=0)
+    assert found.pvalue == pytest.approx(1.036e-5, rel=1e-3, abs=0)
 
 
 def test_one_answer_throughout_is_no_distance():
