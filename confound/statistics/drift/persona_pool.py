@@ -16,17 +16,19 @@ SHARES_DRAWN = 400
 LEAST_PRECISION, MOST_PRECISION = 0.05, 1000.0
 
 
-def pool_of_shares(counts: ArrayLike) -> FloatArray:
+def pool_of_shares(*arms: ArrayLike) -> FloatArray:
     """Draw the shares of personas of whom some answers are known, for `answers` of the functions in `power`.
 
     Shares seen in a few answers are far sharper than the personas' own, and a design looks more powerful than it is.
-    So each persona's shares are drawn from their posterior under a Dirichlet distribution about the mean of all, whose
-    precision is the one at which two answers of a persona agree as often as seen.
+    So each persona's shares are drawn from their posterior, given the answers in all arms, under a Dirichlet
+    distribution about the mean of all. Its precision is the one at which two answers of a persona in one arm agree as
+    often as seen.
 
     Parameters
     ----------
-    counts : array_like of int, shape (personas, answers)
-        How often each persona gave each answer, both arms together; every persona has one.
+    *arms : array_like of int, shape (personas, answers)
+        How often each persona gave each answer, in one arm or more; every persona has an answer in each. Personas of
+        different arms, between subjects, are one such array, end to end.
 
     Returns
     -------
@@ -50,23 +52,28 @@ def pool_of_shares(counts: ArrayLike) -> FloatArray:
     >>> bool(np.allclose(pool.sum(axis=1), 1)), bool((pool < 1).all())
     (True, True)
     """
-    (given,) = canonical.samples(checked_rows(counts, "counts", unit="persona"))
-    parameters = given + _precision(given) * (given / given.sum(axis=1, keepdims=True)).mean(axis=0)
-    each = -(-SHARES_DRAWN // len(given))
+    rows = [checked_rows(arm, f"arm {i}", unit="persona") for i, arm in enumerate(arms)]
+    given = canonical.several_strata(np.stack(rows, axis=1))
+    counts = given.sum(axis=1)
+    parameters = counts + _precision(given) * (counts / counts.sum(axis=1, keepdims=True)).mean(axis=0)
+    each = -(-SHARES_DRAWN // len(counts))
     gammas = content_rng(given).standard_gamma(np.tile(parameters, (each, 1))) + np.finfo(np.float64).tiny
     return np.asarray(gammas / gammas.sum(axis=1, keepdims=True))
 
 
-def _precision(counts: IntArray) -> float:
-    """Return the precision at which answers of one persona agree as often as seen, and those of two."""
-    sizes = counts.sum(axis=1)
-    several = sizes > 1
-    if not several.any() or len(counts) < 2:
+def _precision(given: IntArray) -> float:
+    """Return the precision at which answers of one persona agree as often as seen, and those of two.
+
+    Answers of different arms are compared only where no persona has two in one arm: drift makes them differ.
+    """
+    own = given if (given.sum(axis=2) > 1).any() else given.sum(axis=1, keepdims=True)
+    agreed, pairs = (own * (own - 1)).sum(axis=(1, 2)), (own.sum(axis=2) * (own.sum(axis=2) - 1)).sum(axis=1)
+    if not pairs.any() or len(given) < 2:
         return 1.0
-    own = (counts * (counts - 1)).sum(axis=1)[several] / (sizes * (sizes - 1))[several]
-    shares = counts / sizes[:, None]
-    n = len(counts)
+    alike = float((agreed[pairs > 0] / pairs[pairs > 0]).mean())
+    counts = given.sum(axis=1)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    n = len(shares)
     of_two = float((shares.sum(axis=0) ** 2).sum() - (shares**2).sum()) / (n * (n - 1))
-    more = float(own.mean()) - of_two
-    differ = 1 - float(own.mean())
-    return float(np.clip(differ / max(more, differ / MOST_PRECISION, 1e-12), LEAST_PRECISION, MOST_PRECISION))
+    least = max(alike - of_two, (1 - alike) / MOST_PRECISION, np.finfo(np.float64).tiny)
+    return float(np.clip((1 - alike) / least, LEAST_PRECISION, MOST_PRECISION))

@@ -76,6 +76,10 @@ def power_to_detect(
         Of the test, in (0, 1).
     direction : {"varied", "common"}
     design : {"within", "between"}
+    family : Family, optional
+        What a verdict decides together. With it, the power is that of the verdict's own tests, at `level` over the whole
+        family: the joint test of several controls (`several_controls.step_down_maxt`), the naming of one, or twice the
+        smaller p-value of the only control's two tests. Without, that of one test alone.
 
     Returns
     -------
@@ -90,10 +94,10 @@ def power_to_detect(
     Notes
     -----
     Varied: the mean of a persona's excess over its no-drift mean is computed exactly, its spread simulated; the sum
-    over personas is taken as normal, its critical value with the Cornish-Fisher term for skewness. Common: noncentral
-    chi-square. Between: normal gaps of the arms' mean shares, simulated. Where .80 is stated, the tests themselves had
-    .72 to .83 in simulation: .79 to .82 at 100 personas, the lowest with 10 personas and few trials, where they are
-    too discrete to use their level up.
+    over personas is taken as normal, its critical value with the Cornish-Fisher term for skewness and half a step of
+    the distance's lattice, which an exact test loses. Common: noncentral chi-square. Between: normal gaps of the arms'
+    mean shares, simulated. Families: a control's distance and direction are simulated likewise, and their sums over
+    controls taken as normal. Controls are taken to be alike and independent given the persona.
 
     Examples
     --------
@@ -123,7 +127,7 @@ def detectable_tvd(
 
     Parameters
     ----------
-    personas, trials, answers, rng, level, direction, design
+    personas, trials, answers, rng, level, direction, design, family
         As in `power_to_detect`.
     power : float, default 0.8
         In (level, 1).
@@ -144,6 +148,14 @@ def detectable_tvd(
     >>> import numpy as np
     >>> round(detectable_tvd(100, 30, 4, rng=np.random.default_rng(0)), 2)
     0.08
+
+    Twelve controls that all drift are found by the joint test; one that drifts alone must be larger to be named:
+
+    >>> for drifting in ("all", "one"):
+    ...     family = Family(controls=12, drifting=drifting)
+    ...     print(round(detectable_tvd(100, 30, 4, rng=np.random.default_rng(0), family=family), 2))
+    0.04
+    0.11
     """
     scenario = _scenario(answers, level, direction, design, rng)
     check_positive(personas=personas, trials=trials)
@@ -183,7 +195,7 @@ def needed_personas(
 
     Parameters
     ----------
-    distance, trials, answers, rng, level, direction, design
+    distance, trials, answers, rng, level, direction, design, family
         As in `power_to_detect`.
     power : float, default 0.8
         In (level, 1).
@@ -228,7 +240,7 @@ def needed_trials(
 
     Parameters
     ----------
-    distance, personas, answers, rng, level, direction, design
+    distance, personas, answers, rng, level, direction, design, family
         As in `power_to_detect`.
     power : float, default 0.8
         In (level, 1).

@@ -48,8 +48,8 @@ class Family:
     controls : int, default 1
         Negative controls of the contrast, Q. They are taken to be alike, and independent given the persona.
     contrasts : int, default 1
-        Contrasts of the model, m, of all its studies. The contrast is tested at the level over m, which is the strictest
-        of Holm's.
+        Contrasts of the model, m, of all its studies. The contrast is tested at the level over m, the strictest
+        of Holm's steps.
     drifting : {"all", "one"}
         What drifts: all controls, each by the distance, and the joint test is to find it; or one alone, and it is to be
         named.

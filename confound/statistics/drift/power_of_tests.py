@@ -165,9 +165,9 @@ def _moves(scenario: Scenario, distance: float) -> FloatArray:
     """Return the share of answers that moves to each answer; 0 where not enough can."""
     room = (1 - scenario.pool).mean(axis=0)
     if scenario.direction == "varied" and scenario.design == "within":
-        return np.full(len(room), min(1.0, distance / float(room.mean())))
+        return np.full(len(room), min(1.0, distance / float(room.mean())), dtype=np.float64)
     possible = room >= distance * (1 - 1e-12)
-    return np.divide(distance, room, out=np.zeros_like(room), where=possible)
+    return np.asarray(np.divide(distance, room, out=np.zeros_like(room), where=possible))
 
 
 def _excess(treated: IntArray, control: IntArray) -> FloatArray:
@@ -229,7 +229,7 @@ class Gap(NamedTuple):
 
 
 def gaps_within(scenario: Scenario, trials: int, distance: float) -> list[Gap]:
-    """Return the gap's law where personas drift in different ways; or, one by one, towards each answer that they can."""
+    """Return the gap's law where personas drift in different ways; or towards each answer that they can, one by one."""
     after = _after(scenario, distance)
     if scenario.direction == "varied":
         after = np.concatenate(after)[None]
