@@ -34,7 +34,7 @@ __all__ = [
 PERSONAS_DRAWN = 2000
 # Distances below this are no drift; those found are right to this share of themselves, given the simulation.
 SMALLEST_DISTANCE = 1e-6
-LOG_TOLERANCE = 1e-2
+LOG_TOLERANCE = 2e-3
 # Where the search for a design gives up.
 MOST_PERSONAS = 10_000_000
 MOST_TRIALS = 10_000
@@ -301,7 +301,13 @@ def _pool(answers: int | ArrayLike, rng: np.random.Generator) -> FloatArray:
     pool = given.astype(np.float64)
     if pool.ndim != 2 or pool.shape[1] < 2 or (pool < 0).any() or not np.allclose(pool.sum(axis=1), 1):
         raise ValueError("answers must be a number, or shares in rows (persona) that sum to 1, two answers or more")
-    return pool
+    return _ordered(pool)
+
+
+def _ordered(pool: FloatArray) -> FloatArray:
+    """Put answers and personas into an order that only the shares decide, so that no draw depends on how they came."""
+    columns = sorted(range(pool.shape[1]), key=lambda k: sorted(pool[:, k].tolist()))
+    return pool[np.lexsort(pool[:, columns].T[::-1])][:, columns]
 
 
 def _power_at(scenario: Scenario, trials: int, family: Family | None) -> PowerAt:
