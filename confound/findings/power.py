@@ -99,9 +99,7 @@ def planned(
     return Planned(*given, detectable, named, drift, needed)
 
 
-def _detectable(
-    personas: int, trials: int, direction: Direction, family: Family, sizes: Mapping[str, Any]
-) -> float:
+def _detectable(personas: int, trials: int, direction: Direction, family: Family, sizes: Mapping[str, Any]) -> float:
     rng = np.random.default_rng(0)
     return detectable_tvd(personas, trials, direction=direction, family=family, rng=rng, **sizes)
 

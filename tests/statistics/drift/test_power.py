@@ -219,9 +219,7 @@ def test_without_drift_the_verdict_is_wrong_no_more_often_than_the_level_says():
     """The power to find next to no drift is the level of the family or less."""
     for design in ("within", "between"):
         for family in (Family(), Family(12), Family(64, 6), Family(12, drifting="one")):
-            found = power_to_detect(
-                1e-6, personas=100, trials=5, answers=4, rng=seeded(), design=design, family=family
-            )
+            found = power_to_detect(1e-6, personas=100, trials=5, answers=4, rng=seeded(), design=design, family=family)
             assert found <= 0.06 / family.contrasts + 0.002
 
 
