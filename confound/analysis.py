@@ -230,7 +230,7 @@ def _tables(
     if "drift" not in skip:
         joint = partial(joint_drift.rows, counted, list(drift_rows), failures, options=options, workers=workers)
         drift_rows += _part("joint tests of drift", failures, joint)
-        compared = _part("comparisons", failures, partial(comparisons.rows, counted, options))
+        compared = _part("comparisons", failures, partial(comparisons.rows, counted, options, workers=workers))
     parts, bounded = decomposition.Parts(), list[Row]()
     if "decomposition" not in skip:
         parts = decomposition.decomposed(counted, drift_rows, failures, options=options)

@@ -55,6 +55,8 @@ class Grouped:
         Answers with a whole number in column `trial`, and the range of these numbers.
     seed_n, seed_low, seed_high : ndarray of int64, shape (rows,)
         The same of column `seed`.
+    seed_distinct : ndarray of int64, shape (rows,)
+        Distinct seeds; 0 where they were not counted.
     """
 
     labels: Mapping[str, tuple[str, ...]]
@@ -70,6 +72,7 @@ class Grouped:
     seed_n: IntArray
     seed_low: IntArray
     seed_high: IntArray
+    seed_distinct: IntArray
 
     def rows(self, keep: npt.NDArray[np.bool_] | IntArray) -> "Grouped":
         """Return the rows chosen by a mask or by their places; labels stay."""
@@ -88,7 +91,7 @@ _MEASURES: dict[str, type[np.generic]] = {
 }
 
 
-def expression(responses: Responses) -> "ir.Table":
+def expression(responses: Responses, *, distinct_seeds: bool = False) -> "ir.Table":
     """Return the one query that counts a log, in Ibis, for whatever engine holds it.
 
     It is grouped by those of `KEYS` that the log has: one that holds the same throughout would cost as much as any.
@@ -104,11 +107,13 @@ def expression(responses: Responses) -> "ir.Table":
         if not whole.type().is_integer():  # pandas writes whole numbers beside missing ones as floats
             whole = whole.try_cast("float64").try_cast("int64")
         measures |= {f"{name}_n": whole.count(), f"{name}_low": whole.min(), f"{name}_high": whole.max()}
+    if distinct_seeds:  # takes several times as long as all the rest
+        measures["seed_distinct"] = table["seed"].nunique()
     return table.group_by([key for key in KEYS if key in responses.columns]).aggregate(**measures)
 
 
-def group(responses: Responses) -> Grouped:
-    """Count a log and check every label.
+def group(responses: Responses, *, distinct_seeds: bool = False) -> Grouped:
+    """Count a log and check every label; its distinct seeds are counted on demand.
 
     Raises
     ------
@@ -117,7 +122,7 @@ def group(responses: Responses) -> Grouped:
         unknown, or `value` holds text.
     """
     with engine_errors(responses.name):
-        table = expression(responses).to_pyarrow()
+        table = expression(responses, distinct_seeds=distinct_seeds).to_pyarrow()
     if table.num_rows == 0:
         raise InputError(f"{responses.name}: the log holds a header but no answers")
     _check_values(table, responses)

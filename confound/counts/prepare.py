@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from confound.counts import conversations, copies, data_warnings
+from confound.counts import conversations, copies, data_warnings, seeds
 from confound.counts.cells import Cell, cells
 from confound.counts.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
 from confound.counts.conversations import AnswersByConversation
@@ -97,21 +97,17 @@ def prepare(
     InputError
         Where the log cannot be read, or nothing in it can be compared.
     """
-    if options.cluster is not None:
-        others = {old: new for old, new in rename.items() if new != "persona"}
-        rename = {**others, options.cluster: "persona"}
-    with response_table.opened(data, rename=rename, table=table) as log:
-        whole, once_notes = copies.counted_once(group(log)) if options.unique else (group(log), [])
+    with response_table.opened(data, rename=rename, table=table, cluster=options.cluster) as log:
+        whole, copied, once_notes = _counted(log, unique=options.unique)
         options.check_labels(whole.labels["arm"], whole.labels["model"])
         controls, arm_notes = control_arms(whole, options.control_arms)
         binned, questions, question_notes = resolve(whole, options)
         proper, sourced = apart(whole)
         grouped = whole.rows(proper)
-        together = _elicited(log, grouped, questions)
+        together = None if once_notes else _elicited(log, grouped, questions)
         alone = log if proper.all() else log.without_source_arms()
-        joint = joint and not options.unique  # whose conversations are left is not known
+        joint = joint and not once_notes  # which conversations are left is not known
         talks, talk_notes = conversations.read(alone, grouped, binned.rows(proper), questions) if joint else (None, [])
-    copied = {} if options.unique else copies.found(grouped)
     made = tuple(cells(binned.rows(proper), questions))
     compared = [cell for cell in made if _is_compared(cell, controls)]
     found = tuple(c for cell in compared for c in contrasts(cell, controls[cell.study], options.design))
@@ -143,6 +139,16 @@ def prepare(
         unasked=tuple(_unasked(compared, controls)),
         copies=copied,
     )
+
+
+def _counted(log: Responses, *, unique: bool) -> tuple[Grouped, dict[tuple[str, str], str], list[Note]]:
+    """Count a log; with `unique` copies count once, else it is said where they are."""
+    whole = group(log)
+    seeded = seeds.repeated(log, whole)
+    if not unique:
+        return whole, copies.found(whole.rows(apart(whole)[0]), seeded), []
+    once, made = copies.counted_once(group(log, distinct_seeds=True) if seeded else whole, seeded)
+    return once, {}, made
 
 
 def _is_compared(cell: Cell, controls: Mapping[str, str]) -> bool:

@@ -23,6 +23,12 @@ SPELLED_UNKNOWN = SPELLED_MISSING | {"unknown"}
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?")
 _EXPONENT = re.compile(r"[+-]?\d(?:\.\d+)?[eE][+-]?\d{1,2}")  # as programs write small and large floats
 _TRUTH = frozenset({"true", "false"})  # Python writes True, JSON true, a spreadsheet TRUE
+# A model that declines in a sentence of its own has given no answer; nobody offers such a sentence as an option.
+_REFUSAL = re.compile(
+    r"(?:(?:i.?m|i am) sorry|sorry|unfortunately)\b.{0,20}\bi (?:can.?t|cannot|can not|am unable|won.?t)\b.*"
+    r"|i (?:can.?t|cannot|am unable to|am not able to) (?:answer|assist|help with|provide|respond|comply)\b.*|as an ai\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
 _NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
 _LABELLED = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*%?\s*(?:[.:)\]=\u2013\u2014-]\s*)?(?:$|(?=[^\W\d]|[(\"'+]))")
 _BRACKETED = re.compile(r".*[(\[]\s*([+-]?\d+(?:\.\d+)?)\s*[)\]]")
@@ -70,14 +76,20 @@ def label(text: str) -> str | None:
 def canonical(text: str | None) -> str | None:
     """Return the one spelling of an answer: no outer blanks, numbers without needless zeros; None if Unknown.
 
+    A sentence that declines to answer is Unknown too.
+
     >>> [canonical(t) for t in ("2.0", " 2 ", "2.50", "+3", "1e-05", "007", "TRUE", "Unknown", "")]
     ['2', '2', '2.5', '3', '0.00001', '007', 'true', None, None]
+    >>> [canonical(t) for t in ("I'm sorry, but I can't answer that.", "As an AI, I have no party.", "I can't tell")]
+    [None, None, "I can't tell"]
     """
     text = (text or "").strip()
     if text.casefold() in SPELLED_UNKNOWN:
         return None
     if text.casefold() in _TRUTH:
         return text.casefold()
+    if _REFUSAL.fullmatch(text):
+        return None
     if _EXPONENT.fullmatch(text):
         text = f"{Decimal(text):f}"
     if not _NUMBER.fullmatch(text):

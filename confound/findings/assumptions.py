@@ -8,12 +8,10 @@ import numpy as np
 from confound.counts import align
 from confound.counts.contrasts import Contrast, gathered
 from confound.counts.retention import Retained
-from confound.counts.scales import FloatArray
 from confound.findings import schema
 from confound.findings.schema import PLACE, QUESTION, Column, Row, Schema
 from confound.statistics.effect import difference, population_shift
 from confound.statistics.effect.standardization import Overlap
-from confound.statistics.randomness import keyed_rng
 from confound.vocabulary import ALL_CONTROLS
 
 SCHEMA = Schema(
@@ -36,32 +34,33 @@ SCHEMA = Schema(
 )
 
 
-def population_shifts(contrasts: Sequence[Contrast], *, seed: int) -> Iterator[Row]:
+def population_shifts(contrasts: Sequence[Contrast]) -> Iterator[Row]:
     """Measure how far each negative control has moved from the first iteration, both arms alike.
 
-    Adjustment is to make the arms alike, not to change who is there; see `population_shift.shifts` for the test.
+    Adjustment is to make the arms alike, not to change who is there; see `population_shift.shift` for the test.
     """
     for place, own in gathered(contrasts, "study", "model", "contrast", role="negative_control").items():
         by_iteration = {iteration: held for (iteration,), held in gathered(own, "iteration").items()}
         first, *later = sorted(by_iteration)
         for iteration in later:
-            yield from _shifts(place, by_iteration[first], by_iteration[iteration], seed)
+            yield from _shifts(place, by_iteration[first], by_iteration[iteration])
 
 
-def _shifts(place: tuple[Any, ...], before: Sequence[Contrast], after: Sequence[Contrast], seed: int) -> Iterator[Row]:
+def _shifts(place: tuple[Any, ...], before: Sequence[Contrast], after: Sequence[Contrast]) -> Iterator[Row]:
     earlier = {contrast.cell.question: contrast for contrast in before}
     pairs = [(earlier[c.cell.question], c) for c in after if c.cell.question in earlier]
-    pairs = [(a, b) for a, b in pairs if a.design == b.design]
-    names = align.union(_personas(contrast) for pair in pairs for contrast in pair)
-    moved = [_shares(later, names) - _shares(first, names) for first, later in pairs]
     study, model, label = place
-    where = {"study": study, "model": model, "iteration": after[0].cell.iteration, "contrast": label}
-    for (_, contrast), found in zip(
-        pairs, population_shift.shifts(moved, rng=keyed_rng(seed, *where.values())), strict=True
-    ):
+    for first, later in pairs:
+        if first.design != later.design:
+            continue
+        names = align.union([_personas(first), _personas(later)])
+        found = population_shift.shift(_answered(first, names), _answered(later, names))
         yield {
-            **where,
-            "question": contrast.cell.question,
+            "study": study,
+            "model": model,
+            "iteration": later.cell.iteration,
+            "contrast": label,
+            "question": later.cell.question,
             "check": "population shift",
             "estimate": found.distance,
             "expected": found.null_mean,
@@ -76,13 +75,19 @@ def _personas(contrast: Contrast) -> tuple[str, ...]:
     return alone if contrast.design == "within" else alone + contrast.control.personas
 
 
-def _shares(contrast: Contrast, names: Sequence[str]) -> FloatArray:
+def _answered(contrast: Contrast, names: Sequence[str]) -> population_shift.Answered:
     """Return the personas' answer shares, within subjects both arms alike; NaN where one was not asked."""
+    numbers = [side.answers.sum(axis=1) for side in (contrast.treated, contrast.control)]
     treated, control = (
-        side.answers / side.answers.sum(axis=1, keepdims=True) for side in (contrast.treated, contrast.control)
+        side.answers / n[:, None] for side, n in zip((contrast.treated, contrast.control), numbers, strict=True)
     )
-    shares = (treated + control) / 2 if contrast.design == "within" else np.vstack([treated, control])
-    return align.laid_out([(_personas(contrast), shares)], names)[:, 0]
+    if contrast.design == "within":
+        # The mean of two shares is as sure as one of this many answers.
+        shares, n = (treated + control) / 2, 4 / (1 / numbers[0] + 1 / numbers[1])
+    else:
+        shares, n = np.vstack([treated, control]), np.concatenate(numbers).astype(np.float64)
+    laid = [align.laid_out([(_personas(contrast), values)], names)[:, 0] for values in (shares, n)]
+    return population_shift.Answered(*laid)
 
 
 def remaining_drift(drift: Iterable[Mapping[str, Any]]) -> Iterator[Row]:

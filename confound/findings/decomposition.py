@@ -79,7 +79,7 @@ def decomposed(counted: CountedLog, drift: Sequence[Row], failures: Failures, *,
             found.assumptions.extend(routes.own_attributes(one, counted.sourced, confidence=options.confidence))
     if made:
         with failures.catching("check of population shift"):
-            found.assumptions.extend(assumptions.population_shifts(counted.contrasts, seed=options.seed))
+            found.assumptions.extend(assumptions.population_shifts(counted.contrasts))
         with failures.catching("check of remaining drift"):
             found.assumptions.extend(assumptions.remaining_drift(drift))
     with failures.catching("check of retention"):

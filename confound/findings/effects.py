@@ -94,13 +94,14 @@ def effect_rows(contrast: Contrast, *, confidence: float) -> list[Row]:
     }
     measures = ("mean_control", "mean_treated", "estimate", "se", "ci_low", "ci_high", "pvalue")
     second = _second_opinions(treated, control, contrast.cell.scale, paired=paired)
-    of_mean = missing_outcomes.columns(contrast, confidence=confidence)
+    bounds = missing_outcomes.columns(contrast, confidence=confidence)
     return [
         {
             **common,
             "level": level,
             **{name: getattr(result, name)[q] for name in measures},
-            **(dict.fromkeys(second, np.nan) if level else second | of_mean),
+            **(dict.fromkeys(second, np.nan) if level else second),
+            **(bounds[q] if q < len(bounds) else {}),
         }
         for q, level in enumerate(made.levels)
     ]

@@ -230,11 +230,6 @@ def _excess(contrast: Contrast) -> FloatArray:
     return tvd.stratum_distances(*arms) - tvd.stratum_null_means(*arms)
 
 
-def drift_by_persona(contrasts: Sequence[Contrast]) -> tuple[tuple[str, ...], FloatArray]:
-    """Return the personas of a contrast within subjects, and their drift, shape (personas, controls)."""
-    return _by_persona(contrasts, lambda c: change.persona_drift(c.treated.answers, c.control.answers))
-
-
 def _by_persona(
     contrasts: Sequence[Contrast], measure: Callable[[Contrast], FloatArray]
 ) -> tuple[tuple[str, ...], FloatArray]:

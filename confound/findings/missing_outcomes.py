@@ -1,27 +1,33 @@
-"""Columns of the table `effects`: what missing answers can do to the effect on an outcome's mean."""
+"""Columns of the table `effects`: what missing answers can do to an effect."""
 
 import numpy as np
 
-from confound.counts.contrasts import Contrast
+from confound.counts.contrasts import Contrast, Side
+from confound.counts.scales import FloatArray
 from confound.findings.schema import Column, Row
 from confound.statistics.drift import canonical, permutation
 from confound.statistics.effect import missing
 from confound.statistics.randomness import content_rng
 
-_UNIT = "of the outcome"
+Pair = tuple[FloatArray, FloatArray]
+
+_UNIT = "of the outcome; of a share where `level` is given"
 COLUMNS = (
     Column(
         "missing_control", "number", "Share of answers that are Unknown in the control arm, by persona", "share", True
     ),
     Column("missing_treated", "number", "The same in the treated arm", "share", True),
     Column(
-        "pvalue_missing", "p-value", "Permutation test that as many answers are Unknown in both arms", optional=True
+        "pvalue_missing",
+        "p-value",
+        "Permutation test that as many answers are Unknown in both arms; empty where none is",
+        optional=True,
     ),
     Column(
         "manski_low",
         "number",
-        "Least effect on the mean whatever the Unknown answers would have been; the estimate where none is (Manski "
-        "1990)",
+        "Least effect whatever the Unknown answers would have been; the estimate where none is (Manski 1990). Of means "
+        "and, of a nominal outcome, of shares",
         _UNIT,
         optional=True,
     ),
@@ -31,7 +37,8 @@ COLUMNS = (
     Column(
         "lee_low",
         "number",
-        "Least effect on answers given in either arm, if the treatment moves refusing one way only (Lee 2009)",
+        "Least effect on answers given in either arm, if the treatment moves refusing one way only (Lee 2009); of "
+        "ordinal outcomes",
         _UNIT,
         optional=True,
     ),
@@ -39,8 +46,8 @@ COLUMNS = (
 )
 
 
-def columns(contrast: Contrast, *, confidence: float) -> Row:
-    """Bound the effect on an outcome's mean; nothing where no answer is Unknown, or the outcome has no mean.
+def columns(contrast: Contrast, *, confidence: float) -> list[Row]:
+    """Bound the effect on an outcome's mean, or on each share of a nominal outcome.
 
     Parameters
     ----------
@@ -48,27 +55,51 @@ def columns(contrast: Contrast, *, confidence: float) -> Row:
         Of an outcome.
     confidence : float
         Of the intervals, in (0, 1).
+
+    Returns
+    -------
+    list of dict
+        One for the mean, or for each answer of a nominal outcome in its order.
     """
     cell = contrast.cell
-    if not contrast.has_unknown or not np.isfinite(cell.low):
-        return {}
     sides = (contrast.treated, contrast.control)
-    shares = [side.answers[:, -1] / side.answers.sum(axis=1) for side in sides]
-    means = [np.divide(side.totals, side.known, out=np.zeros(len(side.totals)), where=side.known > 0) for side in sides]
-    paired = contrast.design == "within"
-    bounds = missing.manski_bounds(
-        *means, missing=(shares[0], shares[1]), low=cell.low, high=cell.high, paired=paired, confidence=confidence
-    )
-    return {
-        "missing_treated": float(shares[0].mean()),
-        "missing_control": float(shares[1].mean()),
-        "pvalue_missing": _pvalue(contrast),
-        "manski_low": bounds.low,
-        "manski_high": bounds.high,
-        "manski_ci_low": bounds.ci_low,
-        "manski_ci_high": bounds.ci_high,
-        **_lee(contrast),
+    common = {
+        **{
+            f"missing_{arm}": float(_missing(side).mean())
+            for arm, side in zip(("treated", "control"), sides, strict=True)
+        },
+        "pvalue_missing": _pvalue(contrast) if contrast.has_unknown else np.nan,
     }
+    if cell.scale.kind != "nominal":
+        sums = (contrast.treated.totals, contrast.control.totals)
+        return [common | _manski(contrast, sums, (cell.low, cell.high), confidence) | _lee(contrast)]
+    counts = [side.answers[:, :-1].T.astype(np.float64) for side in sides]
+    return [common | _manski(contrast, pair, (0.0, 1.0), confidence) for pair in zip(*counts, strict=True)]
+
+
+def _missing(side: Side) -> FloatArray:
+    """Return each persona's share of Unknown."""
+    return np.asarray(side.answers[:, -1] / side.answers.sum(axis=1))
+
+
+def _manski(contrast: Contrast, sums: Pair, ends: tuple[float, float], confidence: float) -> Row:
+    """Bound the effect on the personas' means of known answers, whose sums are given, treated first."""
+    sides = (contrast.treated, contrast.control)
+    if not np.isfinite(ends).all():
+        return {}
+    means = [
+        np.divide(total, side.known, out=np.zeros(len(total)), where=side.known > 0)
+        for total, side in zip(sums, sides, strict=True)
+    ]
+    bounds = missing.manski_bounds(
+        *means,
+        missing=(_missing(sides[0]), _missing(sides[1])),
+        low=ends[0],
+        high=ends[1],
+        paired=contrast.design == "within",
+        confidence=confidence,
+    )
+    return {f"manski_{name}": getattr(bounds, name) for name in ("low", "high", "ci_low", "ci_high")}
 
 
 def _lee(contrast: Contrast) -> Row:

@@ -1,21 +1,22 @@
 """The table `warnings`: what an analyst should know about the data before trusting a number."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import pandas as pd
 
 from confound.counts import data_warnings
-from confound.counts.contrasts import Contrast
+from confound.counts.contrasts import Contrast, gathered
 from confound.counts.notes import Note
 from confound.counts.prepare import CountedLog
 from confound.failures import Failure
 from confound.findings import schema
 from confound.findings.schema import Column, Schema
 from confound.statistics.effect import difference
+from confound.statistics.multiplicity import holm
 
-UNKNOWN_LEVEL = 0.01
+UNKNOWN_LEVEL = 0.05  # of all contrasts and questions of a study and model together
 UNKNOWN_GAP = 0.02  # a significant difference below two points cannot move a distance by much
 SHOWN = 3
 SCHEMA = Schema(
@@ -58,36 +59,58 @@ def data_notes(counted: CountedLog) -> list[Note]:
 def contrast_notes(contrasts: Sequence[Contrast]) -> list[Note]:
     """Note personas left out and Unknown that differs by arm, gathered over the questions of a study and model."""
     left_out: dict[tuple[str, str, str, str], int] = defaultdict(int)
-    unknown: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for contrast in contrasts:
         cell = contrast.cell
         if contrast.left_out:
             key = (cell.study, cell.model, contrast.label, contrast.design)
             left_out[key] = max(left_out[key], contrast.left_out)
-        gap = _unknown_gap(contrast)
-        if gap is not None:
-            unknown[cell.study, cell.model, contrast.label].append(f"{cell.question} ({gap:+.0%})")
     notes = []
     for (study, model, label, design), n in left_out.items():
         reason = "being in one arm alone" if design == "within" else "being in both arms of a between-subjects design"
         notes.append(
             Note("warning", f"{label}: up to {n:,} personas are left out, {reason}.", study=study, model=model)
         )
-    for (study, model, label), named in unknown.items():
-        shown = ", ".join(named[:SHOWN]) + (f" and {len(named) - SHOWN} more" if len(named) > SHOWN else "")
-        message = f"{label}: the share of Unknown differs by arm for {shown}; refusals can make or mask a distance."
-        notes.append(Note("warning", message, study=study, model=model))
+    return notes + _unknown_notes(contrasts)
+
+
+def _unknown_notes(contrasts: Sequence[Contrast]) -> list[Note]:
+    """Warn of Unknown that differs by arm: one warning for a study and model, whose contrasts are one family."""
+    notes = []
+    for (study, model), group in gathered(contrasts, "study", "model").items():
+        tested = [(contrast, *_unknown_gap(contrast)) for contrast in group if _has_unknown(contrast)]
+        adjusted = holm([pvalue for _, _, pvalue in tested])
+        stand: dict[tuple[str, str], float] = {}
+        for (contrast, gap, _), pvalue in zip(tested, adjusted, strict=True):
+            key = contrast.label, contrast.cell.question
+            if pvalue < UNKNOWN_LEVEL and abs(gap) >= max(UNKNOWN_GAP, abs(stand.get(key, 0))):
+                stand[key] = gap
+        if stand:
+            message = f"{_unknown_named(stand)}; refusals can make or mask a distance."
+            notes.append(Note("warning", message, study=study, model=model))
     return notes
 
 
-def _unknown_gap(contrast: Contrast) -> float | None:
-    """Return the difference in the share of Unknown if it is both sure and large, else None."""
-    if not contrast.treated.n_unknown + contrast.control.n_unknown:
-        return None
+def _unknown_named(stand: Mapping[tuple[str, str], float]) -> str:
+    """Name the questions, by contrast where there are several; of the iterations the largest gap is shown."""
+    labels = dict.fromkeys(label for label, _ in stand)
+    said = []
+    for label in labels:
+        named = [f"{question} ({gap:+.0%})" for (of, question), gap in stand.items() if of == label]
+        more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+        said.append(f"{label}: the share of Unknown differs by arm for {', '.join(named[:SHOWN])}{more}")
+    shown = "; ".join(said[:SHOWN])
+    return shown + (f"; and in {len(said) - SHOWN} more contrasts" if len(said) > SHOWN else "")
+
+
+def _has_unknown(contrast: Contrast) -> bool:
+    return bool(contrast.treated.n_unknown + contrast.control.n_unknown)
+
+
+def _unknown_gap(contrast: Contrast) -> tuple[float, float]:
+    """Return the difference in the share of Unknown, and its p-value."""
     shares = [
         side.answers[:, -1:] / side.answers.sum(axis=1, keepdims=True) for side in (contrast.treated, contrast.control)
     ]
     compare = difference.paired_difference if contrast.design == "within" else difference.welch_difference
     result = compare(*shares)
-    gap = float(result.estimate[0])
-    return gap if abs(gap) >= UNKNOWN_GAP and result.pvalue[0] < UNKNOWN_LEVEL else None
+    return float(result.estimate[0]), float(result.pvalue[0])

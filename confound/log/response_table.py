@@ -71,7 +71,9 @@ def _shown(held: str | None) -> str:
 
 
 @contextlib.contextmanager
-def opened(data: LogLike, *, rename: Mapping[str, str], table: str | None = None) -> Iterator[Responses]:
+def opened(
+    data: LogLike, *, rename: Mapping[str, str], table: str | None = None, cluster: str | None = None
+) -> Iterator[Responses]:
     """Open a log as a response table for the `with` block.
 
     Parameters
@@ -82,6 +84,8 @@ def opened(data: LogLike, *, rename: Mapping[str, str], table: str | None = None
         The log's name of a column -> the response table's.
     table : str, optional
         The table's name, where `data` is a URL.
+    cluster : str, optional
+        The log's name of the column that takes the place of the persona.
 
     Raises
     ------
@@ -89,8 +93,15 @@ def opened(data: LogLike, *, rename: Mapping[str, str], table: str | None = None
         Where a required column is missing or nested, or a renamed one is not there.
     """
     own_names = {column: column for column in COLUMNS} | {new: old for old, new in _checked(rename).items()}
+    if cluster is not None:
+        rename = {old: new for old, new in rename.items() if new != "persona"}
+        own_names["persona"] = cluster
     with files.opened(data, list(own_names.values()), table=table) as found:
         for source in found:
+            if cluster is not None and cluster not in source.columns:
+                raise InputError(
+                    f"{source.name}: --cluster {cluster}: there is no such column; {_listed_columns(source)}"
+                )
             _check_columns(source, own_names, rename)
         name = found[0].name if len(found) == 1 else f"{found[0].name} and {len(found) - 1} more"
         present = frozenset(c for c in COLUMNS if any(own_names[c] in source.columns for source in found))
@@ -108,10 +119,14 @@ def _checked(rename: Mapping[str, str]) -> Mapping[str, str]:
     return rename
 
 
+def _listed_columns(source: Source) -> str:
+    names = [column[: faults.SHOWN_TEXT] for column in source.columns[:20]]
+    return f"found {', '.join(names)}{', ...' if len(source.columns) > 20 else ''}"
+
+
 def _check_columns(source: Source, own_names: Mapping[str, str], rename: Mapping[str, str]) -> None:
     """Refuse a source that lacks a needed column, or holds nested values in one."""
-    names = [column[: faults.SHOWN_TEXT] for column in source.columns[:20]]
-    found = f"found {', '.join(names)}{', ...' if len(source.columns) > 20 else ''}"
+    found = _listed_columns(source)
     for old, new in rename.items():
         if old not in source.columns:
             raise InputError(f"{source.name}: --rename {old}={new}: column '{old}' is missing; {found}")

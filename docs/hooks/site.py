@@ -33,6 +33,8 @@ ELSEWHERE = {
             *("benchmarks/validity/rejections.md", "benchmarks/validity/decomposition.md"),
             *("benchmarks/validity/stabilization.md", "benchmarks/validity/two_samples.md"),
             "benchmarks/validity/many_personas.md",
+            "benchmarks/validity/comparisons.md",
+            "benchmarks/validity/verdict.md",
         )
     },
 }

@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 
 import confound
+from confound.counts.options import Options
+from confound.counts.prepare import prepare
+from confound.findings.warnings import contrast_notes
 
 
 def log(**columns: object) -> pd.DataFrame:
@@ -48,10 +51,9 @@ def test_one_seed_for_all_is_told() -> None:
 
 def test_a_cache_is_told() -> None:
     """Trials that hardly ever differ look like a cache, unless nobody ever answers otherwise."""
-    frame = log()
+    frame = pd.concat([log(), log(trial=lambda t: t["trial"] + 8)])
     told = messages(frame.assign(response=frame["persona"].map({p: "xyzxyz"[p] for p in range(6)})))
-    assert "12 of 12 combinations" in told
-    assert "cache" in told
+    assert "All trials of nearly every persona, arm and question gave one answer, as a cache" in told
     assert "cache" not in messages(frame.assign(response="x"))
 
 
@@ -60,6 +62,21 @@ def test_unknown_that_differs_by_arm_is_told() -> None:
     frame = log()
     frame.loc[(frame["arm"] == "treated") & frame["trial"].isin([0, 1]), "response"] = None
     assert "Unknown differs by arm for q (+25%)" in messages(frame)
+
+
+def test_unknown_by_arm_is_one_family() -> None:
+    """64 controls and two treated arms with a tenth of Unknown everywhere give no warning; two gaps give one."""
+    rng = np.random.default_rng(5)
+    index = pd.MultiIndex.from_product([range(120), [f"q{q}" for q in range(64)]], names=["persona", "question"])
+    frame = index.to_frame(index=False).assign(role="negative_control")
+    frame["arm"] = frame["persona"].map(lambda p: "abc"[p % 3])
+    frame["response"] = np.where(rng.random(len(frame)) < 0.1, None, rng.choice(["x", "y"], len(frame)))
+    said = contrast_notes(prepare(frame, {}, Options()).contrasts)
+    assert [note.message for note in said] == []
+    frame.loc[(frame["arm"] != "a") & frame["question"].isin(["q1", "q2"]), "response"] = None
+    said = contrast_notes(prepare(frame, {}, Options()).contrasts)
+    assert len(said) == 1
+    assert said[0].message.count("differs by arm for q1") == 2
 
 
 def test_a_control_that_cannot_show_drift_is_told() -> None:

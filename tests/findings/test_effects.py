@@ -77,6 +77,55 @@ def test_unknown_is_left_out_of_effects_and_counted() -> None:
     assert row["estimate"] == pytest.approx(1)
 
 
+def test_bounds_are_the_effect_where_nothing_is_missing() -> None:
+    """Without Unknown the bounds of a mean are its estimate, and nothing is tested; levels have none."""
+    table = outcome([1, 2, 3, 4], [2, 3, 3, 4])
+    row = table.loc[""]
+    for name in ("manski_low", "manski_high", "lee_low", "lee_high"):
+        assert row[name] == pytest.approx(row["estimate"])
+    assert (row["missing_control"], row["missing_treated"]) == (0, 0)
+    assert np.isnan(row["pvalue_missing"])
+    assert table.loc["2", ["missing_control", "manski_low", "lee_low"]].isna().all()
+
+
+def test_bounds_by_hand_where_a_class_refuses() -> None:
+    """Each persona would answer 1, 1, 2, 2 in both arms; a 2 is refused in the treated arm."""
+    row = outcome([1, 1, 2, 2], [1, 1, 2, None]).loc[""]
+    assert row["estimate"] == pytest.approx(4 / 3 - 1.5)
+    assert (row["manski_low"], row["manski_high"]) == pytest.approx((5 / 4 - 1.5, 1.5 - 1.5))
+    assert (row["lee_low"], row["lee_high"]) == pytest.approx((4 / 3 - 5 / 3, 4 / 3 - 4 / 3))
+    assert row["missing_treated"] == pytest.approx(1 / 4)
+
+
+def test_shares_of_a_nominal_outcome_have_bounds() -> None:
+    """Missing answers may all have been this one, or none of them."""
+    table = outcome(["up", "down", "down", "up"], ["up", "down", "down", None])
+    assert tuple(table.loc["up", ["manski_low", "manski_high"]]) == pytest.approx((0.25 - 0.5, 0.5 - 0.5))
+    assert tuple(table.loc["down", ["manski_low", "manski_high"]]) == pytest.approx((0.5 - 0.5, 0.75 - 0.5))
+    assert table["lee_low"].isna().all()
+
+
+@pytest.mark.parametrize("answers", [(1, 2), ("no", "yes")])
+@pytest.mark.parametrize("between", [False, True])
+def test_refusing_in_one_arm_is_told(answers: tuple[object, object], between: bool) -> None:
+    """Half of those who would give the second answer refuse when treated: an effect that is not there, and told."""
+    rng = np.random.default_rng(4)
+    index = pd.MultiIndex.from_product([range(40), ["control", "treated"], range(10)])
+    frame = index.to_frame(index=False, name=["persona", "arm", "trial"]).assign(question="q")
+    if between:
+        frame["persona"] = frame["arm"] + frame["persona"].astype(str)
+    second = rng.random(len(frame)) < 0.6
+    refused = second & (frame["arm"] == "treated") & (rng.random(len(frame)) < 0.5)
+    frame["response"] = np.where(second, answers[1], answers[0]).astype(object)
+    frame.loc[refused, "response"] = None
+    result = confound.analyze(frame, outcome=["q"])
+    row = result.effects[result.effects["level"] != str(answers[1])].iloc[0]
+    assert not row["ci_low"] <= 0 <= row["ci_high"]
+    assert row["manski_ci_low"] <= 0 <= row["manski_ci_high"]  # the end itself is 0, up to chance
+    assert row["pvalue_missing"] < 0.001
+    assert any("no answer is given" in point for finding in result.verdict for point in finding.points)
+
+
 def test_recorded_values_of_each_answer() -> None:
     """Column `value` that varies within an answer makes the outcome continuous, on its own numbers."""
     rows = pd.DataFrame(

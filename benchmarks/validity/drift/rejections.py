@@ -16,7 +16,14 @@ import numpy as np
 from benchmarks.page import commit
 from benchmarks.validity.drift.corrected_distance import name, table
 from benchmarks.validity.drift.generator import Cell, FloatArray, IntArray, true_shares
-from confound.statistics.drift import change, common_direction, permutation, several_arms, several_controls
+from confound.statistics.drift import (
+    change,
+    change_between,
+    common_direction,
+    permutation,
+    several_arms,
+    several_controls,
+)
 from confound.statistics.drift import distance as tvd
 
 PAGE = Path(__file__).parents[1] / "rejections.md"
@@ -154,32 +161,10 @@ def _three(cell: Cell, size: float, rng: np.random.Generator) -> IntArray:
     return np.stack([rng.multinomial(cell.n_trials, law) for law in (control, treated, treated)], axis=1)
 
 
-def over_iterations(cell: Cell, size: float, rng: np.random.Generator) -> float:
-    """Return the p-value of a change in drift, persona by persona, from `size` to none."""
-    drift = [change.persona_drift(*within(cell, s, rng)) for s in (size, 0.0)]
-    return change.change_in_drift(*drift).pvalue
-
-
-def over_iterations_equal(cell: Cell, size: float, rng: np.random.Generator) -> float:
-    """Return the p-value of a change in drift where it is the same before and after, and large."""
-    control, treated = shares(replace(cell, drift="varied"), size or 0.3, rng)
-    drift = [
-        change.persona_drift(rng.multinomial(cell.n_trials, treated), rng.multinomial(cell.n_trials, control))
-        for _ in range(2)
-    ]
-    return change.change_in_drift(*drift).pvalue
-
-
-def reference(cell: Cell, size: float, rng: np.random.Generator) -> float:
-    """Return the p-value of the difference in drift from a reference group without any, within subjects."""
-    drift = [change.persona_drift(*within(cell, s, rng)) for s in (size, 0.0)]
-    return change.difference_in_drift(*drift).pvalue
-
-
 def reference_between(cell: Cell, size: float, rng: np.random.Generator) -> float:
     """Return the p-value of the difference in drift from a reference group without any, between subjects."""
     groups = [[between(cell, s, rng) for _ in range(CONTROLS)] for s in (size, 0.0)]
-    return change.difference_between_subjects(*groups, rng=rng).pvalue
+    return change_between.difference_between_subjects(*groups).pvalue
 
 
 TESTS = {
@@ -195,9 +180,6 @@ TESTS = {
     "three controls together, t": all_controls_t,
     "three arms": three_arms,
     "three arms, common direction": three_arms_common,
-    "change over iterations": over_iterations,
-    "change over iterations, both drift by .3": over_iterations_equal,
-    "difference from a reference": reference,
     "difference from a reference, between": reference_between,
 }
 
@@ -260,7 +242,7 @@ def main() -> None:
             for test, cell in product(TESTS, drifts)
         }
         levels = {test: [level[test, cell].result() for cell in DESIGNS] for test in TESTS}
-        powers = {test: [power[test, cell].result() for cell in drifts] for test in TESTS if "both" not in test}
+        powers = {test: [power[test, cell].result() for cell in drifts] for test in TESTS}
     made = f"Commit {commit()}, seed {asked.seed}, {asked.replicates:,} replicates a cell, {asked.date}."
     text = page(levels, powers, replicates=asked.replicates, made=made)
     print(text)

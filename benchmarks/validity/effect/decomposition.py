@@ -13,7 +13,7 @@ from benchmarks.validity.effect.square import FloatArray, Log, Size, World, draw
 from confound.statistics.effect import bootstrap
 from confound.statistics.effect.decomposition import QUANTITIES, Decomposition, by_adjustment, by_source, decompose
 from confound.statistics.effect.difference import paired_difference
-from confound.statistics.effect.population_shift import shifts
+from confound.statistics.effect.population_shift import shift
 from confound.statistics.effect.standardization import standardize
 
 PAGE = Path(__file__).parents[1] / "decomposition.md"
@@ -65,7 +65,7 @@ def simulate(size: Size, world: World, n_replicates: int, seed: int) -> tuple[di
         for route, groups in routes(log, paired=size.design == "within").items():
             made[route].append(decompose(groups, rng=rng))
         remaining.append(log.remaining)
-        shifted.append(shifts([log.moved], rng=rng)[0].pvalue <= LEVEL)
+        shifted.append(shift(log.first, log.later).pvalue <= LEVEL)
         if size.design == "within":
             before = np.stack([log.treated[:, 0], log.control[:, 0]], axis=1)
             moved = paired_difference(np.diagonal(log.square[:, 0], axis1=1, axis2=2), before)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from confound.statistics.effect.decomposition import square_weights
+from confound.statistics.effect.population_shift import Answered
 from confound.statistics.effect.standardization import Conversations
 
 FloatArray = NDArray[np.float64]
@@ -61,8 +62,8 @@ class Log:
         Persona means by arm and source arm, treated first; NaN where a persona was not in a cell.
     conversations : Conversations
         Before adjustment.
-    moved : ndarray, shape (P, 4)
-        Shares of the latent classes after less before, both arms alike: a negative control that tells all.
+    first, later : Answered
+        Latent classes before and after, both arms alike: a negative control that tells all.
     remaining : float
         True distance between the arms' classes after adjustment, averaged over personas.
     """
@@ -71,7 +72,8 @@ class Log:
     control: FloatArray
     square: FloatArray
     conversations: Conversations
-    moved: FloatArray
+    first: Answered
+    later: Answered
     remaining: float
 
 
@@ -157,7 +159,8 @@ def draw(size: Size, world: World, rng: np.random.Generator) -> Log:
         control=means[0],
         square=square,
         conversations=_conversations(elicited, asked),
-        moved=_class_shares(after, asked) - _class_shares(before, asked),
+        first=_classes(before, asked),
+        later=_classes(after, asked),
         remaining=float(0.5 * np.abs(after_classes[1] - after_classes[0]).sum(axis=1).mean()),
     )
 
@@ -166,9 +169,10 @@ def _mean(counts: FloatArray) -> FloatArray:
     return np.asarray((counts.sum(axis=1) @ ANSWERS) / counts.sum(axis=(1, 2)))
 
 
-def _class_shares(counts: list[FloatArray], asked: NDArray[np.bool_]) -> FloatArray:
-    shares = np.stack([c.sum(axis=2) / c.sum(axis=(1, 2))[:, None] for c in counts], axis=1)
-    return np.asarray((shares * asked[..., None]).sum(axis=1) / asked.sum(axis=1, keepdims=True))
+def _classes(counts: list[FloatArray], asked: NDArray[np.bool_]) -> Answered:
+    by_arm = np.stack([c.sum(axis=2) for c in counts], axis=1) * asked[..., None]
+    n = by_arm.sum(axis=(1, 2))
+    return Answered(by_arm.sum(axis=1) / n[:, None], n)
 
 
 def _misread(counts: FloatArray, world: World, rng: np.random.Generator) -> FloatArray:

@@ -110,9 +110,9 @@ INTRODUCTION = """# Is the verdict right?
 
 `python -m benchmarks.validity.verdict --replicates 200 --jobs 2 --date YYYY-MM-DD --write` draws logs whose drift is
 known, runs the whole analysis on each, and counts what the verdict says of each model. A world is: models, negative
-controls, personas an arm (p), trials (t), design, drift (`own`: each persona to an answer of its own; `common`: all to the same
-one), whether controls of a conversation are linked by a mood, and the share of the first control's treated answers that
-are refused at random.
+controls, personas an arm (p), trials (t), design, drift (`own`: each persona to an answer of its own; `common`: all to
+the same one), whether controls of a conversation are linked by a mood, and the share of the first control's treated
+answers that are refused at random.
 
 """
 

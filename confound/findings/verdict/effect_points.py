@@ -58,14 +58,18 @@ def effect_points(effects: pd.DataFrame, confidence: float) -> Iterator[str]:
 
 
 def _effect(row: Row, confidence: float) -> str:
-    what = named(row["question"]) + (f" = {named(row['level'])}" if row["level"] else "")
-    return f"{what}, {named(row['contrast'])}: {_estimate(row, confidence)}"
+    return f"{_what(row)}, {named(row['contrast'])}: {_estimate(row, confidence)}"
+
+
+def _what(row: Row) -> str:
+    return named(row["question"]) + (f" = {named(row['level'])}" if row["level"] else "")
 
 
 def refused(effects: pd.DataFrame) -> pd.DataFrame:
     """Return the effects at the last iteration whose answers are missing more often in one arm than in the other."""
     last = effects[effects["iteration"] == effects["iteration"].max()] if len(effects) else effects
-    tested = last[last["pvalue_missing"].notna()]
+    # Shares of one nominal outcome have one test; its first answer stands for all.
+    tested = last[last["pvalue_missing"].notna()].drop_duplicates(["contrast", "question"])
     if tested.empty:
         return tested
     stands = multiplicity.holm(tested["pvalue_missing"].to_numpy(dtype=np.float64)) <= LEVEL
@@ -82,7 +86,7 @@ def missing_points(effects: pd.DataFrame) -> Iterator[str]:
             ends = _range(row["lee_low"], row["lee_high"])
             lee = f"; if the treatment moves refusing one way only, between {ends} (Lee)"
         yield (
-            f"{named(row['question'])}, {named(row['contrast'])}: no answer is given {row['missing_treated']:.0%} of "
+            f"{_what(row)}, {named(row['contrast'])}: no answer is given {row['missing_treated']:.0%} of "
             "the time "
             f"in the treated arm and {row['missing_control']:.0%} in the control arm. Whatever these answers would "
             "have been, "

@@ -126,6 +126,11 @@ REFERENCES = {
         "Welch (1947). The generalization of 'Student's' problem when several different population variances are "
         "involved. Biometrika 34(1/2), 28-35.",
     ),
+    "zou": Reference(
+        "Zou and Donner 2008",
+        "Zou and Donner (2008). Construction of confidence limits about effect measures: a general approach. "
+        "Statistics in Medicine 27(10), 1693-1702.",
+    ),
     "westfall": Reference(
         "Westfall and Young 1993",
         "Westfall and Young (1993). Resampling-Based Multiple Testing. Wiley.",

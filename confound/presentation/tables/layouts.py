@@ -223,10 +223,13 @@ def _decomposition_notes(shown: Shown) -> Iterator[str]:
 
 def _comparison_notes(_: Shown) -> Iterator[str]:
     yield (
-        "Statistic: difference of two drifts. Each is the signed root of the squared total variation distance less its "
-        "squared mean without drift, averaged over personas. The persona is the cluster."
+        "Statistic: difference of two total variation distances, each corrected and averaged over personas; between "
+        "subjects, of the signed roots of the squared distance less its squared mean without drift."
     )
-    yield "p: two-sided, null hypothesis of equal drift, not corrected for several controls."
+    yield (
+        "p: two-sided, null hypothesis of equal distances, whatever their shapes; the persona is the cluster; not "
+        "corrected for several controls."
+    )
 
 
 def _by_role(data: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,7 @@
 2. Simulate a log from each draw. Its ``T``, the plug-in less its exact mean with no drift, should be the
    observed one; the draw's distance is moved by the difference times the slope of distance on ``T``.
 3. Widen by the shapes that the likelihood allows (profile), and towards the bounds that hold for any shape
-   (`any_shape`): all the way where trials are few, since the counts then do not show the shape.
+   (`any_shape`) as far as the counts leave the shape open.
 """
 
 from typing import NamedTuple
@@ -41,15 +41,17 @@ DISCREPANCY = 0.3
 # Twice this is the fall of the log likelihood, per squared normal quantile, within which a shape is allowed:
 # 4 for 95 %, the quantile of a chi squared with 3 to 4 degrees of freedom, as many as a shape seems to have.
 PROFILE_FALL = 1.04
-# Penalties of distance, per persona, with which extreme shapes are found, and EM steps for each.
+# Penalties of distance, per persona, with which extreme shapes are found, and EM steps for each. Above this number of
+# personas the penalties fall with its root, as what the likelihood allows does.
 PENALTIES = np.concatenate([-np.geomspace(100, 0.5, 12), [0.0], np.geomspace(0.5, 100, 12)])
+PENALISED_PERSONAS = 100
 PROFILE_STEPS = 80
-# Trials an arm up to which the ends are moved all the way to the bounds for any shape; with more, by the square of the
-# ratio. Up to 10 trials the mixture's own interval covered .78 to .88 where each persona drifts its own way; at 30
-# trials it covers.
-TRIALS_WITHOUT_SHAPE = 10
-# How far at least the lower end is moved. Chosen by simulation with few personas drifting strongly, where the
-# likelihood leaves too little room below.
+# How far the counts leave the shape open: wholly where the plug-in's null mean is the first of these, or trials are as
+# few as the second. Chosen by simulation: the mixture's own interval covered .53 to .88 with null means of .25 and
+# more where each persona has shares of its own, and covers where the null mean is .15.
+NULL_MEAN_WITHOUT_SHAPE = 0.35
+TRIALS_WITHOUT_SHAPE = 2.0
+# The same for the lower end, at least. With few personas drifting strongly the likelihood leaves too little room below.
 TOWARDS_LOWER_BOUND = 0.3
 TINY = float(np.finfo(np.float64).tiny)
 # Personas whose chances are multiplied before the logarithm is taken.
@@ -93,12 +95,28 @@ def calibrated(treated: IntArray, control: IntArray, *, confidence: float, rng: 
     centre, noise = float(moved.mean()), quantile * float(moved.std())
     low, high = _likely_ends(mixture, centre, noise, quantile, rng)
     lowest, highest = any_shape_bounds(treated, control, observed - quantile * spread, observed + quantile * spread)
-    trials = 2 / (1 / treated.sum(axis=1) + 1 / control.sum(axis=1)).mean()
-    unseen = min(1.0, TRIALS_WITHOUT_SHAPE / float(trials)) ** 2
-    low += max(unseen, TOWARDS_LOWER_BOUND) * min(0.0, lowest - low)
-    high += unseen * max(0.0, highest - high)
     estimate = _follow(drawn, centre, slope * spread, len(treated))
-    return Calibrated(estimate, max(min(low, estimate), 0.0), min(max(high, estimate), 1.0))
+    unseen = _unseen(treated, control, observed)
+    below = _reach(estimate - low, estimate - lowest, max(unseen, TOWARDS_LOWER_BOUND))
+    above = _reach(high - estimate, highest - estimate, unseen)
+    return Calibrated(estimate, max(estimate - below, 0.0), min(estimate + above, 1.0))
+
+
+def _unseen(treated: IntArray, control: IntArray, excess: float) -> float:
+    """Return how far the counts leave the shape of drift open, in [0, 1], from the null mean and the trials."""
+    n_treated, n_control = (arm.sum(axis=1, keepdims=True) for arm in (treated, control))
+    null_mean = float(_distances(treated / n_treated, control / n_control)) - excess
+    trials = 2 / float((1 / n_treated + 1 / n_control).mean())
+    return min(1.0, (null_mean / NULL_MEAN_WITHOUT_SHAPE) ** 2 + TRIALS_WITHOUT_SHAPE / trials)
+
+
+def _reach(likely: float, possible: float, unseen: float) -> float:
+    """Lengthen one side of the interval by what is unseen of the way to the bound for any shape, in quadrature.
+
+    In quadrature, since the likely end counts the same doubt; with many personas it counts hardly any of it.
+    """
+    likely = max(likely, 0.0)
+    return max(likely, min(possible, float(np.hypot(likely, unseen * possible))))
 
 
 def _follow(drawn: FloatArray, moved: float, noise: float, n_personas: int) -> float:
@@ -154,8 +172,9 @@ def _allowed_distances(
 ) -> tuple[float, float, float]:
     """Return the mean distance of the lowest shape that is allowed, of the likeliest and of the highest."""
     distances = mean_distances(mixture, rng)
-    tilted = mixture.likelihoods * np.exp(-PENALTIES[:, None, None] * distances)
     n_personas, n_kinds = distances.shape
+    penalties = PENALTIES * min(1.0, float(np.sqrt(PENALISED_PERSONAS / n_personas)))
+    tilted = mixture.likelihoods * np.exp(-penalties[:, None, None] * distances)
     weights = np.full((len(PENALTIES), 1, n_kinds), 1.0 / n_kinds)
     for _ in range(PROFILE_STEPS):
         scale = 1.0 / (tilted @ weights.transpose(0, 2, 1))

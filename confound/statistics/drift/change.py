@@ -1,34 +1,40 @@
 """Drift pooled over negative controls, its change from one iteration to another, its difference between groups.
 
-Everything here is on the scale of `persona_drift`, in which noise has mean about 0 with drift or without, so that it
-cancels when averaged over personas and controls; and its spread is judged by persona, so that answers of one persona,
-or of one conversation, may depend on each other.
+Spread is judged by persona, so that answers of one persona, or of one conversation, may depend on each other.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtr
 
-from confound.statistics.arrays import FloatArray, IntArray
-from confound.statistics.drift import distance
+from confound.statistics.arrays import FloatArray
+from confound.statistics.drift.measured import MeasuredDrift
 from confound.statistics.effect import difference as effects
 
-__all__ = [
-    "DriftDifference",
-    "change_in_drift",
-    "difference_between_subjects",
-    "difference_in_drift",
-    "persona_drift",
-    "pooled_drift_test",
-]
+__all__ = ["DriftDifference", "change_in_drift", "difference_in_drift", "pooled_drift_test"]
 
 
-# Relabellings and resamples of personas behind a group's standard error, which they leave off by 2 %.
-N_RESAMPLES = 1000
+# The most by which the mean of `persona_drift` moves, at equal distance, per unit that the no-drift mean moves: .3 to
+# .7 by simulation with 2 to 10 answers, 5 to 100 trials and distances of .05 to .4, above .75 only between answers that
+# are nearly even already.
+CHANCE_SLOPE = 0.75
+# Relative difference of no-drift means up to which shapes count as alike.
+CHANCE_ALIKE = 0.1
+# Shapes count as unlike where the posterior probability that the one is more uneven by less than this factor is below
+# this probability. Chosen by simulation: without the factor, a drift that falls is found more even than it is.
+UNEVEN_FACTOR, UNEVEN_PROBABILITY = 1.05, 0.2
+# Posterior draws with drift that it takes to say how uneven it is.
+FEWEST_DRAWS = 10
+# The end of an interval that would hold 0 where the test rejects it.
+SMALLEST_END = 1e-4
+
+Test = Callable[[FloatArray, FloatArray], effects.Difference]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +46,15 @@ class DriftDifference:
     estimate : float
         In units of total variation distance, in [-1, 1]; above 0 where the first drifts more.
     se : float
-        Standard error; NaN with a single persona.
+        Standard error.
     ci_low, ci_high : float
-        Ends of the t interval.
+        Ends of the interval. It holds 0 if and only if `pvalue` is above 1 less the confidence.
     pvalue : float
-        Two-sided, in [0, 1]; NaN where `se` is.
+        Two-sided, in [0, 1].
     n_personas : int
         Personas it rests on.
+    alike : bool
+        Whether the shapes of the two drifts count as alike, so that the sharper test applies.
     """
 
     estimate: float
@@ -55,47 +63,7 @@ class DriftDifference:
     ci_high: float
     pvalue: float
     n_personas: int
-
-
-def persona_drift(treated: ArrayLike, control: ArrayLike) -> FloatArray:
-    """Estimate each persona's drift by the signed root of squared distance less squared no-drift mean.
-
-    Parameters
-    ----------
-    treated, control : array_like of int, shape (personas, answers)
-        How often each persona gave each answer; row i is the same persona in both.
-
-    Returns
-    -------
-    ndarray of float, shape (personas,)
-        ``sign(d^2 - m^2) sqrt|d^2 - m^2|`` with ``d`` `distance.stratum_distances` and ``m``
-        `distance.stratum_null_means`, in [-1, 1]; 0 on average, or nearly, where nothing drifts.
-
-    Raises
-    ------
-    ValueError
-        As `validation.checked_counts`.
-
-    Notes
-    -----
-    A gap of ``delta`` seen with normal noise has a mean absolute value near ``sqrt(delta^2 + m^2)``, which this
-    inverts. In simulation (4 answers in all proportions) it is low by .05 at drifts of .1 and .2 with 30 trials, and
-    by .08 and .13 with 5; the distance less ``m`` is low by .07 and .11, and by .09 and .16. As an estimate of one
-    drift a corrected distance is better; in a difference what it lacks cancels, unless one of the two is near 0.
-
-    Examples
-    --------
-    >>> treated = [[6, 2, 2], [1, 8, 1]]
-    >>> control = [[2, 6, 2], [3, 4, 3]]
-    >>> persona_drift(treated, control).round(3).tolist()
-    [0.324, 0.336]
-    """
-    return _signed_root(distance.stratum_distances(treated, control), distance.stratum_null_means(treated, control))
-
-
-def _signed_root(distances: FloatArray, null_means: FloatArray) -> FloatArray:
-    squares = distances**2 - null_means**2
-    return np.asarray(np.sign(squares) * np.sqrt(np.abs(squares)))
+    alike: bool
 
 
 def pooled_drift_test(excess: ArrayLike) -> float:
@@ -142,223 +110,220 @@ def _persona_means(values: FloatArray) -> FloatArray:
     return np.where(n > 0, np.nansum(values, axis=1) / np.maximum(1, n), np.nan)
 
 
-def change_in_drift(later: ArrayLike, earlier: ArrayLike, *, confidence: float = 0.95) -> DriftDifference:
+def change_in_drift(
+    later: Sequence[MeasuredDrift], earlier: Sequence[MeasuredDrift], *, confidence: float = 0.95
+) -> DriftDifference:
     """Compare the drift of the same personas in two iterations, or two contrasts.
 
-    The estimand is the mean over personas of the change in their drift, averaged over controls. Null hypothesis: it is
-    0. The unit is the persona.
+    The estimand is the difference of two total variation distances between the arms, each averaged over personas and
+    controls. Null hypothesis: it is 0, the distances are equal; their shapes may differ (how varied the answers are,
+    whether all personas drift a little or few a lot). The unit is the persona.
 
     Parameters
     ----------
-    later, earlier : array_like of float, shape (personas,) or (personas, controls)
-        `persona_drift`; row i is the same persona in both. NaN where a control was not asked: it is then left out of
-        both.
+    later, earlier : sequence of MeasuredDrift, one a control
+        Row i is the same persona in all, with the same personas used in both.
     confidence : float, default 0.95
         Of the interval, in (0, 1).
 
     Returns
     -------
     DriftDifference
-        With a paired t interval.
+        NaN where there is nothing to compare.
 
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the numbers of controls, or of personas, differ.
 
     Notes
     -----
-    Exact up to the t approximation where a persona's answers have the same distributions in both iterations. In
-    simulation a change from .2 to .1 is right to .003 at 30 trials, and understated by .02 to .05 at 5; one from .1 to
-    none is understated by .02 to .05 at 30 trials and .06 to .08 at 5. If answers also become more deterministic, the
-    same drift is understated less, and so seems to grow.
+    *Estimate.* The difference of the corrected distances, controls averaged.
 
-    Examples
-    --------
-    >>> change = change_in_drift([0.1, 0.0, 0.2, 0.1], [0.3, 0.3, 0.4, 0.2])
-    >>> round(change.estimate, 3), round(change.pvalue, 3)
-    (-0.2, 0.016)
-    """
-    x, y = np.asarray(later, dtype=np.float64), np.asarray(earlier, dtype=np.float64)
-    if x.shape != y.shape:
-        raise ValueError(f"later and earlier must have one shape but got {x.shape} and {y.shape}")
-    x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
-    missing = np.isnan(x) | np.isnan(y)
-    x, y = (_persona_means(np.where(missing, np.nan, values)) for values in (x, y))
-    used = np.isfinite(x)
-    n = int(used.sum())
-    if n == 0:
-        return _nothing()
-    return _from_effect(effects.paired_difference(x[used, None], y[used, None], confidence=confidence), n)
+    *Interval.* From the two corrected intervals, each with the doubt about its own shape: the distance of an end from
+    the estimate is the root of the sum of squares of the two ends' (MOVER, Zou and Donner 2008). Controls' ends are
+    averaged first, as if they erred together.
 
+    *Test.* The paired t test of `persona_drift` is the sharper one, but holds its level only where shapes are alike:
+    the same distance weighs more in it where answers are less varied or where fewer personas drift more. So
 
-def difference_in_drift(group: ArrayLike, reference: ArrayLike, *, confidence: float = 0.95) -> DriftDifference:
-    """Compare the drift of two groups of different personas, both measured within subjects.
+    - the difference in it is first made smaller by what a difference in the no-drift means can explain;
+    - it decides alone where neither that explanation is large nor, by the posterior of the persona mixture, the drift
+      that seems larger is the more uneven one (``sqrt(squares) / distances``);
+    - elsewhere the interval has to exclude 0 too: the larger of the two p-values counts.
 
-    The estimand is the difference of the groups' mean drift over personas, averaged over controls. Null hypothesis: it
-    is 0. The unit is the persona.
+    Where the estimate and the t test point in opposite directions, p is 1. The interval is moved to hold 0 or not as
+    the test has it.
 
-    Parameters
+    Where shapes are alike this has the t test's power. Where they are not, little power is left with ten trials.
+    Measured level, power and coverage: `benchmarks/validity/comparisons.md`.
+
+    References
     ----------
-    group, reference : array_like of float, shapes (personas,) or (personas, controls)
-        `persona_drift`; NaN where a control was not asked.
-    confidence : float, default 0.95
-        Of the interval, in (0, 1).
-
-    Returns
-    -------
-    DriftDifference
-        With Welch's t interval. For its bias see `change_in_drift`.
-
-    Examples
-    --------
-    >>> difference = difference_in_drift([0.3, 0.4, 0.3], [0.1, 0.0, 0.1, 0.2])
-    >>> round(difference.estimate, 3), round(difference.pvalue, 3)
-    (0.233, 0.007)
-    """
-    means = [
-        _persona_means(np.asarray(v, dtype=np.float64).reshape(len(np.asarray(v)), -1)) for v in (group, reference)
-    ]
-    x, y = (values[np.isfinite(values)] for values in means)
-    if not x.size or not y.size:
-        return _nothing()
-    return _from_effect(effects.welch_difference(x[:, None], y[:, None], confidence=confidence), x.size + y.size)
-
-
-def _from_effect(difference: effects.Difference, n_personas: int) -> DriftDifference:
-    return DriftDifference(
-        estimate=float(difference.estimate[0]),
-        se=float(difference.se[0]),
-        ci_low=float(difference.ci_low[0]),
-        ci_high=float(difference.ci_high[0]),
-        pvalue=float(difference.pvalue[0]),
-        n_personas=n_personas,
-    )
-
-
-def _nothing() -> DriftDifference:
-    return DriftDifference(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
-
-
-def difference_between_subjects(
-    group: Sequence[tuple[ArrayLike, ArrayLike]],
-    reference: Sequence[tuple[ArrayLike, ArrayLike]],
-    *,
-    rng: np.random.Generator,
-    confidence: float = 0.95,
-) -> DriftDifference:
-    """Compare the drift of two groups between subjects, such as twins and the people they stand for.
-
-    The estimand is the difference of the groups' distance between the arms' persona-averaged answers, averaged over
-    controls. Null hypothesis: it is 0. The unit is the persona, with all its answers to all controls; the groups'
-    answers may differ in any way.
-
-    Parameters
-    ----------
-    group, reference : sequence of (treated, control), a pair a negative control
-        Counts, each array_like of int, shape (personas in the arm, answers). In each arm row i is the same persona in
-        all controls, with zeros where it was not asked. The two groups have the same controls.
-    rng : numpy.random.Generator
-    confidence : float, default 0.95
-        Of the interval, in (0, 1).
-
-    Returns
-    -------
-    DriftDifference
-        Its standard error joins the groups', each the larger of two: that over relabellings of the group's personas
-        (right where nothing drifts, where a bootstrap's is too small), and that of resampling personas within arms
-        (right where much does). The t quantile has the smallest arm's size less 1 as degrees of freedom.
-
-    Raises
-    ------
-    ValueError
-        If the groups have different numbers of controls or none, an arm's controls differ in their number of rows, a
-        control has no answers in an arm, or an arm has fewer than two personas.
-
-    Notes
-    -----
-    In simulation with 60 personas an arm, ten controls and true drifts of 0 to .4, intervals of a nominal .95 cover .93
-    to .99; with 20 to 30 an arm .88 to .98, where a drift of .2 against none is understated by .03 to .06.
+    Student (1908), Biometrika 6, 1-25. Zou and Donner (2008), "Construction of confidence limits about effect measures:
+    a general approach", Statistics in Medicine 27, 1693-1702.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from confound.statistics.drift.measured import measured_drift
     >>> rng = np.random.default_rng(0)
-    >>> twins = [(rng.multinomial(1, [0.8, 0.2], size=40), rng.multinomial(1, [0.2, 0.8], size=40))]
-    >>> people = [(rng.multinomial(1, [0.5, 0.5], size=40), rng.multinomial(1, [0.5, 0.5], size=40))]
-    >>> difference_between_subjects(twins, people, rng=rng).ci_low > 0
+    >>> before = rng.dirichlet(np.ones(3), size=60)
+    >>> after = before + 0.3 * (np.eye(3)[before.argmin(axis=1)] - before)
+    >>> strong, none = (measured_drift(rng.multinomial(30, p), rng.multinomial(30, before)) for p in (after, before))
+    >>> change = change_in_drift([none], [strong])
+    >>> change.ci_high < 0, change.pvalue < 0.001
+    (True, True)
+    """
+    sizes = {len(control.by_persona) for control in (*later, *earlier)}
+    if len(later) != len(earlier) or len(sizes) > 1:
+        raise ValueError(
+            f"later and earlier must have the same controls and personas but got {len(later)} and {len(earlier)} "
+            f"controls of {sorted(sizes)} personas"
+        )
+
+    later, earlier = _with_estimates(later, earlier)
+    x, y = _scale(later), _scale(earlier)
+    used = np.isfinite(x) & np.isfinite(y)
+    test = partial(effects.paired_difference, confidence=confidence)
+    return _compared(later, earlier, test, (x[used, None], y[used, None]), int(used.sum()), confidence)
+
+
+def difference_in_drift(
+    group: Sequence[MeasuredDrift], reference: Sequence[MeasuredDrift], *, confidence: float = 0.95
+) -> DriftDifference:
+    """Compare the drift of two groups of different personas, both measured within subjects.
+
+    The estimand is the difference of the groups' total variation distances between the arms, averaged over personas and
+    controls. Null hypothesis: it is 0; shapes may differ. The unit is the persona.
+
+    Parameters
+    ----------
+    group, reference : sequence of MeasuredDrift, one a control
+        Row i is the same persona in all controls of a group.
+    confidence : float, default 0.95
+        Of the interval, in (0, 1).
+
+    Returns
+    -------
+    DriftDifference
+        As `change_in_drift`, with Welch's t test in place of the paired one.
+
+    References
+    ----------
+    Welch (1947), Biometrika 34, 28-35.
+
+    Examples
+    --------
+    >>> from confound.statistics.drift.measured import measured_drift
+    >>> strong = measured_drift([[9, 1, 0], [8, 1, 1], [10, 0, 0]], [[1, 9, 0], [0, 9, 1], [2, 8, 0]])
+    >>> none = measured_drift([[5, 5, 0], [4, 5, 1], [5, 4, 1]], [[5, 4, 1], [5, 5, 0], [4, 6, 0]])
+    >>> difference_in_drift([strong], [none]).estimate > 0.5
     True
     """
-    if len(group) != len(reference) or not group:
+    if len(group) != len(reference):
         raise ValueError(f"group and reference must have the same controls but got {len(group)} and {len(reference)}")
-    found = [_group_drift(_arms(pairs, name), rng) for pairs, name in ((group, "group"), (reference, "reference"))]
-    (first, first_se, first_sizes), (second, second_se, second_sizes) = found
-    estimate, se = first - second, math.hypot(first_se, second_se)
-    sizes = first_sizes + second_sizes
-    df = min(sizes) - 1
-    half = float(stdtrit(df, (1 + confidence) / 2)) * se
-    pvalue = float(2 * stdtr(df, -abs(estimate) / se)) if se > 0 else float(estimate == 0)
-    return DriftDifference(estimate, se, estimate - half, estimate + half, pvalue, sum(sizes))
+
+    group, reference = _with_estimates(group, reference)
+    x, y = (values[np.isfinite(values), None] for values in (_scale(group), _scale(reference)))
+    test = partial(effects.welch_difference, confidence=confidence)
+    return _compared(group, reference, test, (x, y), len(x) + len(y) if len(x) and len(y) else 0, confidence)
 
 
-@dataclass(frozen=True, slots=True)
-class _Arm:
-    """Personas' answer shares, controls end to end, and which controls they were asked."""
-
-    shares: FloatArray  # (personas, answers of all controls)
-    asked: FloatArray  # (personas, Q)
-    places: IntArray  # (Q,): where each control's answers begin
+def _with_estimates(*sides: Sequence[MeasuredDrift]) -> list[list[MeasuredDrift]]:
+    """Return the controls that have an estimate on every side."""
+    both = [pair for pair in zip(*sides, strict=True) if all(math.isfinite(control.estimate) for control in pair)]
+    return [[pair[side] for pair in both] for side in range(len(sides))]
 
 
-def _arms(pairs: Sequence[tuple[ArrayLike, ArrayLike]], name: str) -> tuple[_Arm, _Arm]:
-    treated, control = ([np.asarray(pair[side]) for pair in pairs] for side in (0, 1))
-    for arm, counts in (("treated", treated), ("control", control)):
-        rows = {len(each) for each in counts}
-        if len(rows) > 1 or min(rows) < 2:
-            raise ValueError(
-                f"{name}: the {arm} arm must have two rows or more, as many in each control, but got {rows}"
-            )
-        for q, each in enumerate(counts):
-            if each.sum() == 0:
-                raise ValueError(f"{name}: control {q} has no answers in the {arm} arm")
-    return _arm(treated), _arm(control)
+def _scale(controls: Sequence[MeasuredDrift]) -> FloatArray:
+    """Return each persona's drift averaged over the controls asked, shape (P,)."""
+    if not controls:
+        return np.zeros(0)
+    return _persona_means(np.stack([control.by_persona for control in controls], axis=1))
 
 
-def _arm(counts: Sequence[IntArray]) -> _Arm:
-    times = np.stack([each.sum(axis=1) for each in counts], axis=1)
-    shares = [each / np.maximum(1, each.sum(axis=1, keepdims=True)) for each in counts]
-    widths = [each.shape[1] for each in counts]
-    return _Arm(np.concatenate(shares, axis=1), (times > 0).astype(float), np.cumsum([0, *widths[:-1]]))
+def _compared(
+    first: Sequence[MeasuredDrift],
+    second: Sequence[MeasuredDrift],
+    test: Test,
+    scales: tuple[FloatArray, FloatArray],
+    n_personas: int,
+    confidence: float,
+) -> DriftDifference:
+    if n_personas == 0:
+        return DriftDifference(math.nan, math.nan, math.nan, math.nan, math.nan, 0, alike=False)
+    estimate, low, high = _mover(first, second)
+    quantile = float(ndtri((1 + confidence) / 2))
+    sharp = _on_scale(first, second, test, *scales)
+    larger, smaller = (first, second) if sharp.direction > 0 else (second, first)
+    tested = math.isfinite(sharp.pvalue)
+    alike = tested and sharp.explained <= CHANCE_ALIKE and not _more_uneven(larger, smaller)
+    robust = _normal_pvalue(estimate, low if estimate > 0 else high, quantile)
+    opposite = sharp.direction * estimate <= 0
+    pvalue = 1.0 if opposite else sharp.pvalue if alike else float(np.fmax(sharp.pvalue, robust))
+    ends = _agreeing(estimate, low, high, rejects=pvalue <= 1 - confidence)
+    return DriftDifference(estimate, (high - low) / (2 * quantile), *ends, pvalue, n_personas, alike)
 
 
-def _group_drift(arms: tuple[_Arm, _Arm], rng: np.random.Generator) -> tuple[float, float, tuple[int, int]]:
-    """Return a group's drift averaged over controls, its standard error and the arms' sizes."""
-    n1, n0 = (len(arm.shares) for arm in arms)
-    units = _Arm(
-        shares=np.concatenate([arm.shares for arm in arms]),
-        asked=np.concatenate([arm.asked for arm in arms]),
-        places=arms[0].places,
+class _OnScale(NamedTuple):
+    """The t test of `persona_drift`, less what a difference of no-drift means explains."""
+
+    pvalue: float
+    direction: float  # 1, 0 or -1
+    explained: float  # relative difference of no-drift means, 0 unless in the direction that explains the test's
+
+
+def _on_scale(
+    first: Sequence[MeasuredDrift], second: Sequence[MeasuredDrift], test: Test, x: FloatArray, y: FloatArray
+) -> _OnScale:
+    gap = float(x.mean() - y.mean())
+    direction = float(np.sign(gap))
+    chance = [float(np.mean([np.nanmean(control.by_chance) for control in side])) for side in (first, second)]
+    explained = max(0.0, direction * (chance[1] - chance[0]))
+    shift = direction * min(abs(gap), CHANCE_SLOPE * explained)
+    pvalue = float(test(x - shift, y).pvalue[0])
+    return _OnScale(pvalue, direction, 2 * explained / sum(chance) if explained else 0.0)
+
+
+def _more_uneven(larger: Sequence[MeasuredDrift], smaller: Sequence[MeasuredDrift]) -> bool:
+    """Return whether the drift that seems larger may seem so because it is more uneven."""
+    one, other = _unevenness(larger), _unevenness(smaller)
+    if min(len(one), len(other)) < FEWEST_DRAWS:
+        return False
+    return float((one[:, None] <= UNEVEN_FACTOR * other).mean()) < UNEVEN_PROBABILITY
+
+
+def _unevenness(controls: Sequence[MeasuredDrift]) -> FloatArray:
+    """Return posterior draws of the root of the mean squared distance over the mean distance, where there is any."""
+    n_draws = min(len(control.distances) for control in controls)
+    distances, squares = (
+        np.mean([getattr(control, name)[:n_draws] for control in controls], axis=0) for name in ("distances", "squares")
     )
-    observed = np.arange(n1 + n0) < n1
-    labels = rng.permuted(np.broadcast_to(observed, (N_RESAMPLES, n1 + n0)), axis=1)
-    relabelled = _distances(units, labels.astype(float), (~labels).astype(float))
-    null_means = relabelled.mean(axis=0)
-    treated, control = np.zeros((2, N_RESAMPLES, n1 + n0))
-    treated[:, :n1] = rng.multinomial(n1, np.full(n1, 1 / n1), size=N_RESAMPLES)
-    control[:, n1:] = rng.multinomial(n0, np.full(n0, 1 / n0), size=N_RESAMPLES)
-    resampled = _distances(units, treated, control)
-    once = _distances(units, observed[None].astype(float), (~observed)[None].astype(float))
-    estimate, none, again = (_signed_root(d, null_means).mean(axis=1) for d in (once, relabelled, resampled))
-    return float(estimate[0]), max(float(none.std()), float(again.std())), (n1, n0)
+    return np.asarray(np.sqrt(squares[distances > 0]) / distances[distances > 0])
 
 
-def _distances(units: _Arm, treated: FloatArray, control: FloatArray) -> FloatArray:
-    """Return each control's distance for rows of weights, shape (rows, Q); 0 where an arm was not asked."""
-    n_answers = np.diff([*units.places, units.shares.shape[1]])
-    gaps = np.zeros((len(treated), units.shares.shape[1]))
-    usable = np.ones((len(treated), len(units.places)), dtype=bool)
-    for sign, weights in ((1, treated), (-1, control)):
-        n = weights @ units.asked
-        usable &= n > 0
-        gaps += sign * (weights @ units.shares) / np.repeat(np.maximum(n, 1e-300), n_answers, axis=1)
-    return np.where(usable, 0.5 * np.add.reduceat(np.abs(gaps), units.places, axis=1), 0.0)
+def _mover(first: Sequence[MeasuredDrift], second: Sequence[MeasuredDrift]) -> tuple[float, float, float]:
+    """Return the difference of the corrected distances and the ends of its interval."""
+    (x, x_low, x_high), (y, y_low, y_high) = (
+        np.mean([(control.estimate, control.ci_low, control.ci_high) for control in side], axis=0)
+        for side in (first, second)
+    )
+    down, up = math.hypot(x - x_low, y_high - y), math.hypot(x_high - x, y - y_low)
+    return float(x - y), max(-1.0, float(x - y - down)), min(1.0, float(x - y + up))
+
+
+def _normal_pvalue(estimate: float, end: float, quantile: float) -> float:
+    """Return the two-sided p-value of 0, the standard error taken from the end of the interval that lies towards it."""
+    if estimate == end:
+        return float(estimate == 0)
+    return float(2 * ndtr(-abs(estimate) * quantile / abs(estimate - end)))
+
+
+def _agreeing(estimate: float, low: float, high: float, *, rejects: bool) -> tuple[float, float]:
+    """Return the ends, moved to hold 0 or not as the test has it."""
+    if not rejects:
+        return min(low, 0.0), max(high, 0.0)
+    if estimate > 0:
+        return min(max(low, SMALLEST_END), estimate), high
+    return low, max(min(high, -SMALLEST_END), estimate)

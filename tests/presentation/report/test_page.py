@@ -61,7 +61,7 @@ def hostile() -> confound.Analysis:
         for arm in ("control", "treated")
         for question, role, response in (
             ("question", "negative_control", HOSTILE["answers"][t % 2 if arm == "treated" else 0]),
-            ("outcome", "outcome", str(1 + (t + p + (arm == "treated")) % 3)),
+            ("outcome", "outcome", str(1 + (p * p // 2 + t * p + t + (arm == "treated")) % 3)),
             ("confounder", "confounder", "rs"[(t + p) % 2]),
         )
     ]

@@ -253,6 +253,27 @@ def test_posterior_of_kinds_is_that_of_enumeration():
     assert (draws == 0).mean() == pytest.approx(expected, abs=0.06)
 
 
+def test_ends_reach_the_bounds_for_any_shape_as_far_as_the_shape_is_open():
+    """The likely end stays where the counts show the shape, and is at the bound where they do not."""
+    assert calibration._reach(0.02, 0.1, 0.0) == pytest.approx(0.02)  # noqa: SLF001
+    assert calibration._reach(0.02, 0.1, 1.0) == pytest.approx(0.1)  # noqa: SLF001
+    assert calibration._reach(0.1, 0.02, 1.0) == pytest.approx(0.1)  # noqa: SLF001
+    assert 0.02 < calibration._reach(0.02, 0.1, 0.3) < 0.05  # noqa: SLF001
+
+
+def test_shape_is_open_with_two_trials_and_seen_with_many():
+    """Two trials say nothing about the shape, hundreds nearly all."""
+    rng = np.random.default_rng(6)
+    opened = []
+    for n in (2, 30, 500):
+        treated, control = rng.multinomial(n, [0.4, 0.3, 0.2, 0.1], size=(2, 50))
+        excess = distance.plugin(treated, control) - distance.null_mean(treated, control)
+        opened.append(calibration._unseen(treated, control, excess))  # noqa: SLF001
+    assert opened[0] == 1
+    assert 0.1 < opened[1] < 0.5
+    assert opened[2] < 0.03
+
+
 # Known truth.
 
 
