@@ -8,7 +8,7 @@ import pandas as pd
 
 from confound.failures import Failure
 from confound.findings.findings import Description, Findings
-from confound.findings.power import Planned
+from confound.findings.power import Direction, Planned
 from confound.findings.verdict.effect_points import main_rows
 from confound.findings.warnings import remarks
 from confound.presentation.frames import to_terminal
@@ -120,7 +120,7 @@ def planned(found: Planned) -> str:
     return "\n".join(lines)
 
 
-def _found(distances: Mapping[str, float]) -> list[str]:
+def _found(distances: Mapping[Direction, float]) -> list[str]:
     return [f"  {_distance(tvd)} where personas drift {DIRECTIONS[way]}" for way, tvd in distances.items()]
 
 

@@ -27,11 +27,12 @@ LEAST, MOST = 0.74, 0.86
 # Personas of whom the true shares of a cell are made.
 POOL = 2000
 RESAMPLES = {"within": 399, "between": 999}
-ABOUT = f"""`detectable_tvd` says which drift is found with power {STATED:.2f}, knowing how personas' shares are spread.
-Logs with that drift are drawn and put to the tests themselves, at level {LEVEL}. A cell is a design, how personas drift,
-shares, trials (n), answers (K), personas (P) and controls (q). `single`: one test, of the distance, or of a common
-direction where it is common within subjects. Others: what the verdict decides by; `all` controls drift by as much, or
-`one` alone, which is to be named. Shares are flat Dirichlet, `sharp` (concentration 1 about .5 and the rest) or `alike` (20 about the same)."""
+ABOUT = f"""`detectable_tvd` says which drift is found with power {STATED:.2f}, knowing how personas' shares are
+spread. Logs with that drift are drawn and put to the tests themselves, at level {LEVEL}. A cell is a design, how
+personas drift, shares, trials (n), answers (K), personas (P) and controls (q). `single`: one test, of the distance,
+or of a common direction where it is common within subjects. Others: what the verdict decides by; `all` controls drift
+by as much, or `one` alone, which is to be named. Shares are flat Dirichlet, `sharp` (concentration 1 about .5 and the
+rest) or `alike` (20 about the same)."""
 ABOUT_SHARES = f"""The same drift where shares are not known but seen in the log: taken as they are seen, or drawn by
 `pool_of_shares`, of logs without drift, and with it. Figures are the true power of the drift said to be found with
 {STATED:.2f}, by `power_to_detect` with the true shares: the mean over logs, and the least and the most."""

@@ -78,8 +78,8 @@ def power_to_detect(
     design : {"within", "between"}
     family : Family, optional
         What a verdict decides together. With it, the power is that of the verdict's own tests, at `level` over the
-        whole family: the joint test of several controls (`several_controls.step_down_maxt`), the naming of one, or twice the
-        smaller p-value of the only control's two tests. Without, that of one test alone.
+        whole family: the joint test of several controls (`several_controls.step_down_maxt`), the naming of one, or
+        twice the smaller p-value of the only control's two tests. Without, that of one test alone.
 
     Returns
     -------
