@@ -238,7 +238,7 @@ def _tables(
         bounds = partial(sensitivity.rows, counted, drift_rows, effect_rows, options=options)
         bounded = _part("sensitivity", failures, bounds)
     tables = {
-        "drift": drift.frame(drift_rows, margin=options.margin, withheld=counted.copies),
+        "drift": drift.frame(drift_rows, margin=options.margin_shown, withheld=counted.copies),
         "effects": effects.frame(effect_rows),
         "decomposition": schema.frame(parts.rows, decomposition.SCHEMA),
         "comparisons": schema.frame(compared, comparisons.SCHEMA),

@@ -95,6 +95,11 @@ class Options:
         return read_study_files(self.study_file)
 
     @property
+    def margin_shown(self) -> float:
+        """The margin below which drift is small; 0 where the interval does not know the bias of its correction."""
+        return self.margin if self.correction == DEFAULT_CORRECTION else 0.0
+
+    @property
     def roles(self) -> dict[str, tuple[str, ...]]:
         """Role -> patterns of question names."""
         return {role: tuple(getattr(self, role)) for role in GIVEN_ROLES}

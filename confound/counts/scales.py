@@ -26,7 +26,8 @@ _TRUTH = frozenset({"true", "false"})  # Python writes True, JSON true, a spread
 # A model that declines in a sentence of its own has given no answer; nobody offers such a sentence as an option.
 _REFUSAL = re.compile(
     r"(?:(?:i.?m|i am) sorry|sorry|unfortunately)\b.{0,20}\bi (?:can.?t|cannot|can not|am unable|won.?t)\b.*"
-    r"|i (?:can.?t|cannot|am unable to|am not able to) (?:answer|assist|help with|provide|respond|comply)\b.*|as an ai\b.*",
+    r"|i (?:can.?t|cannot|am unable to|am not able to) (?:answer|assist|help with|provide|respond|comply)\b.*"
+    r"|as an ai\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")

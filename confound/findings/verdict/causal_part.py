@@ -182,8 +182,9 @@ def _drift_needed(rows: Sequence[Row]) -> Iterator[str]:
 
 def _seen(distance: float, high: float) -> str:
     return (
-        f"the largest distance of a control, which no more than bounds that of the users from below, is {distance:.2f} "
-        f"(up to {high:.2f})"
+        f"the largest distance of a control is {distance:.2f} (up to {high:.2f}), and users may be farther apart "
+        "than any "
+        "control shows"
     )
 
 
