@@ -78,6 +78,7 @@ bench-validity: $(STAMP) ## Remake the pages of benchmarks/validity and their su
 	$(BIN)/python -m benchmarks.validity.drift.two_samples --jobs 2 --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.drift.rejections --jobs 2 --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.drift.comparisons --jobs 2 --date $(TODAY) --write
+	$(BIN)/python -m benchmarks.validity.drift.power --jobs 2 --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.effect.decomposition --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.stabilization --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.summary --write

@@ -127,9 +127,11 @@ def check(log: tuple[str, ...], **given: Any) -> None:
 @click.option("--personas", default=100, show_default=True, help="Personas in each arm.")
 @click.option("--trials", default=30, show_default=True, help="Answers of each persona in each arm.")
 @click.option("--answers", default=4, show_default=True, help="Possible answers to the negative control.")
+@click.option("--controls", default=1, show_default=True, help="Negative controls.")
+@click.option("--contrasts", default=1, show_default=True, help="Contrasts of the model, over all studies.")
 @click.option("--drift", type=float, help="Also say what it takes to find this drift (total variation distance).")
 @click.option("--design", type=click.Choice(["within", "between"]), default="within", show_default=True)
-@click.option("--level", default=0.05, show_default=True, help="Of the test.")
+@click.option("--level", default=0.05, show_default=True, help="Of the verdict.")
 @click.option("--power", default=0.8, show_default=True, help="Probability of finding the drift.")
 @errors_told
 def power(**given: Any) -> None:
@@ -137,7 +139,7 @@ def power(**given: Any) -> None:
 
     \b
     Example:
-      confound power --personas 100 --trials 30 --answers 4 --drift 0.05
+      confound power --personas 100 --trials 30 --answers 4 --controls 12 --drift 0.05
     """  # noqa: D301 -- click reads the escape
     from confound.findings.power import planned
     from confound.presentation import terminal

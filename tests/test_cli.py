@@ -105,9 +105,12 @@ def test_power_says_what_can_be_found() -> None:
     """`power` gives the detectable drift, for common and varied drift, and the design that a given one takes."""
     done = run("power", "--personas", 20, "--trials", 10, "--answers", 3, "--drift", 0.1)
     assert done.exit_code == 0, done.output
-    assert "With 80% power at level 0.05 this finds a drift" in done.stdout
+    assert "With 80% power at level 0.05 (1 control, 1 contrast) the verdict finds\na drift (total" in done.stdout
     assert done.stdout.count("where personas drift all the same way") == 2
     assert done.stdout.count("where personas drift in different ways") == 2
+    several = run("power", "--personas", 20, "--trials", 10, "--answers", 3, "--controls", 4, "--contrasts", 2)
+    assert "(4 controls, 2 contrasts)" in several.stdout
+    assert "and names one control that alone has a drift of" in several.stdout
     assert run("power", "--trials", 0).exit_code == 2
 
 

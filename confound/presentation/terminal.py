@@ -1,14 +1,14 @@
 """An analysis as it is read on a terminal: the verdict, then the tables."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from confound.failures import Failure
 from confound.findings.findings import Description, Findings
-from confound.findings.power import Planned
+from confound.findings.power import Direction, Planned
 from confound.findings.verdict.effect_points import main_rows
 from confound.findings.warnings import remarks
 from confound.presentation.frames import to_terminal
@@ -102,17 +102,26 @@ DIRECTIONS = {"common": "all the same way", "varied": "in different ways"}
 def planned(found: Planned) -> str:
     """Return what `confound power` prints: the drift that a design finds, and what it takes to find a given one."""
     people, trials = _size(found.personas, "persona"), _size(found.trials, "trial")
+    family = f"{_size(found.controls, 'control')}, {_size(found.contrasts, 'contrast')}"
+    every = " of every control" if found.controls > 1 else ""
     lines = [
         f"{found.design.capitalize()} subjects, {people} and {trials} an arm, {found.answers} answers.",
-        f"With {found.power:.0%} power at level {found.level:g} this finds a drift (total variation distance) of",
-        *(f"  {_distance(tvd)} where personas drift {DIRECTIONS[way]}" for way, tvd in found.detectable.items()),
+        f"With {found.power:.0%} power at level {found.level:g} ({family}) the verdict finds",
+        f"a drift{every} (total variation distance) of",
+        *_found(found.detectable),
     ]
+    if found.named:
+        lines += ["and names one control that alone has a drift of", *_found(found.named)]
     if found.drift is not None:
-        lines.append(f"To find a drift of {found.drift:g} it takes")
+        lines.append(f"To find a drift{every} of {found.drift:g} it takes")
     for way, (more, longer) in found.needed.items():
         either = f"{_size(more, 'persona')} of {trials}, or {_size(longer, 'trial')} of {people}"
         lines.append(f"  {either}, where personas drift {DIRECTIONS[way]}")
     return "\n".join(lines)
+
+
+def _found(distances: Mapping[Direction, float]) -> list[str]:
+    return [f"  {_distance(tvd)} where personas drift {DIRECTIONS[way]}" for way, tvd in distances.items()]
 
 
 def _distance(tvd: float) -> str:

@@ -35,6 +35,7 @@ ELSEWHERE = {
             "benchmarks/validity/many_personas.md",
             "benchmarks/validity/comparisons.md",
             "benchmarks/validity/verdict.md",
+            "benchmarks/validity/power.md",
         )
     },
 }

@@ -14,12 +14,15 @@ from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from confound.statistics.arrays import FloatArray
-from confound.statistics.drift.power_of_tests import Design, Direction, Scenario
+from confound.statistics.drift.persona_pool import pool_of_shares
+from confound.statistics.drift.power_of_families import Family, family_power
+from confound.statistics.drift.power_of_tests import Design, Direction, PowerAt, Scenario
 from confound.statistics.validation import check_inside, check_positive
 
 __all__ = [
     "Design",
     "Direction",
+    "Family",
     "detectable_tvd",
     "needed_personas",
     "needed_trials",
@@ -31,9 +34,7 @@ __all__ = [
 PERSONAS_DRAWN = 2000
 # Distances below this are no drift; those found are right to this share of themselves, given the simulation.
 SMALLEST_DISTANCE = 1e-6
-LOG_TOLERANCE = 1e-2
-# Of a Dirichlet distribution of personas' shares, as estimated.
-LEAST_PRECISION, MOST_PRECISION = 0.05, 1000.0
+LOG_TOLERANCE = 2e-3
 # Where the search for a design gives up.
 MOST_PERSONAS = 10_000_000
 MOST_TRIALS = 10_000
@@ -49,6 +50,7 @@ def power_to_detect(
     level: float = 0.05,
     direction: Direction = "varied",
     design: Design = "within",
+    family: Family | None = None,
 ) -> float:
     """Return the chance that a test finds a given drift.
 
@@ -74,6 +76,10 @@ def power_to_detect(
         Of the test, in (0, 1).
     direction : {"varied", "common"}
     design : {"within", "between"}
+    family : Family, optional
+        What a verdict decides together. With it, the power is that of the verdict's own tests, at `level` over the
+        whole family: the joint test of several controls (`several_controls.step_down_maxt`), the naming of one, or
+        twice the smaller p-value of the only control's two tests. Without, that of one test alone.
 
     Returns
     -------
@@ -88,10 +94,10 @@ def power_to_detect(
     Notes
     -----
     Varied: the mean of a persona's excess over its no-drift mean is computed exactly, its spread simulated; the sum
-    over personas is taken as normal, its critical value with the Cornish-Fisher term for skewness. Common: noncentral
-    chi-square. Between: normal gaps of the arms' mean shares, simulated. Where .80 is stated, the tests themselves had
-    .72 to .83 in simulation: .79 to .82 at 100 personas, the lowest with 10 personas and few trials, where they are
-    too discrete to use their level up.
+    over personas is taken as normal, its critical value with the Cornish-Fisher term for skewness and half a step of
+    the distance's lattice, which an exact test loses. Common: noncentral chi-square. Between: normal gaps of the arms'
+    mean shares, simulated. Families: a control's distance and direction are simulated likewise, and their sums over
+    controls taken as normal. Controls are taken to be alike and independent given the persona.
 
     Examples
     --------
@@ -102,7 +108,7 @@ def power_to_detect(
     scenario = _scenario(answers, level, direction, design, rng)
     check_positive(personas=personas, trials=trials)
     _check_distance(distance, scenario)
-    return scenario.power_at(trials)(distance)(personas)
+    return _power_at(scenario, trials, family)(distance)(personas)
 
 
 def detectable_tvd(
@@ -115,12 +121,13 @@ def detectable_tvd(
     power: float = 0.8,
     direction: Direction = "varied",
     design: Design = "within",
+    family: Family | None = None,
 ) -> float:
     """Return the smallest drift that a design finds with the power asked for.
 
     Parameters
     ----------
-    personas, trials, answers, rng, level, direction, design
+    personas, trials, answers, rng, level, direction, design, family
         As in `power_to_detect`.
     power : float, default 0.8
         In (level, 1).
@@ -141,12 +148,20 @@ def detectable_tvd(
     >>> import numpy as np
     >>> round(detectable_tvd(100, 30, 4, rng=np.random.default_rng(0)), 2)
     0.08
+
+    Twelve controls that all drift are found by the joint test; one that drifts alone must be larger to be named:
+
+    >>> for drifting in ("all", "one"):
+    ...     family = Family(controls=12, drifting=drifting)
+    ...     print(round(detectable_tvd(100, 30, 4, rng=np.random.default_rng(0), family=family), 2))
+    0.04
+    0.11
     """
     scenario = _scenario(answers, level, direction, design, rng)
     check_positive(personas=personas, trials=trials)
     _check_power(power, level)
 
-    power_at = scenario.power_at(trials)
+    power_at = _power_at(scenario, trials, family)
 
     def missing(log_distance: float) -> float:
         found = power_at(math.exp(log_distance))(personas)
@@ -174,12 +189,13 @@ def needed_personas(
     power: float = 0.8,
     direction: Direction = "varied",
     design: Design = "within",
+    family: Family | None = None,
 ) -> int | None:
     """Return how many personas in each arm it takes to find a given drift.
 
     Parameters
     ----------
-    distance, trials, answers, rng, level, direction, design
+    distance, trials, answers, rng, level, direction, design, family
         As in `power_to_detect`.
     power : float, default 0.8
         In (level, 1).
@@ -204,7 +220,7 @@ def needed_personas(
     check_positive(trials=trials)
     _check_power(power, level)
     _check_distance(distance, scenario)
-    power_of = scenario.power_at(trials)(distance)
+    power_of = _power_at(scenario, trials, family)(distance)
     return _smallest(lambda personas: power_of(personas) >= power, MOST_PERSONAS)
 
 
@@ -218,12 +234,13 @@ def needed_trials(
     power: float = 0.8,
     direction: Direction = "varied",
     design: Design = "within",
+    family: Family | None = None,
 ) -> int | None:
     """Return how many answers of each persona in each arm it takes to find a given drift.
 
     Parameters
     ----------
-    distance, personas, answers, rng, level, direction, design
+    distance, personas, answers, rng, level, direction, design, family
         As in `power_to_detect`.
     power : float, default 0.8
         In (level, 1).
@@ -249,45 +266,7 @@ def needed_trials(
     check_positive(personas=personas)
     _check_power(power, level)
     _check_distance(distance, scenario)
-    return _smallest(lambda trials: scenario.power_at(trials)(distance)(personas) >= power, MOST_TRIALS)
-
-
-def pool_of_shares(counts: ArrayLike, *, rng: np.random.Generator) -> FloatArray:
-    """Draw the shares of personas of whom a few answers are known, for `answers` of the functions here.
-
-    Shares seen in a few answers are far sharper than the personas' own, and a design looks more powerful than it is.
-    Each persona's are drawn from their posterior under a Dirichlet distribution about the mean of all, whose precision
-    is the one at which two answers of a persona agree as often as seen.
-
-    Parameters
-    ----------
-    counts : array_like of int, shape (personas, answers)
-        How often each persona gave each answer; every persona has one.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of float, shape (personas, answers)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> shares = pool_of_shares([[2, 0], [1, 1], [0, 2], [2, 0]], rng=np.random.default_rng(0))
-    >>> bool(np.allclose(shares.sum(axis=1), 1)), bool((shares < 1).all())
-    (True, True)
-    """
-    given = np.asarray(counts, dtype=np.float64)
-    sizes = given.sum(axis=1)
-    mean = (given / sizes[:, None]).mean(axis=0)
-    several = sizes > 1
-    precision = LEAST_PRECISION
-    if several.any():
-        pairs = (given * (given - 1)).sum(axis=1)[several] / (sizes * (sizes - 1))[several]
-        alike, by_mean = float(pairs.mean()), float((mean**2).sum())
-        precision = (1 - alike) / max(alike - by_mean, (1 - alike) / MOST_PRECISION, SMALLEST_DISTANCE)
-    parameters = given + max(precision, LEAST_PRECISION) * mean
-    gammas = rng.standard_gamma(parameters) + np.finfo(np.float64).tiny
-    return np.asarray(gammas / gammas.sum(axis=1, keepdims=True))
+    return _smallest(lambda trials: _power_at(scenario, trials, family)(distance)(personas) >= power, MOST_TRIALS)
 
 
 def _smallest(enough: Callable[[int], bool], most: int) -> int | None:
@@ -322,7 +301,17 @@ def _pool(answers: int | ArrayLike, rng: np.random.Generator) -> FloatArray:
     pool = given.astype(np.float64)
     if pool.ndim != 2 or pool.shape[1] < 2 or (pool < 0).any() or not np.allclose(pool.sum(axis=1), 1):
         raise ValueError("answers must be a number, or shares in rows (persona) that sum to 1, two answers or more")
-    return pool
+    return _ordered(pool)
+
+
+def _ordered(pool: FloatArray) -> FloatArray:
+    """Put answers and personas into an order that only the shares decide, so that no draw depends on how they came."""
+    columns = sorted(range(pool.shape[1]), key=lambda k: sorted(pool[:, k].tolist()))
+    return pool[np.lexsort(pool[:, columns].T[::-1])][:, columns]
+
+
+def _power_at(scenario: Scenario, trials: int, family: Family | None) -> PowerAt:
+    return scenario.power_at(trials) if family is None else family_power(scenario, trials, family)
 
 
 def _check_power(power: float, level: float) -> None:

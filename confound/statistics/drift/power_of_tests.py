@@ -15,10 +15,24 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import chdtri, gammaln, ndtr, ndtri, xlog1py, xlogy
 
-from confound.statistics.arrays import FloatArray
+from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift.distance import stratum_null_means
+from confound.statistics.drift.relabelling import drawn_without_replacement
 
-__all__ = ["Design", "Direction", "PowerAt", "PowerOf", "Scenario"]
+__all__ = [
+    "Design",
+    "Direction",
+    "Excess",
+    "Gap",
+    "PowerAt",
+    "PowerOf",
+    "Scenario",
+    "excess_at",
+    "gaps_between",
+    "gaps_within",
+    "lattice_step",
+    "root_of",
+]
 
 Direction = Literal["common", "varied"]
 Design = Literal["within", "between"]
@@ -26,8 +40,8 @@ Design = Literal["within", "between"]
 PowerOf = Callable[[float], float]
 PowerAt = Callable[[float], PowerOf]
 
-# Personas simulated of a given pool: enough for 3 % of the distance found.
-POOL_DRAWN = 400
+# Personas simulated of a pool: enough for 1 % of the distance found.
+POOL_DRAWN = 2000
 # Numbers behind the exact mean excess. It is then of some 100 personas or more, and right to 2 % of the distance found.
 NUMBERS_AT_ONCE = 2**15
 # Pairs of arms simulated between subjects.
@@ -68,46 +82,97 @@ class Scenario:
         return _summed(self, trials) if self.direction == "varied" else partial(_common, self, trials)
 
 
+def lattice_step(scenario: Scenario, trials: int) -> float:
+    """Return by how much the distance summed over personas changes at least, given how often each answer was given.
+
+    An answer that changes arms moves a distance by one answer's share; with two answers there are no others to make up
+    for it, and it moves by two.
+    """
+    return (2 if np.count_nonzero(scenario.pool.any(axis=0)) == 2 else 1) / trials
+
+
+class Excess(NamedTuple):
+    """A persona's distance less its exact mean without drift, within subjects."""
+
+    mean: float  # with drift
+    sd: float  # with drift
+    null_sd: float  # over relabellings
+    null_skewness: float
+
+
 def _summed(scenario: Scenario, trials: int) -> PowerAt:
     """Power of the summed distance: each persona drifts towards an answer of its own."""
-    before = np.tile(scenario.pool, (math.ceil(POOL_DRAWN / len(scenario.pool)), 1))
-    # Of fewer personas than are drawn: their means differ far less than their draws.
-    few = max(50, NUMBERS_AT_ONCE // (before.shape[1] * trials))
-    counts_before = _counts(trials, before[:few])
+    excess_of = excess_at(scenario, trials)
     z = -float(ndtri(scenario.level))
+    # An exact test has its level at the best and, with a lattice, half a step less than that on average.
+    half_step = lattice_step(scenario, trials) / 2
 
     def power_at(distance: float) -> PowerOf:
-        rng = np.random.default_rng(scenario.seed)
-        after = _drifted(before, distance, rng)
-        mean = float(_mean_excess(_counts(trials, after[:few]), counts_before, trials).mean())
-        drifting = _drawn_excess(after, before, trials, rng)
-        pooled = (after + before) / 2
-        none = _drawn_excess(pooled, pooled, trials, rng)
-        sd = math.sqrt(float((none**2).mean()))
-        skewness = float((none**3).mean()) / sd**3 if sd > 0 else 0.0
+        excess = excess_of(distance)
 
         def power_of(personas: float) -> float:
-            if sd == 0:
+            if excess.null_sd == 0:
                 return 0.0
+            root = math.sqrt(personas)
             # Cornish and Fisher's first term.
-            critical = sd * (z + skewness * (z * z - 1) / (6 * math.sqrt(personas)))
-            return float(ndtr((math.sqrt(personas) * mean - critical) / drifting.std()))
+            critical = excess.null_sd * (z + excess.null_skewness * (z * z - 1) / (6 * root)) + half_step / root
+            return float(ndtr((root * excess.mean - critical) / excess.sd))
 
         return power_of
 
     return power_at
 
 
-def _drifted(before: FloatArray, distance: float, rng: np.random.Generator) -> FloatArray:
-    """Move a share of each persona's answers to one drawn for it, so that the mean distance is as asked."""
-    target = np.eye(before.shape[1])[rng.integers(before.shape[1], size=len(before))]
-    moved = distance / float((1 - (before * target).sum(axis=1)).mean())
-    return np.asarray(before + min(1.0, moved) * (target - before))
+def excess_at(scenario: Scenario, trials: int) -> Callable[[float], Excess]:
+    """Return the law of a persona's excess as a function of the distance."""
+    drawn = _rows(len(scenario.pool), POOL_DRAWN)
+    # Of fewer personas than are drawn: their means differ far less than their draws.
+    few = _rows(len(scenario.pool), max(50, NUMBERS_AT_ONCE // (scenario.pool.shape[1] * trials)))
+    counts_before = _counts(trials, scenario.pool[few])
+
+    def excess_of(distance: float) -> Excess:
+        rng = np.random.default_rng(scenario.seed)
+        mean = _mean_excess(_counts(trials, _drifted(scenario, few, distance)), counts_before, trials).mean()
+        treated = rng.multinomial(trials, _drifted(scenario, drawn, distance))
+        control = rng.multinomial(trials, scenario.pool[drawn])
+        relabelled = drawn_without_replacement(treated + control, trials, rng)
+        none = _excess(relabelled, treated + control - relabelled)
+        null_sd = math.sqrt(float((none**2).mean()))
+        skewness = float((none**3).mean()) / null_sd**3 if null_sd > 0 else 0.0
+        return Excess(float(mean), float(_excess(treated, control).std()), null_sd, skewness)
+
+    return excess_of
 
 
-def _drawn_excess(after: FloatArray, before: FloatArray, trials: int, rng: np.random.Generator) -> FloatArray:
-    """Simulate both arms; return each persona's distance less its exact no-drift mean."""
-    treated, control = rng.multinomial(trials, after), rng.multinomial(trials, before)
+def _rows(size: int, n: int) -> IntArray:
+    """Return some n rows of a pool: each equally often, or spread over it."""
+    if n < size:
+        return np.linspace(0, size - 1, n).astype(np.int64)
+    return np.tile(np.arange(size), n // size)
+
+
+def _drifted(scenario: Scenario, rows: IntArray, distance: float) -> FloatArray:
+    """Move answers of these personas to all possible targets in turn, so that the mean distance is as asked."""
+    before, moves = scenario.pool[rows], _moves(scenario, distance)
+    in_turn = np.resize(np.flatnonzero(moves), len(rows))
+    target = np.eye(before.shape[1])[np.random.default_rng(scenario.seed).permutation(in_turn)]
+    moved = target @ moves
+    reached = float((moved * (1 - (before * target).sum(axis=1))).mean())
+    return np.asarray(before + np.minimum(1.0, moved * distance / reached)[:, None] * (target - before))
+
+
+def _moves(scenario: Scenario, distance: float) -> FloatArray:
+    """Return the share of answers that moves to each answer; 0 where not enough can."""
+    room = (1 - scenario.pool).mean(axis=0)
+    if scenario.direction == "varied" and scenario.design == "within":
+        return np.full(len(room), min(1.0, distance / float(room.mean())), dtype=np.float64)
+    possible = room >= distance * (1 - 1e-12)
+    return np.asarray(np.divide(distance, room, out=np.zeros_like(room), where=possible))
+
+
+def _excess(treated: IntArray, control: IntArray) -> FloatArray:
+    """Return each persona's distance less its exact no-drift mean; both arms have as many answers."""
+    trials = int(treated[0].sum())
     distances = np.abs(treated - control).sum(axis=1) / (2 * trials)
     return np.asarray(distances - _mean_gaps(trials)[treated + control].sum(axis=1) / 2)
 
@@ -125,7 +190,7 @@ def _counts(trials: int, shares: FloatArray) -> _Counts:
 
 
 def _mean_excess(after: _Counts, before: _Counts, trials: int) -> FloatArray:
-    """Return the expectation of `_drawn_excess`, exactly: for small drift it is far below what is drawn."""
+    """Return the expectation of `_excess`, exactly: for small drift it is far below what is drawn."""
     gaps = (after.below * (1 - before.below) + before.below * (1 - after.below)).sum(axis=-1) / trials
     size = 2 * trials + 1
     given = irfft(after.transform * before.transform, next_fast_len(size, real=True))[..., :size]
@@ -155,14 +220,50 @@ def _mean_gaps(trials: int) -> FloatArray:
     return stratum_null_means(*arms)
 
 
-def _targets(scenario: Scenario, distance: float) -> list[FloatArray]:
-    """Return the pool after drift to each answer that lets all personas drift by this distance on average."""
-    room = (1 - scenario.pool).mean(axis=0)
-    answers = np.eye(scenario.pool.shape[1])
+class Gap(NamedTuple):
+    """The gap between the arms' mean shares, times the root of the number of personas, as a normal law."""
+
+    mean: FloatArray  # with drift, to be multiplied by that root
+    covariance: FloatArray  # with drift
+    null_covariance: FloatArray  # over relabellings
+
+
+def gaps_within(scenario: Scenario, trials: int, distance: float) -> list[Gap]:
+    """Return the gap's law where personas drift in different ways; or towards each answer that they can, one by one."""
+    after = _after(scenario, distance)
+    if scenario.direction == "varied":
+        after = np.concatenate(after)[None]
+    return [_gap_within(scenario.pool, shares, trials) for shares in after]
+
+
+def _after(scenario: Scenario, distance: float) -> FloatArray:
+    """Return the pool after drift to each answer that lets it drift so far, shape (targets, personas, answers)."""
+    moves = _moves(scenario, distance)
+    targets = np.flatnonzero(moves)
+    aims = np.eye(len(moves))[targets][:, None]
+    return np.asarray(scenario.pool + moves[targets][:, None, None] * (aims - scenario.pool))
+
+
+def _gap_within(pool: FloatArray, after: FloatArray, trials: int) -> Gap:
+    before = np.tile(pool, (len(after) // len(pool), 1))
+    moved = after - before
+    squares = moved.T @ moved / len(moved)
+    mean = moved.mean(axis=0)
+    covariance = squares - np.outer(mean, mean) + (_mean_spread(after) + _mean_spread(before)) / trials
+    none = 2 * _mean_spread((after + before) / 2) / trials + squares / (2 * trials * (2 * trials - 1))
+    return Gap(mean, covariance, none)
+
+
+def gaps_between(scenario: Scenario, trials: int, distance: float) -> list[Gap]:
+    """Return the gap's law between subjects, for each answer that personas can drift towards."""
+    before = _covariance_of_shares(scenario.pool, trials)
     return [
-        scenario.pool + distance / room[k] * (answers[k] - scenario.pool)
-        for k in range(len(room))
-        if room[k] >= distance * (1 - 1e-12)
+        Gap(
+            (after - scenario.pool).mean(axis=0),
+            _covariance_of_shares(after, trials) + before,
+            2 * _covariance_of_shares(np.concatenate([scenario.pool, after]), trials),
+        )
+        for after in _after(scenario, distance)
     ]
 
 
@@ -171,9 +272,8 @@ def _common(scenario: Scenario, trials: int, distance: float) -> PowerOf:
     from scipy.stats import ncx2  # half a second to import, and most designs do not need it
 
     per_persona, df = [], []
-    for after in _targets(scenario, distance):
-        pooled = (scenario.pool + after) / 2
-        covariance = _mean_spread(pooled)
+    for after in _after(scenario, distance):
+        covariance = _mean_spread((scenario.pool + after) / 2)
         gap = (after - scenario.pool).mean(axis=0)
         per_persona.append(trials / 2 * float(gap @ np.linalg.pinv(covariance, rcond=1e-9, hermitian=True) @ gap))
         df.append(np.linalg.matrix_rank(covariance, tol=1e-9, hermitian=True))
@@ -195,20 +295,15 @@ def _mean_spread(shares: FloatArray) -> FloatArray:
 def _between(scenario: Scenario, trials: int, distance: float) -> PowerOf:
     """Power of the distance of two samples of personas, averaged over the answer that they drift towards."""
     noise = np.random.default_rng(scenario.seed).standard_normal((GAPS_DRAWN, scenario.pool.shape[1]))
-    before = _covariance_of_shares(scenario.pool, trials)
-    cases: list[tuple[FloatArray, FloatArray, FloatArray]] = []
-    for after in _targets(scenario, distance):
-        drifted = _covariance_of_shares(after, trials)
-        both = np.concatenate([scenario.pool, after])
-        gap = np.asarray((after - scenario.pool).mean(axis=0))
-        none = noise @ _root(2 * _covariance_of_shares(both, trials))
-        cases.append((gap, noise @ _root(drifted + before), none))
+    gaps = gaps_between(scenario, trials, distance)
+    drawn = [(gap.mean, noise @ root_of(gap.covariance), noise @ root_of(gap.null_covariance)) for gap in gaps]
+    half_step = lattice_step(scenario, trials)  # of the summed gaps, twice the distance
 
     def power_of(personas: float) -> float:
         found = []
-        for gap, drifting, none in cases:
+        for gap, drifting, none in drawn:
             critical = np.quantile(np.abs(none).sum(axis=1), 1 - scenario.level) / math.sqrt(personas)
-            reached = np.abs(gap + drifting / math.sqrt(personas)).sum(axis=1) > critical
+            reached = np.abs(gap + drifting / math.sqrt(personas)).sum(axis=1) > critical + half_step / personas
             found.append(np.count_nonzero(reached) / len(reached))
         return float(np.mean(found))
 
@@ -220,6 +315,7 @@ def _covariance_of_shares(shares: FloatArray, trials: int) -> FloatArray:
     return np.asarray(np.cov(shares.T, ddof=0) + _mean_spread(shares) / trials)
 
 
-def _root(covariance: FloatArray) -> FloatArray:
+def root_of(covariance: FloatArray) -> FloatArray:
+    """Return the symmetric square root of a covariance."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)

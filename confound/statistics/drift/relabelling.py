@@ -8,7 +8,7 @@ import numpy as np
 from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.validation import check_positive
 
-__all__ = ["grown_tail", "relabelled_counts", "sequential_pvalue"]
+__all__ = ["drawn_without_replacement", "grown_tail", "relabelled_counts", "sequential_pvalue"]
 
 
 # By how much a drawn statistic may fall short of the observed one, relative to 1 or to itself if larger, and still
@@ -52,13 +52,13 @@ def relabelled_counts(counts: IntArray, *, rng: np.random.Generator, n_resamples
     drawn[:, 0] = rng.multivariate_hypergeometric(margin, sizes[0], size=n_resamples, method="marginals")
     rest = margin - drawn[:, 0]
     for arm in range(1, len(sizes) - 1):
-        drawn[:, arm] = _drawn_without_replacement(rest, int(sizes[arm]), rng)
+        drawn[:, arm] = drawn_without_replacement(rest, int(sizes[arm]), rng)
         rest -= drawn[:, arm]
     drawn[:, -1] = rest
     return drawn
 
 
-def _drawn_without_replacement(urns: IntArray, size: int, rng: np.random.Generator) -> IntArray:
+def drawn_without_replacement(urns: IntArray, size: int, rng: np.random.Generator) -> IntArray:
     """Draw `size` answers from each row; numpy's own multivariate draw takes one urn for all rows."""
     drawn = np.zeros_like(urns)
     left: Any = np.full(len(urns), size)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from benchmarks.validity.drift.power import Cell, run_cell
 from confound.statistics.drift import power_of_tests
 from confound.statistics.drift.common_direction import common_direction_test
 from confound.statistics.drift.permutation import cluster_permutation_test, permutation_test
-from confound.statistics.drift.power import detectable_tvd, needed_personas, needed_trials, power_to_detect
+from confound.statistics.drift.power import Family, detectable_tvd, needed_personas, needed_trials, power_to_detect
 from tests.statistics.drift.test_distance import relabelled_distances
 
 
@@ -63,6 +64,23 @@ def test_detectable_distance_is_found_with_the_power_stated(personas, trials, n_
     assert 0.72 - error < found < 0.85 + error
     if personas == 100:
         assert abs(found - 0.8) < error + 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "cell",
+    [
+        Cell(2, 4),
+        Cell(5, 4, n_controls=12),
+        Cell(5, 2, n_controls=12, drifting="one"),
+        Cell(1, 4, n_controls=12, direction="common", design="between"),
+    ],
+    ids=str,
+)
+def test_the_verdict_finds_what_it_is_said_to_find(cell):
+    """Calibration: the verdict's own tests find the drift said to be found with power .8 in .7 to .9 of 150 logs."""
+    found = run_cell(cell, 150, 20260605)
+    assert abs(found.achieved - 0.8) < 3 * np.sqrt(0.8 * 0.2 / 150)
 
 
 def test_mean_excess_is_that_of_enumerating_both_arms():
@@ -150,3 +168,83 @@ def test_distance_beyond_reach_is_refused():
     """No drift can exceed what moving all answers makes."""
     with pytest.raises(ValueError, match=r"distance must be above 0 and at most 0\.5 here but got 0\.9"):
         needed_personas(0.9, trials=10, answers=[[0.5, 0.5]], rng=seeded())
+
+
+def test_a_family_of_one_control_is_decided_by_its_two_tests():
+    """The verdict on one control finds a little more than the distance test at half the level, and less than at all."""
+    verdict = power_to_detect(0.08, personas=100, trials=30, answers=4, rng=seeded(), family=Family())
+    half, whole = (
+        power_to_detect(0.08, personas=100, trials=30, answers=4, rng=seeded(), level=level) for level in (0.025, 0.05)
+    )
+    assert half <= verdict < whole
+
+
+@pytest.mark.parametrize("design", ["within", "between"])
+def test_more_controls_and_contrasts_ask_for_more_or_give_more(design):
+    """Many controls alike show a smaller drift, one alone must be larger, and each contrast more makes it harder."""
+
+    def detectable(controls: int, contrasts: int = 1, drifting: str = "all") -> float:
+        family = Family(controls, contrasts, drifting)
+        return detectable_tvd(60, 5, 3, rng=seeded(), design=design, family=family)
+
+    assert detectable(64) < detectable(12) < detectable(2) < detectable(1)
+    assert detectable(1) < detectable(2, drifting="one") < detectable(12, drifting="one")
+    assert detectable(12) < detectable(12, 6)
+    assert detectable(12, drifting="one") < detectable(12, 6, "one")
+
+
+@pytest.mark.parametrize("design", ["within", "between"])
+def test_sizes_for_a_family_give_the_power_asked_for(design):
+    """Personas and trials that a family needs have .8 power, and one less has not."""
+    choices = {"answers": 3, "design": design, "family": Family(controls=12, contrasts=2)}
+    personas = needed_personas(0.08, trials=5, rng=seeded(), **choices)
+    for n, enough in ((personas, True), (personas - 1, False)):
+        assert (power_to_detect(0.08, personas=n, trials=5, rng=seeded(), **choices) >= 0.8) is enough
+    assert needed_trials(0.08, personas=personas, rng=seeded(), **choices) == pytest.approx(5, abs=1)
+
+
+def test_one_answer_an_arm_shows_only_a_common_direction():
+    """Within subjects one answer an arm gives the distance nothing to go by; the verdict's other test remains."""
+    choices = {"rng": seeded(), "direction": "common"}
+    assert np.isnan(detectable_tvd(100, 1, 4, rng=seeded(), direction="varied"))
+    assert 0.1 < detectable_tvd(100, 1, 4, family=Family(), **choices) < 0.3
+    assert 0.03 < detectable_tvd(100, 1, 4, family=Family(12), **choices) < 0.2
+
+
+@pytest.mark.parametrize("design", ["within", "between"])
+def test_no_order_of_the_pool_moves_a_digit(design):
+    """Personas and answers in another order give the same detectable drift."""
+    pool = seeded().dirichlet([1.0, 0.5, 2.0], size=40)
+    moved = seeded().permutation(pool)[:, [2, 0, 1]]
+    for family in (None, Family(4)):
+        one, other = (
+            detectable_tvd(40, 5, shares, rng=seeded(), design=design, family=family) for shares in (pool, moved)
+        )
+        assert one == pytest.approx(other, rel=1e-9)
+
+
+@pytest.mark.parametrize("design", ["within", "between"])
+def test_the_seed_moves_little(design):
+    """Another seed moves the detectable drift by about 1 %."""
+    pool = seeded().dirichlet([1.0, 0.5, 2.0], size=100)
+    found = [
+        detectable_tvd(100, 5, pool, rng=np.random.default_rng(i), design=design, family=Family(12)) for i in range(6)
+    ]
+    assert np.std(np.log(found)) < 0.01
+
+
+def test_without_drift_the_verdict_is_wrong_no_more_often_than_the_level_says():
+    """The power to find next to no drift is the level of the family or less."""
+    for design in ("within", "between"):
+        for family in (Family(), Family(12), Family(64, 6), Family(12, drifting="one")):
+            found = power_to_detect(1e-6, personas=100, trials=5, answers=4, rng=seeded(), design=design, family=family)
+            assert found <= 0.06 / family.contrasts + 0.002
+
+
+def test_no_family_is_refused():
+    """A family has a control and a contrast, and all drift or one."""
+    for wrong, message in (({"controls": 0}, "controls must be"), ({"contrasts": 0}, "contrasts must be")):
+        with pytest.raises(ValueError, match=message):
+            Family(**wrong)
+    with pytest.raises(ValueError, match="drifting must be 'all' or 'one' but got 'some'"):
+        Family(drifting="some")
