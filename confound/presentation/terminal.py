@@ -2,13 +2,14 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from confound.failures import Failure
 from confound.findings.findings import Description, Findings
-from confound.findings.power import Direction, Planned
+from confound.findings.power import Planned
 from confound.findings.verdict.effect_points import main_rows
 from confound.findings.warnings import remarks
 from confound.presentation.frames import to_terminal
@@ -120,7 +121,7 @@ def planned(found: Planned) -> str:
     return "\n".join(lines)
 
 
-def _found(distances: Mapping[Direction, float]) -> list[str]:
+def _found(distances: Mapping[Any, float]) -> list[str]:
     return [f"  {_distance(tvd)} where personas drift {DIRECTIONS[way]}" for way, tvd in distances.items()]
 
 
