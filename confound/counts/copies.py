@@ -35,6 +35,7 @@ NEARLY_ALL, SOME = 0.95, 0.2
 ENOUGH_TRIALS, RARELY, VARIED = 100, 0.01, 0.05
 FEWEST_PERSONAS = 5  # of an arm, before it means something that all answer alike
 DOUBLES = 0.05  # share of the personas
+SPARSE = 8  # more numbers than so many a row are sorted, not tabulated
 HASH_SEED = 20261127  # of hashes that tell sets of answers apart, and decide nothing else
 WAY_OUT = "Analyse with --unique, which counts copies once, or mend the log."
 
@@ -43,27 +44,16 @@ class _Part(NamedTuple):
     """The rows of one study and model, each a distinct answer of a persona in a cell with its count."""
 
     rows: IntArray  # places in the grouped log
+    n: IntArray
     when: IntArray  # number of the iteration (and source arm)
-    question: IntArray
     arm: IntArray
     persona: IntArray
-    response: IntArray
-    n: IntArray
-
-    @property
-    def cell(self) -> IntArray:
-        """Number of the iteration, question and arm."""
-        return _numbered(self.when, self.question, self.arm)
-
-    @property
-    def unit(self) -> IntArray:
-        """Number of the iteration, arm and persona: conversations of one unit are independent of another's."""
-        return _numbered(self.when, self.arm, self.persona)
-
-    @property
-    def combination(self) -> IntArray:
-        """Number of the cell and persona."""
-        return _numbered(self.cell, self.persona)
+    unit: IntArray  # number of when, arm and persona: conversations of one unit are independent of another's
+    asked: IntArray  # number of when and question
+    cell: IntArray  # number of when, question and arm
+    combination: IntArray  # number of the cell and persona
+    answer: IntArray  # number of the cell and answer
+    given: IntArray  # number of when, question and answer
 
 
 class _Found(NamedTuple):
@@ -148,21 +138,42 @@ def _parts(grouped: Grouped) -> Iterator[tuple[Place, _Part]]:
     place = codes["study"][own] * len(grouped.labels["model"]) + codes["model"][own]
     for each in np.unique(place):
         rows = own[place == each]
-        when = _numbered(codes["iteration"][rows], codes["source_arm"][rows])
-        study, model = divmod(int(each), len(grouped.labels["model"]))
-        labels = grouped.labels["study"][study], grouped.labels["model"][model]
-        question, arm, persona, response = (
-            _numbered(codes[key][rows]) for key in ("question", "arm", "persona", "response")
-        )
-        yield labels, _Part(rows, when, question, arm, persona, response, grouped.n[rows])
+        labels = tuple(grouped.labels[key][codes[key][rows[0]]] for key in ("study", "model"))
+        yield (labels[0], labels[1]), _part(rows, grouped.n[rows], {key: code[rows] for key, code in codes.items()})
+
+
+def _part(rows: IntArray, n: IntArray, codes: Mapping[str, IntArray]) -> _Part:
+    when = _numbered(codes["iteration"], codes["source_arm"])
+    arm, persona, question, response = (_numbered(codes[key]) for key in ("arm", "persona", "question", "response"))
+    asked = _numbered(when, question)
+    cell = _numbered(asked, arm)
+    return _Part(
+        rows=rows,
+        n=n,
+        when=when,
+        arm=arm,
+        persona=persona,
+        unit=_numbered(when, arm, persona),
+        asked=asked,
+        cell=cell,
+        combination=_numbered(cell, persona),
+        answer=_numbered(cell, response),
+        given=_numbered(asked, response),
+    )
 
 
 def _numbered(*keys: IntArray) -> IntArray:
-    """Return the number of each distinct combination of keys."""
+    """Return the number of each distinct combination of keys, from 0 on."""
     number = np.zeros(len(keys[0]), dtype=np.int64)
     for key in keys:  # renumbered each time, so that products of many labels do not overflow
-        low = int(key.min()) if len(key) else 0
-        number = np.unique(number * (int(key.max(initial=0)) - low + 1) + key - low, return_inverse=True)[1]
+        low = key.min()
+        number = number * (int(key.max()) - low + 1) + key - low
+        if number.max() > SPARSE * len(number):
+            number = np.unique(number, return_inverse=True)[1]
+            continue
+        seen = np.zeros(int(number.max()) + 1, dtype=np.int64)
+        seen[number] = 1
+        number = (np.cumsum(seen) - 1)[number]
     return number
 
 
@@ -195,9 +206,9 @@ def _said_times(part: _Part, times: IntArray) -> str:
 
 
 def _said_doubles(part: _Part, left_out: int) -> str:
-    n_personas = int(part.persona.max()) + 1
-    if left_out == n_personas - len(np.unique(part.arm)) or left_out == n_personas - 1:
+    if _all_alike(part):
         return "All personas of an arm gave the same answers throughout: they are worth one persona."
+    n_personas = int(part.persona.max()) + 1
     return (
         f"{n_personas} personas gave only {n_personas - left_out} different sets of answers, where independent answers "
         "would make nearly all different."
@@ -231,7 +242,10 @@ def _times(part: _Part) -> IntArray:
 
 
 def _per_unit(unit: IntArray, key: IntArray) -> IntArray:
-    return key[np.unique(unit, return_index=True)[1]]
+    """Return the key that all rows of a unit share."""
+    found = np.zeros(int(unit.max()) + 1, dtype=np.int64)
+    found[unit] = key
+    return found
 
 
 def _more_answers(part: _Part, unit: IntArray) -> IntArray:
@@ -264,18 +278,17 @@ def _whole_personas(persona: IntArray, multiple: BoolArray, n_more: IntArray, ch
 
 def _cached(part: _Part) -> bool:
     """Tell whether trials hardly ever differ in any question, although answers of personas do."""
-    combination, cell = part.combination, part.cell
+    combination = part.combination
     total = np.bincount(combination, weights=part.n)
     several = total > 1
     pairs = np.bincount(combination, weights=part.n * (part.n - 1.0))
     differ = 1 - pairs / np.where(several, total * (total - 1), 1)
-    first = np.unique(combination, return_index=True)[1]
-    asked = _numbered(part.when, part.question)
-    varied = _variety(cell, part.response, part.n / total[combination])
+    asked, cell = _per_unit(combination, part.asked), _per_unit(combination, part.cell)
+    varied = _variety(part, part.n / total[combination])
     n_more = 0.0
     for each in np.unique(asked):
-        mine = several & (asked[first] == each)
-        if not mine.any() or varied[cell[first][mine]].mean() < VARIED:
+        mine = several & (asked == each)
+        if not mine.any() or varied[cell[mine]].mean() < VARIED:
             continue
         equal = np.bincount(combination)[mine] == 1
         if equal.mean() < NEARLY_ALL or differ[mine].mean() > RARELY:
@@ -284,12 +297,11 @@ def _cached(part: _Part) -> bool:
     return n_more >= ENOUGH_TRIALS
 
 
-def _variety(cell: IntArray, response: IntArray, weight: FloatArray) -> FloatArray:
+def _variety(part: _Part, weight: FloatArray) -> FloatArray:
     """Return the probability that two personas of a cell give different answers, shape (cells,)."""
-    answer = _numbered(cell, response)
-    first = np.unique(answer, return_index=True)[1]
-    share = np.bincount(answer, weights=weight) / np.bincount(cell, weights=weight)[cell[first]]
-    return np.asarray(1 - np.bincount(cell[first], weights=share**2))
+    cell = _per_unit(part.answer, part.cell)
+    share = np.bincount(part.answer, weights=weight) / np.bincount(part.cell, weights=weight)[cell]
+    return np.asarray(1 - np.bincount(cell, weights=share**2))
 
 
 # Personas that are doubles.
@@ -312,10 +324,9 @@ def _doubles(part: _Part) -> BoolArray:
 
 def _signatures(part: _Part, group: IntArray) -> Hashes:
     """Return a number for all answers of each group of rows; equal answers have equal numbers, others nearly never."""
-    answer = _numbered(part.cell, part.response)
-    hashes = np.random.default_rng(HASH_SEED).integers(2**63, size=int(answer.max()) + 1, dtype=np.uint64)
+    hashes = np.random.default_rng(HASH_SEED).integers(2**63, size=int(part.answer.max()) + 1, dtype=np.uint64)
     made = np.zeros(int(group.max()) + 1, dtype=np.uint64)
-    np.add.at(made, group, hashes[answer] * part.n.astype(np.uint64))
+    np.add.at(made, group, hashes[part.answer] * part.n.astype(np.uint64))
     return made
 
 
@@ -330,7 +341,7 @@ def _all_alike(part: _Part) -> bool:
 
 def _arms_differ(part: _Part) -> bool:
     """Tell whether an answer was given in one arm that was not given in another."""
-    given = [np.unique(_numbered(part.when, part.question, part.response)[part.arm == a]) for a in np.unique(part.arm)]
+    given = [np.unique(part.given[part.arm == a]) for a in np.unique(part.arm)]
     return any(not np.array_equal(given[0], other) for other in given[1:])
 
 

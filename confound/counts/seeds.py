@@ -68,7 +68,7 @@ def _expression(responses: Responses, iteration: int) -> "ir.Table":
         table["seed"].notnull(),
         table["source_arm"].isnull(),
     )
-    answer = asked["response"].fill_null("")
+    answer = asked["response"].cast("string").fill_null("")
     of_seed = asked.group_by([*HELD, "seed"]).aggregate(m=asked.count(), low=answer.min(), high=answer.max())
     split = (of_seed["low"] != of_seed["high"]).cast("int64")
     return of_seed.group_by(HELD).aggregate(n=of_seed["m"].sum(), seeds=of_seed.count(), split=split.sum())

@@ -54,6 +54,13 @@ def test_unique_counts_each_seed_once() -> None:
     assert any("480 of 1,440 answers are copies" in note.message for note in once.notes)
 
 
+def test_answers_may_be_numbers() -> None:
+    """Answers and iterations may be whole numbers in the log, and some missing."""
+    table = again(seeded(), 6)
+    number = table["response"].str[-1].astype("Int64").replace(0, pd.NA)
+    assert "repeat the seed" in prepared(table.assign(response=number, iteration=2)).copies[PLACE]
+
+
 def test_without_seeds_nothing_is_asked() -> None:
     """A log without seeds has no repeated ones."""
     with response_table.opened(seeded().drop(columns="seed"), rename={}) as log:

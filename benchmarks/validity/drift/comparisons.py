@@ -79,6 +79,7 @@ UNLIKE = (
     (MIXED_ALL, MIXED_EXPONENTIAL),
     (SHARP_ALL, MIXED_FEW),
     (EVEN_ALL, MIXED_FEW),
+    (MIXED_EXPONENTIAL, MIXED_FEW),
 )
 ALIKE = (MIXED_ALL, SHARP_ALL, MIXED_EXPONENTIAL, MIXED_SIXTH)
 FALLS = ((0.1, 0.07), (0.1, 0.0), (0.2, 0.1))
@@ -99,7 +100,8 @@ def pairs() -> list[Pair]:
         for sizes in FALLS
         if (shape, sizes[0]) != (MIXED_SIXTH, 0.2)
     ]
-    return level + several + power + [Pair(MIXED_ALL, MIXED_ALL, (0.1, 0.07), n, CONTROLS) for n in TRIALS]
+    power += [Pair(shape, shape, (0.1, 0.07), n, CONTROLS) for n in TRIALS for shape in ALIKE]
+    return level + several + power
 
 
 def shares(shape: Shape, size: float, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:

@@ -1,10 +1,14 @@
 """Counts in an order of their own, so that no draw depends on what personas, answers or controls are called."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from confound.statistics.arrays import IntArray
+from confound.statistics.drift.refinement import Table, distinct_ranks, ranked
+
+# Sums and sorted counts: what is known of an answer or a control whatever the order of the rest.
+Key = tuple[Any, ...]
 
 __all__ = ["Conversations", "conversations", "samples", "several_strata", "strata"]
 
@@ -59,7 +63,8 @@ def several_strata(counts: IntArray) -> IntArray:
     """
     by_arm = np.moveaxis(counts, 1, 2)
     by_arm = by_arm[:, by_arm.any(axis=(0, 2))]
-    by_arm = by_arm[:, _by_column(by_arm)]
+    entries = ranked(by_arm.reshape(-1, by_arm.shape[2])).reshape(by_arm.shape[:2])
+    by_arm = by_arm[:, _columns(entries, np.zeros(len(by_arm), dtype=np.int64), _keys(by_arm))]
     return np.moveaxis(by_arm[_order(by_arm.reshape(len(by_arm), -1))], 2, 1)
 
 
@@ -76,8 +81,11 @@ def samples(*arms: IntArray) -> list[IntArray]:
     """
     given = np.any([arm.any(axis=0) for arm in arms], axis=0)
     kept = [arm[:, given] for arm in arms]
-    keys = [tuple(tuple(sorted(arm[:, k].tolist())) for arm in kept) for k in range(int(given.sum()))]
-    answers = sorted(range(len(keys)), key=lambda k: ([arm[:, k].sum().tolist() for arm in kept], keys[k]))
+    keys: list[Key] = [
+        (*(int(arm[:, k].sum()) for arm in kept), *(tuple(sorted(arm[:, k].tolist())) for arm in kept))
+        for k in range(int(given.sum()))
+    ]
+    answers = _columns(np.concatenate(kept), np.repeat(np.arange(len(arms)), [len(arm) for arm in kept]), keys)
     return [arm[:, answers][_order(arm[:, answers])] for arm in kept]
 
 
@@ -89,9 +97,7 @@ def conversations(codes: IntArray) -> Conversations:
     codes : ndarray of int64, shape (personas, 2, trials, Q)
         As `several_controls.step_down_maxt` takes them.
     """
-    recoded = np.stack([_recoded(codes[..., q]) for q in range(codes.shape[3])], axis=3)
-    keys = [sorted(_by_persona(recoded[..., q]).tolist()) for q in range(codes.shape[3])]
-    controls = np.asarray(sorted(range(len(keys)), key=lambda q: keys[q]), dtype=np.int64)
+    recoded, controls = _in_order(codes)
     ordered = recoded[..., controls]
     for persona in ordered:
         for arm in persona:
@@ -99,26 +105,75 @@ def conversations(codes: IntArray) -> Conversations:
     return Conversations(ordered[_order(ordered.reshape(len(ordered), -1))], controls)
 
 
-def _recoded(codes: IntArray) -> IntArray:
-    """Return a control's answers numbered by how often they were given, those of fewest first; -1 stays."""
-    width = int(codes.max()) + 1
-    counts = np.stack([(codes == answer).sum(axis=2) for answer in range(width)], axis=1)  # (personas, answers, 2)
-    given = np.flatnonzero(counts.any(axis=(0, 2)))
-    place = np.full(width + 1, -1, dtype=np.int64)
-    place[given[_by_column(counts[:, given])]] = np.arange(len(given))
-    return np.asarray(place[codes])  # -1 takes the last entry, which is -1
+def _in_order(codes: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the codes and the order of the controls that how the answers were given decides."""
+    questions = [codes[..., q] for q in range(codes.shape[3])]
+    given = [np.unique(question[question >= 0]) for question in questions]
+    keys = [_keys(_by_answer(question, answers)) for question, answers in zip(questions, given, strict=True)]
+    recoded = _recoded(questions, given, [_places(key) for key in keys])
+    of_controls: list[Key] = [tuple(map(tuple, sorted(_by_persona(question).tolist()))) for question in recoded]
+    if all(len(set(key)) == len(key) for key in (of_controls, *keys)):
+        return np.stack(recoded, axis=3), np.argsort(_places(of_controls))
+    return _told_apart(questions, given, keys)
+
+
+def _told_apart(questions: list[IntArray], given: list[IntArray], keys: list[list[Key]]) -> tuple[IntArray, IntArray]:
+    """Do as `_in_order` where keys of answers or of controls are equal: by the conversations that they share."""
+    n_personas, _, n_trials = questions[0].shape
+    entries = [question[..., None] == answers for question, answers in zip(questions, given, strict=True)]
+    sizes = [len(answers) for answers in given]
+    table = Table(
+        np.concatenate(entries, axis=3).reshape(n_personas * 2 * n_trials, -1).astype(np.int64),
+        row_families=np.repeat(np.arange(n_personas), 2 * n_trials),
+        column_families=np.repeat(np.arange(len(given)), sizes),
+    )
+    columns = _places([(tuple(sorted(key)), answer) for key in keys for answer in key])
+    ranks = distinct_ranks(table, np.tile(np.repeat([0, 1], n_trials), n_personas), columns)
+    by_control = np.split(ranks, np.cumsum(sizes)[:-1])
+    recoded = _recoded(questions, given, by_control)
+    return np.stack(recoded, axis=3), np.argsort(_places([tuple(sorted(rank.tolist())) for rank in by_control]))
+
+
+def _recoded(questions: list[IntArray], given: list[IntArray], places: list[IntArray]) -> list[IntArray]:
+    """Return codes that are the answers' places; -1 stays."""
+    recoded = []
+    for question, answers, place in zip(questions, given, places, strict=True):
+        # -1 takes the last entry, which is -1.
+        numbers = np.full(int(question.max()) + 2, -1, dtype=np.int64)
+        numbers[answers[np.argsort(place, kind="stable")]] = np.arange(len(answers))
+        recoded.append(numbers[question])
+    return recoded
+
+
+def _by_answer(codes: IntArray, answers: IntArray) -> IntArray:
+    """Return each persona's count of each answer by arm, shape (personas, answers, 2)."""
+    return np.asarray((codes[..., None] == answers).sum(axis=2).swapaxes(1, 2))
 
 
 def _by_persona(codes: IntArray) -> IntArray:
-    """Return each persona's count of each answer by arm, shape (personas, 2 answers)."""
-    width = int(codes.max()) + 1
-    return np.stack([(codes == answer).sum(axis=2) for answer in range(width)], axis=2).reshape(len(codes), -1)
+    """Return each persona's count of each answer, arm after arm, shape (personas, 2 answers)."""
+    return np.asarray((codes[..., None] == np.arange(int(codes.max()) + 1)).sum(axis=2).reshape(len(codes), -1))
 
 
-def _by_column(counts: IntArray) -> list[int]:
-    """Order answers (strata, answers, arms) by their sums by arm, then by their counts in whatever order of strata."""
-    keys = [tuple(map(tuple, sorted(counts[:, k].tolist()))) for k in range(counts.shape[1])]
-    return sorted(range(counts.shape[1]), key=lambda k: (*counts[:, k].sum(axis=0).tolist(), keys[k]))
+def _keys(counts: IntArray) -> list[Key]:
+    """Return answers' sums by arm, then their counts in whatever order of strata; counts (strata, answers, arms)."""
+    sums, by_answer = counts.sum(axis=0).tolist(), counts.swapaxes(0, 1).tolist()
+    return [(*total, *map(tuple, sorted(rows))) for total, rows in zip(sums, by_answer, strict=True)]
+
+
+def _places(keys: list[Key]) -> IntArray:
+    """Return the place of each key in their order, equal keys having equal places."""
+    places = {key: place for place, key in enumerate(sorted(set(keys)))}
+    return np.array([places[key] for key in keys], dtype=np.int64)
+
+
+def _columns(entries: IntArray, groups: IntArray, keys: list[Key]) -> IntArray:
+    """Return the order of the columns by their keys, or where keys are equal by the rows; rows of a group are alike."""
+    places = _places(keys)
+    if len(set(keys)) < len(keys):
+        n_rows, n_columns = entries.shape
+        places = distinct_ranks(Table(entries, np.arange(n_rows), np.arange(n_columns)), groups, places)
+    return np.argsort(places)
 
 
 def _order(rows: IntArray) -> IntArray:

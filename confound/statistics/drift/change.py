@@ -26,9 +26,10 @@ __all__ = ["DriftDifference", "change_in_drift", "difference_in_drift", "pooled_
 CHANCE_SLOPE = 0.75
 # Relative difference of no-drift means up to which shapes count as alike.
 CHANCE_ALIKE = 0.1
-# Shapes count as unlike where the posterior probability that the one is more uneven by less than this factor is below
-# this probability. Chosen by simulation: without the factor, a drift that falls is found more even than it is.
-UNEVEN_FACTOR, UNEVEN_PROBABILITY = 1.05, 0.2
+# Shapes count as unlike where the larger drift is the more uneven one by this factor with at least this posterior
+# probability. Chosen by simulation: without the factor, a drift that falls is found more even than it is, and power is
+# lost; with a higher probability, few personas are not told from all at 10 trials, and the level is.
+UNEVEN_FACTOR, UNEVEN_PROBABILITY = 1.1, 0.5
 # Posterior draws with drift that it takes to say how uneven it is.
 FEWEST_DRAWS = 10
 # The end of an interval that would hold 0 where the test rejects it.
@@ -148,15 +149,19 @@ def change_in_drift(
     the same distance weighs more in it where answers are less varied or where fewer personas drift more. So
 
     - the difference in it is first made smaller by what a difference in the no-drift means can explain;
-    - it decides alone where neither that explanation is large nor, by the posterior of the persona mixture, the drift
-      that seems larger is the more uneven one (``sqrt(squares) / distances``);
+    - it decides alone where the no-drift means differ by 10 % at most in the direction that explains, and the drift
+      that seems larger is not, more likely than not, more uneven by 10 % (``sqrt(squares) / distances``, by the
+      posterior of the persona mixture);
     - elsewhere the interval has to exclude 0 too: the larger of the two p-values counts.
 
     Where the estimate and the t test point in opposite directions, p is 1. The interval is moved to hold 0 or not as
     the test has it.
 
-    Where shapes are alike this has the t test's power. Where they are not, little power is left with ten trials.
-    Measured level, power and coverage: `benchmarks/validity/comparisons.md`.
+    In simulation (100 personas, 4 answers, 10 and 30 trials, 120 logs a cell) equal distances of unlike shapes reject
+    in 0 to 7 % of logs, where the t test rejects in up to 58 %, and with six controls in up to 100 %. Where shapes are
+    alike power is the t test's, less .03 at most; but .58 against .75 where one persona in six drifts, from .10 to .07
+    in six controls. Where shapes differ, little power is left with ten trials. See
+    `benchmarks/validity/comparisons.md`.
 
     References
     ----------
@@ -291,7 +296,7 @@ def _more_uneven(larger: Sequence[MeasuredDrift], smaller: Sequence[MeasuredDrif
     one, other = _unevenness(larger), _unevenness(smaller)
     if min(len(one), len(other)) < FEWEST_DRAWS:
         return False
-    return float((one[:, None] <= UNEVEN_FACTOR * other).mean()) < UNEVEN_PROBABILITY
+    return float((one[:, None] > UNEVEN_FACTOR * other).mean()) >= UNEVEN_PROBABILITY
 
 
 def _unevenness(controls: Sequence[MeasuredDrift]) -> FloatArray:

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
 from confound.statistics.arrays import FloatArray, IntArray
-from confound.statistics.drift.change import DriftDifference
+from confound.statistics.drift.change import CHANCE_SLOPE, DriftDifference
 from confound.statistics.drift.measured import signed_root
 from confound.statistics.randomness import content_rng
 
@@ -45,7 +46,9 @@ def difference_between_subjects(
     DriftDifference
         Its standard error joins the groups', each the larger of two: that over relabellings of the group's personas
         (right where nothing drifts, where a bootstrap's is too small), and that of resampling personas within arms
-        (right where much does). The t quantile has the smallest arm's size less 1 as degrees of freedom.
+        (right where much does). The t quantile has the smallest arm's size less 1 as degrees of freedom. What a
+        difference in the mean distance over relabellings can explain (`change.CHANCE_SLOPE`) is taken off the
+        difference before it is tested, and is in the interval.
 
     Raises
     ------
@@ -58,6 +61,12 @@ def difference_between_subjects(
     A group's drift is, averaged over controls, the signed root of squared distance less its squared mean over
     relabellings.
     Random numbers depend on the counts alone, in whatever order personas, answers and controls stand.
+
+    Where answers are less varied the signed root of one distance is larger. With 60 personas an arm, ten controls of 4
+    answers and true distances of .1, one group's answers nearly even and the other's sharp, 17 % of logs rejected at
+    .05 before that was taken off, and 0 % do now; where few controls drift strongly in one group and all in the
+    other, 5 %.
+    From .2 to .1 with alike shapes 70 % reject, where it was 73 % (60 logs each).
 
     In simulation with 60 personas an arm, ten controls and true drifts of 0 to .4, intervals of a nominal .95 cover .93
     to .99; with 20 to 30 an arm .88 to .98, where a drift of .2 against none is understated by .03 to .06.
@@ -73,14 +82,24 @@ def difference_between_subjects(
     """
     if len(group) != len(reference) or not group:
         raise ValueError(f"group and reference must have the same controls but got {len(group)} and {len(reference)}")
-    found = [_group_drift(_arms(pairs, name)) for pairs, name in ((group, "group"), (reference, "reference"))]
-    (first, first_se, first_sizes), (second, second_se, second_sizes) = found
-    estimate, se = first - second, math.hypot(first_se, second_se)
-    sizes = first_sizes + second_sizes
+    first, second = (_group_drift(_arms(pairs, name)) for pairs, name in ((group, "group"), (reference, "reference")))
+    estimate, se = first.drift - second.drift, math.hypot(first.se, second.se)
+    sizes = first.sizes + second.sizes
     df = min(sizes) - 1
     half = float(stdtrit(df, (1 + confidence) / 2)) * se
-    pvalue = float(2 * stdtr(df, -abs(estimate) / se)) if se > 0 else float(estimate == 0)
-    return DriftDifference(estimate, se, estimate - half, estimate + half, pvalue, sum(sizes), alike=True)
+    sign = math.copysign(1.0, estimate)
+    explained = CHANCE_SLOPE * max(0.0, sign * (second.chance - first.chance))
+    left = max(0.0, abs(estimate) - explained)
+    pvalue = float(2 * stdtr(df, -left / se)) if se > 0 else float(left == 0)
+    low, high = sorted((estimate - sign * (half + explained), estimate + sign * half))
+    return DriftDifference(estimate, se, low, high, pvalue, sum(sizes), alike=explained == 0)
+
+
+class _GroupDrift(NamedTuple):
+    drift: float  # averaged over controls
+    se: float
+    chance: float  # the distances' mean over relabellings, averaged over controls
+    sizes: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +149,7 @@ def _arm(counts: Sequence[IntArray]) -> _Arm:
     return _Arm(np.concatenate(shares, axis=1), (times > 0).astype(float), np.cumsum([0, *widths[:-1]]))
 
 
-def _group_drift(arms: tuple[_Arm, _Arm]) -> tuple[float, float, tuple[int, int]]:
-    """Return a group's drift averaged over controls, its standard error and the arms' sizes."""
+def _group_drift(arms: tuple[_Arm, _Arm]) -> _GroupDrift:
     n1, n0 = (len(arm.shares) for arm in arms)
     rng = content_rng(*(part for arm in arms for part in (arm.shares, arm.asked, arm.places)))
     units = _Arm(
@@ -149,7 +167,8 @@ def _group_drift(arms: tuple[_Arm, _Arm]) -> tuple[float, float, tuple[int, int]
     resampled = _distances(units, treated, control)
     once = _distances(units, observed[None].astype(float), (~observed)[None].astype(float))
     estimate, none, again = (signed_root(d, null_means).mean(axis=1) for d in (once, relabelled, resampled))
-    return float(estimate[0]), max(float(none.std()), float(again.std())), (n1, n0)
+    se = max(float(none.std()), float(again.std()))
+    return _GroupDrift(float(estimate[0]), se, float(null_means.mean()), (n1, n0))
 
 
 def _distances(units: _Arm, treated: FloatArray, control: FloatArray) -> FloatArray:

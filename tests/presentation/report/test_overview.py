@@ -1,5 +1,6 @@
 """The overview says what the frames say, a group at a time."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,7 +12,7 @@ from tests.conftest import LogFrame
 @pytest.fixture
 def result(log_frame: LogFrame) -> confound.Analysis:
     """Analyse two models over two iterations: one drifts before adjustment, the other never."""
-    parts = []
+    parts, rng = [], np.random.default_rng(1)
     for model, before in (("drifting", "yyyyyyyy"), ("still", "xyxyxyxy")):
         for iteration, treated in ((0, before), (1, "xyxyxyxy")):
             party = log_frame({"control": "xyxyxyxx", "treated": treated}, personas=8)
@@ -20,7 +21,9 @@ def result(log_frame: LogFrame) -> confound.Analysis:
                 {"control": [1, 2, 1, 2], "treated": [3, 4, 3, 3 + iteration]}, question="rating", role="outcome"
             )
             asked = log_frame({"control": "rsrs", "treated": "rssr"}, question="religion", role="confounder")
-            parts.append(pd.concat([party, sex, outcome, asked]).assign(model=model, iteration=iteration))
+            # Personas that answer everything alike would be taken for copies.
+            pet = party.assign(question="pet", response=rng.choice(["cat", "dog"], len(party)))
+            parts.append(pd.concat([party, sex, pet, outcome, asked]).assign(model=model, iteration=iteration))
     return confound.analyze(pd.concat(parts), correction="null")
 
 
@@ -41,7 +44,7 @@ def test_largest_drift_and_surest_effect(result: confound.Analysis) -> None:
     drifting = overview.groups(result.drift, result.effects, result.decomposition)[0]
     rows = overview.controls(result.drift)
     rows = rows[(rows["model"] == "drifting") & (rows["iteration"] == 0)]
-    assert drifting.drift[0].n == len(rows) == 2
+    assert drifting.drift[0].n == len(rows) == 3
     assert drifting.drift[0].largest["tvd"] == rows["tvd"].max()
     assert drifting.drift[0].largest["question"] == "party"
     assert drifting.effect is not None

@@ -51,6 +51,37 @@ def test_names_and_orders_do_not_move_the_difference():
     assert (other.estimate, other.se, other.pvalue) == pytest.approx((result.estimate, result.se, result.pvalue))
 
 
+@pytest.mark.parametrize("moved", [0.15, 0.45])
+def test_interval_and_p_value_agree_where_answers_are_less_varied_in_one_group(moved):
+    """Sharp answers against even ones: the interval holds 0 where p does not reject, and reversed signs mirror it."""
+    rng = np.random.default_rng(6)
+    for _ in range(10):
+        groups = []
+        for before, drift in ((np.array([[0.9, 0.05, 0.05]]), moved), (np.full((1, 3), 1 / 3), 0.1)):
+            after = before + drift * (np.eye(3)[[2]] - before)
+            groups.append(list(zip(*(answers(rng, shares, 60, 0.0) for shares in (after, before)), strict=True)))
+        one, other = difference_between_subjects(*groups), difference_between_subjects(*groups[::-1])
+        assert (one.pvalue > 0.05) == (one.ci_low <= 0 <= one.ci_high)
+        assert (other.ci_low, other.ci_high) == pytest.approx((-one.ci_high, -one.ci_low))
+
+
+@pytest.mark.slow
+def test_level_where_answers_are_less_varied_in_one_group():
+    """Calibration: equal distances of .1, even answers against sharp ones, reject in 5 % at most."""
+    rng = np.random.default_rng(20260605)
+    n, rejected = 60, 0
+    for _ in range(n):
+        groups = []
+        for sharp in (False, True):
+            even = rng.dirichlet(np.full(4, 30.0), size=10)
+            before = 0.92 * np.eye(4)[rng.integers(4, size=10)] + 0.02 if sharp else even
+            gap = np.eye(4)[before.argmin(axis=1)] - before
+            after = before + 0.1 * gap / (0.5 * np.abs(gap).sum(axis=1, keepdims=True))
+            groups.append(list(zip(*(answers(rng, shares, 60, 0.0) for shares in (after, before)), strict=True)))
+        rejected += difference_between_subjects(*groups).pvalue <= 0.05
+    assert rejected / n <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
+
+
 def test_groups_that_do_not_match_are_refused():
     """Shapes that cannot be compared are refused with what was found."""
     pair = (np.eye(3, dtype=int), np.eye(3, dtype=int))
