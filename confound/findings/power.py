@@ -10,6 +10,8 @@ from confound.errors import InputError
 from confound.statistics.drift.power import Direction, Family, detectable_tvd, needed_personas, needed_trials
 from confound.vocabulary import Design
 
+__all__ = ["Direction", "Planned", "planned"]
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -79,7 +81,7 @@ def planned(
     --------
     >>> sizes = {"personas": 50, "trials": 10, "answers": 2, "drift": None, "level": 0.05, "power": 0.8}
     >>> round(planned("within", **sizes, controls=1, contrasts=1).detectable["common"], 2)
-    0.07
+    0.08
     """
     directions: list[Direction] = ["common", "varied"] if design == "within" else ["common"]
     sizes: dict[str, Any] = {"answers": answers, "design": design, "level": level, "power": power}
