@@ -197,7 +197,9 @@ def _found(
     means = partial(answers.mean_rows, counted.cells, confidence=confidence)
     distributions = schema.frame(_part("distributions", failures, shares), answers.DISTRIBUTIONS)
     known = run_files.truths(settings["log"])
-    beside = partial(truth.rows, known, *(_records(tables[name]) for name in ("drift", "effects", "decomposition")))
+    beside = partial(
+        truth.rows, known, *(schema.records(tables[name]) for name in ("drift", "effects", "decomposition"))
+    )
     tables["truth"] = schema.frame(_part("truth", failures, beside), truth.SCHEMA)
     verdict: tuple[sentences.Finding, ...] = ()
     with failures.catching("verdict"):
@@ -248,10 +250,6 @@ def _tables(
     return tables, parts
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-
-
 def _part(name: str, failures: Failures, make: Callable[[], Iterable[Row]]) -> list[Row]:
     """Make the rows of one table; none if it fails."""
     with failures.catching(name):
@@ -279,14 +277,12 @@ def _about(contrast: Contrast) -> str:
     return about(contrast.place)
 
 
-def _contrast_rows(
-    contrast: Contrast, *, options: Options, families: Mapping[tuple[object, ...], detectable.Family]
-) -> tuple[str, list[Row]]:
+def _contrast_rows(contrast: Contrast, *, options: Options, families: detectable.Families) -> tuple[str, list[Row]]:
     """Return the role of a contrast's question, and its rows."""
     confidence = options.confidence
     if contrast.cell.role == "outcome":
         return "outcome", effects.effect_rows(contrast, confidence=confidence)
-    family = families[tuple(contrast.place.values())[:4]]
+    family = families[detectable.place_of(contrast)]
     row = drift.drift_row(
         contrast, confidence=confidence, family=family, margin=options.margin, method=options.correction
     )

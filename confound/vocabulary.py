@@ -45,9 +45,3 @@ CORRECTION_WORDS = {
 }
 DEFAULT_CORRECTION = "mixture"
 DEFAULT_MARGIN = 0.05
-STATE_WORDS = {
-    "shown": "drift shown",
-    "small": "drift shown to be small",
-    "unsettled": "not settled",
-    "withheld": "withheld",
-}

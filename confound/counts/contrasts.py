@@ -47,6 +47,16 @@ class Side:
         return np.asarray(self.answers[:, :-1].sum(axis=1))
 
     @property
+    def missing(self) -> FloatArray:
+        """Each persona's share of answers that are Unknown, shape (P,)."""
+        return np.asarray(self.answers[:, -1] / self.answers.sum(axis=1))
+
+    @property
+    def refusals(self) -> IntArray:
+        """Each persona's known answers and its Unknown ones, shape (P, 2)."""
+        return np.column_stack([self.known, self.answers[:, -1]])
+
+    @property
     def n(self) -> int:
         """Answers, Unknown included."""
         return int(self.answers.sum())
@@ -88,18 +98,19 @@ class Contrast:
         """Whether an answer is Unknown."""
         return self.treated.n_unknown + self.control.n_unknown > 0
 
+    def known_sides(self) -> tuple[Side, Side]:
+        """Return both sides' personas with a known answer: within, on both sides; between, on their own."""
+        has_treated, has_control = self.treated.known > 0, self.control.known > 0
+        if self.design == "within":
+            has_treated = has_control = has_treated & has_control
+        return self.treated.rows(has_treated), self.control.rows(has_control)
+
     def answered(self) -> "Contrast | None":
         """Return the contrast without Unknown answers, and personas who gave no other; None if a side is left empty."""
-        known = [side.known > 0 for side in (self.treated, self.control)]
-        if self.design == "within":
-            known = [known[0] & known[1]] * 2
-        if not known[0].any() or not known[1].any():
+        treated, control = self.known_sides()
+        if not treated.personas or not control.personas:
             return None
-        treated, control = (
-            replace(side.rows(kept), answers=_without_unknown(side.answers[kept]))
-            for side, kept in zip((self.treated, self.control), known, strict=True)
-        )
-        return replace(self, treated=treated, control=control)
+        return replace(self, treated=_without_unknown(treated), control=_without_unknown(control))
 
     @property
     def label(self) -> str:
@@ -125,10 +136,10 @@ class Contrast:
         return rows if self.design == "within" else rows + len(self.control.totals)
 
 
-def _without_unknown(answers: IntArray) -> IntArray:
-    kept = answers.copy()
-    kept[:, -1] = 0
-    return kept
+def _without_unknown(side: Side) -> Side:
+    answers = side.answers.copy()
+    answers[:, -1] = 0
+    return replace(side, answers=answers)
 
 
 def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> tuple[dict[str, str], list[Note]]:

@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from confound.counts.contrasts import Contrast
-from confound.counts.counting import IntArray
 from confound.findings.schema import Column, Row
+from confound.findings.sides import Sides
 from confound.statistics.drift import power
+from confound.statistics.drift.power import Family
 from confound.statistics.randomness import content_rng
 from confound.vocabulary import Design
 
@@ -18,24 +19,23 @@ NEEDED = Column(
     "needed_personas",
     "count",
     "Personas in each arm with which a drift of the margin would be found with 80 % power: of `(all)`, in every "
-    "control "
-    "alike; of the only control of a contrast, in it",
+    "control alike; of the only control of a contrast, in it",
     "personas",
     optional=True,
 )
-Sides = tuple[IntArray, IntArray]
+Place = tuple[str, str, int, str]  # study, model, iteration, contrast
+Families = dict[Place, Family]
 
 
-class Family(NamedTuple):
-    """What a test stands among: controls of its contrast, and contrasts of its model at the iteration."""
+def place_of(contrast: Contrast) -> Place:
+    """Return the study, model, iteration and contrast in which a control is decided on among others."""
+    study, model, iteration, label, _ = contrast.place.values()
+    return study, model, iteration, label
 
-    controls: int
-    contrasts: int
 
-
-def families(contrasts: Iterable[Contrast]) -> dict[tuple[object, ...], Family]:
+def families(contrasts: Iterable[Contrast]) -> Families:
     """Return the family of each (study, model, iteration, contrast) that has a negative control."""
-    places = [tuple(c.place.values())[:4] for c in contrasts if c.cell.role == "negative_control"]
+    places = [place_of(c) for c in contrasts if c.cell.role == "negative_control"]
     controls = Counter(places)
     contrasts_of = Counter((model, iteration) for _, model, iteration, _ in controls)
     return {place: Family(n, contrasts_of[place[1], place[2]]) for place, n in controls.items()}
@@ -55,8 +55,7 @@ def of_control(design: Design, sides: Sides, family: Family, margin: float) -> R
     margin : float
         Of `needed_personas`, which the only control of a contrast has.
     """
-    alone = power.Family(*family, drifting="one")
-    return _found(design, sides, alone, margin if family.controls == 1 else None)
+    return _found(design, sides, replace(family, drifting="one"), margin if family.controls == 1 else None)
 
 
 def of_all(design: Design, sides: Sides, family: Family, margin: float) -> Row:
@@ -64,10 +63,10 @@ def of_all(design: Design, sides: Sides, family: Family, margin: float) -> Row:
 
     As if all controls were as this one and independent given the persona.
     """
-    return _found(design, sides, power.Family(*family), margin)
+    return _found(design, sides, family, margin)
 
 
-def _found(design: Design, sides: Sides, family: power.Family, margin: float | None) -> Row:
+def _found(design: Design, sides: Sides, family: Family, margin: float | None) -> Row:
     given = sides if design == "within" else (np.vstack(sides),)
     if given[0].shape[1] < 2:
         return {}

@@ -1,30 +1,29 @@
 """The table `drift`: one negative control in one contrast, measured and tested."""
 
 from collections.abc import Container, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from confound.counts.contrasts import Contrast, Side
+from confound.counts.contrasts import Contrast
 from confound.counts.counting import IntArray
 from confound.findings import decision, detectable, ordered_drift, schema
-from confound.findings.detectable import Family
 from confound.findings.schema import CONTRAST, ITERATION, MODEL, N_PERSONAS, STUDY, Column, Row, Schema
+from confound.findings.sides import Sides, canonical_sides, distance_test
 from confound.statistics import multiplicity
 from confound.statistics.drift import (
-    canonical,
     common_direction,
     corrected_distance,
     permutation,
     squared_distance,
 )
 from confound.statistics.drift import distance as tvd
+from confound.statistics.drift.power import Family
 from confound.statistics.randomness import content_rng
 from confound.vocabulary import ALL_CONTROLS, DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
 
-ALONE = Family(controls=1, contrasts=1)
+ALONE = Family()
 _TVD, _TEST = "Total variation distance", "p-value"  # heads over columns
 _UNIT = "total variation distance, 0 to 1"
 _FAMILY = "over the controls of a study, model, iteration and contrast"
@@ -110,9 +109,8 @@ SCHEMA = Schema(
         Column(
             "detectable_tvd",
             "number",
-            "The drift that the verdict finds with 80 % power: in this control alone, so that it is named; of "
-            "`(all)`, in "
-            "every control alike",
+            "The drift that the verdict finds with 80 % power: in this control alone, so that it is named; of `(all)`, "
+            "in every control alike",
             _UNIT,
             optional=True,
         ),
@@ -207,14 +205,14 @@ def drift_row(
         Of a negative control.
     confidence : float
         Of the intervals, in (0, 1).
-    family : Family
+    family : power.Family
         What the control is decided on among.
     margin : float
         Drift below it counts as small.
     method : str
         One of `corrected_distance.METHODS`.
     """
-    sides = canonical_sides(contrast)
+    sides = canonical_sides(contrast.design, contrast.treated.answers, contrast.control.answers)
     found = (_within if contrast.design == "within" else _between)(*sides, confidence=confidence)
     distance = _corrected(contrast.design, sides, found["pvalue"], method=method, confidence=confidence)
     return {
@@ -230,13 +228,6 @@ def drift_row(
     }
 
 
-def canonical_sides(contrast: Contrast) -> tuple[IntArray, IntArray]:
-    """Return treated and control counts in an order that names do not decide."""
-    arms = contrast.treated.answers, contrast.control.answers
-    treated, control = (canonical.strata if contrast.design == "within" else canonical.samples)(*arms)
-    return treated, control
-
-
 def _parts(contrast: Contrast, whole: Row, *, method: str, confidence: float) -> Row:
     """Tell what the answers given drift by from a difference in refusing."""
     if not contrast.has_unknown:
@@ -245,25 +236,23 @@ def _parts(contrast: Contrast, whole: Row, *, method: str, confidence: float) ->
             "pvalue_answered": whole["pvalue"],
             "pvalue_common_answered": whole["pvalue_common"],
         }
-    answered = contrast.answered()
-    given = {} if answered is None else _part(answered.design, canonical_sides(answered), method, confidence)
-    refusing = replace(contrast, treated=_refusing(contrast.treated), control=_refusing(contrast.control))
-    refused = _part(contrast.design, canonical_sides(refusing), method, confidence)
+    design, answered = contrast.design, contrast.answered()
+    given = {} if answered is None else _of_answered(answered, method, confidence)
+    refusals = canonical_sides(design, contrast.treated.refusals, contrast.control.refusals)
+    pvalue = distance_test(design, refusals).pvalue
+    refused = _corrected(design, refusals, pvalue, method=method, confidence=confidence)
+    return {**given, "tvd_refusal": refused["tvd"], "pvalue_refusal": pvalue}
+
+
+def _of_answered(contrast: Contrast, method: str, confidence: float) -> Row:
+    sides = canonical_sides(contrast.design, contrast.treated.answers, contrast.control.answers)
+    found = (_within if contrast.design == "within" else _between)(*sides, confidence=confidence)
+    distance = _corrected(contrast.design, sides, found["pvalue"], method=method, confidence=confidence)
     return {
-        **{f"{name}_answered": value for name, value in given.items()},
-        "tvd_refusal": refused["tvd"],
-        "pvalue_refusal": refused["pvalue"],
+        "tvd_answered": distance["tvd"],
+        "pvalue_answered": found["pvalue"],
+        "pvalue_common_answered": found["pvalue_common"],
     }
-
-
-def _refusing(side: Side) -> Side:
-    return replace(side, answers=np.column_stack([side.known, side.answers[:, -1]]))
-
-
-def _part(design: Design, sides: tuple[IntArray, IntArray], method: str, confidence: float) -> Row:
-    found = (_within if design == "within" else _between)(*sides, confidence=confidence)
-    distance = _corrected(design, sides, found["pvalue"], method=method, confidence=confidence)
-    return {"tvd": distance["tvd"], "pvalue": found["pvalue"], "pvalue_common": found["pvalue_common"]}
 
 
 def _sizes(contrast: Contrast) -> Row:
@@ -304,9 +293,7 @@ def _between(treated: IntArray, control: IntArray, *, confidence: float) -> dict
     }
 
 
-def _corrected(
-    design: Design, sides: tuple[IntArray, IntArray], pvalue: float, *, method: str, confidence: float
-) -> dict[str, float]:
+def _corrected(design: Design, sides: Sides, pvalue: float, *, method: str, confidence: float) -> dict[str, float]:
     """Estimate the corrected distance where answers allow it.
 
     Within subjects from personas with two answers or more an arm, else not a number; between subjects as the distance

@@ -76,7 +76,7 @@ def effect_rows(contrast: Contrast, *, confidence: float) -> list[Row]:
     list of dict
         Empty if no persona has a known answer on the side where it is needed.
     """
-    treated, control = _known(contrast)
+    treated, control = contrast.known_sides()
     if not len(treated.totals) or not len(control.totals):
         return []
     made = _quantities(treated, control, contrast.cell.scale)
@@ -120,14 +120,6 @@ def _second_opinions(treated: Side, control: Side, scale: Scale, *, paired: bool
         "log_odds_se": odds.se,
         "log_odds_pvalue": odds.pvalue,
     }
-
-
-def _known(contrast: Contrast) -> tuple[Side, Side]:
-    """Keep the personas with a known answer: within, on both sides; between, on their own."""
-    has_treated, has_control = contrast.treated.known > 0, contrast.control.known > 0
-    if contrast.design == "within":
-        has_treated = has_control = has_treated & has_control
-    return contrast.treated.rows(has_treated), contrast.control.rows(has_control)
 
 
 def _quantities(treated: Side, control: Side, scale: Scale) -> _Quantities:

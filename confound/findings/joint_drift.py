@@ -19,8 +19,8 @@ from confound.counts.scales import FloatArray
 from confound.failures import Failures, Guarded, about
 from confound.findings import detectable
 from confound.findings.decision import SINGLE
-from confound.findings.drift import canonical_sides
 from confound.findings.schema import Row
+from confound.findings.sides import RELABELLINGS, canonical_sides
 from confound.statistics import multiplicity
 from confound.statistics.drift import (
     canonical,
@@ -32,6 +32,7 @@ from confound.statistics.drift import (
     several_controls,
 )
 from confound.statistics.drift import distance as tvd
+from confound.statistics.drift.power import Family
 from confound.statistics.randomness import content_rng
 from confound.vocabulary import ALL_ARMS, ALL_CONTROLS
 
@@ -39,8 +40,6 @@ BoolArray = npt.NDArray[np.bool_]
 AVERAGED = (
     *("tvd_plugin", "tvd_null", "tvd", "ci_low", "ci_high", "tvd_population", "tvd_population_null", "l2_squared"),
 )
-# A relabelling of conversations costs as much as one of personas for each persona there is.
-RELABELLINGS = {"within": 1999, "between": 9999}
 # Of each contrast of the model, so that Holm's correction over them can be met with room to spare.
 PER_CONTRAST = 400
 SUMMED = ("n_control", "n_treated", "unknown_control", "unknown_treated")
@@ -209,8 +208,8 @@ def _ends(contrasts: Sequence[Contrast], confidence: float) -> tuple[float, floa
     """Return the interval of the distance pooled over controls, within subjects where all have one."""
     if contrasts[0].design == "between":
         return 0.0, 1.0
-    excess, null_means = (_by_persona(contrasts, measure)[1] for measure in (_excess, _null_means))
-    return pooled_distance.pooled_interval(excess, null_means, confidence=confidence)
+    distances, null_means = (_by_persona(contrasts, measure)[1] for measure in (_distances, _null_means))
+    return pooled_distance.pooled_interval(distances - null_means, null_means, confidence=confidence)
 
 
 def _null_means(contrast: Contrast) -> FloatArray:
@@ -221,13 +220,21 @@ def _findable(made: Together, margin: float) -> Row:
     """Return what the joint test can find if all controls are as the one in the middle."""
     order = np.argsort([np.nan_to_num(row.get("detectable_tvd", np.nan), nan=1.0) for row in made.rows], kind="stable")
     contrast = made.contrasts[int(order[len(order) // 2])]
-    family = detectable.Family(len(made.contrasts), made.n_contrasts)
-    return detectable.of_all(contrast.design, canonical_sides(contrast), family, margin)
+    family = Family(len(made.contrasts), made.n_contrasts)
+    return detectable.of_all(
+        contrast.design,
+        canonical_sides(contrast.design, contrast.treated.answers, contrast.control.answers),
+        family,
+        margin,
+    )
 
 
 def _excess(contrast: Contrast) -> FloatArray:
-    arms = contrast.treated.answers, contrast.control.answers
-    return tvd.stratum_distances(*arms) - tvd.stratum_null_means(*arms)
+    return np.asarray(_distances(contrast) - _null_means(contrast))
+
+
+def _distances(contrast: Contrast) -> FloatArray:
+    return tvd.stratum_distances(contrast.treated.answers, contrast.control.answers)
 
 
 def _by_persona(

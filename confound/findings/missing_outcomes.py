@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from confound.counts.contrasts import Contrast, Side
+from confound.counts.contrasts import Contrast
 from confound.counts.scales import FloatArray
 from confound.findings.schema import Column, Row
-from confound.statistics.drift import canonical, permutation
+from confound.findings.sides import canonical_sides, distance_test
 from confound.statistics.effect import missing
-from confound.statistics.randomness import content_rng
 
 Pair = tuple[FloatArray, FloatArray]
 
@@ -64,10 +63,8 @@ def columns(contrast: Contrast, *, confidence: float) -> list[Row]:
     cell = contrast.cell
     sides = (contrast.treated, contrast.control)
     common = {
-        **{
-            f"missing_{arm}": float(_missing(side).mean())
-            for arm, side in zip(("treated", "control"), sides, strict=True)
-        },
+        "missing_treated": float(contrast.treated.missing.mean()),
+        "missing_control": float(contrast.control.missing.mean()),
         "pvalue_missing": _pvalue(contrast) if contrast.has_unknown else np.nan,
     }
     if cell.scale.kind != "nominal":
@@ -75,11 +72,6 @@ def columns(contrast: Contrast, *, confidence: float) -> list[Row]:
         return [common | _manski(contrast, sums, (cell.low, cell.high), confidence) | _lee(contrast)]
     counts = [side.answers[:, :-1].T.astype(np.float64) for side in sides]
     return [common | _manski(contrast, pair, (0.0, 1.0), confidence) for pair in zip(*counts, strict=True)]
-
-
-def _missing(side: Side) -> FloatArray:
-    """Return each persona's share of Unknown."""
-    return np.asarray(side.answers[:, -1] / side.answers.sum(axis=1))
 
 
 def _manski(contrast: Contrast, sums: Pair, ends: tuple[float, float], confidence: float) -> Row:
@@ -93,7 +85,7 @@ def _manski(contrast: Contrast, sums: Pair, ends: tuple[float, float], confidenc
     ]
     bounds = missing.manski_bounds(
         *means,
-        missing=(_missing(sides[0]), _missing(sides[1])),
+        missing=(contrast.treated.missing, contrast.control.missing),
         low=ends[0],
         high=ends[1],
         paired=contrast.design == "within",
@@ -111,10 +103,6 @@ def _lee(contrast: Contrast) -> Row:
 
 
 def _pvalue(contrast: Contrast) -> float:
-    """Test within personas, or between whole personas, that answers are missing alike."""
-    arms = [np.column_stack([side.known, side.answers[:, -1]]) for side in (contrast.treated, contrast.control)]
-    if contrast.design == "within":
-        treated, control = canonical.strata(*arms)
-        return permutation.permutation_test(treated, control, rng=content_rng(treated, control)).pvalue
-    treated, control = canonical.samples(*arms)
-    return permutation.cluster_permutation_test(treated, control, rng=content_rng(treated, control)).pvalue
+    """Test that answers are missing alike in both arms."""
+    refusals = canonical_sides(contrast.design, contrast.treated.refusals, contrast.control.refusals)
+    return distance_test(contrast.design, refusals).pvalue

@@ -6,6 +6,7 @@ from confound.counts.contrasts import Contrast, Side
 from confound.counts.counting import IntArray
 from confound.counts.scales import FloatArray
 from confound.findings.schema import Column, Row
+from confound.findings.sides import RELABELLINGS
 from confound.statistics.drift import ordered
 from confound.statistics.effect import difference
 
@@ -43,9 +44,6 @@ COLUMNS = (
         optional=True,
     ),
 )
-# Where no exact law can be had. A relabelling of a persona's answers costs as much as one of all personas.
-RELABELLINGS_OF_ANSWERS = 1999
-RELABELLINGS_OF_PERSONAS = 9999
 
 
 def ordered_columns(contrast: Contrast, *, confidence: float) -> Row:
@@ -68,12 +66,9 @@ def ordered_columns(contrast: Contrast, *, confidence: float) -> Row:
     """
     if contrast.cell.scale.kind == "nominal":
         return {}
-    has_treated, has_control = contrast.treated.known > 0, contrast.control.known > 0
-    if contrast.design == "within":
-        has_treated = has_control = has_treated & has_control
-    if not has_treated.any() or not has_control.any():
+    treated, control = contrast.known_sides()
+    if not treated.personas or not control.personas:
         return {}
-    treated, control = contrast.treated.rows(has_treated), contrast.control.rows(has_control)
     return _mean_difference(contrast, treated, control, confidence) | _distance(contrast, treated, control)
 
 
@@ -96,7 +91,7 @@ def _distance(contrast: Contrast, treated: Side, control: Side) -> Row:
     test = ordered.ordered_test if contrast.design == "within" else ordered.cluster_ordered_test
     values, one, other = _along_scale(contrast, treated, control)
     within_personas = contrast.design == "within" and max(one.sum(axis=1).max(), other.sum(axis=1).max()) > 1
-    n_resamples = RELABELLINGS_OF_ANSWERS if within_personas else RELABELLINGS_OF_PERSONAS
+    n_resamples = RELABELLINGS["within" if within_personas else "between"]
     found = test(one, other, values, n_resamples=n_resamples)
     return {
         "wasserstein": found.statistic,

@@ -151,6 +151,11 @@ def _check(given: set[str], known: set[str], needed: set[str], schema: Schema) -
         raise SchemaError(f"table {schema.name}: a row lacks the column {min(needed - given)!r}")
 
 
+def records(frame: pd.DataFrame) -> list[Row]:
+    """Return a table's rows."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
 # Columns that many tables share: where a number belongs, and intervals.
 STUDY = Column("study", "text", "What was simulated")
 MODEL = Column("model", "text", "The language model that played the users, or people")

@@ -77,7 +77,7 @@ def _unknown_notes(contrasts: Sequence[Contrast]) -> list[Note]:
     """Warn of Unknown that differs by arm: one warning for a study and model, whose contrasts are one family."""
     notes = []
     for (study, model), group in gathered(contrasts, "study", "model").items():
-        tested = [(contrast, *_unknown_gap(contrast)) for contrast in group if _has_unknown(contrast)]
+        tested = [(contrast, *_unknown_gap(contrast)) for contrast in group if contrast.has_unknown]
         adjusted = holm([pvalue for _, _, pvalue in tested])
         stand: dict[tuple[str, str], float] = {}
         for (contrast, gap, _), pvalue in zip(tested, adjusted, strict=True):
@@ -102,15 +102,9 @@ def _unknown_named(stand: Mapping[tuple[str, str], float]) -> str:
     return shown + (f"; and in {len(said) - SHOWN} more contrasts" if len(said) > SHOWN else "")
 
 
-def _has_unknown(contrast: Contrast) -> bool:
-    return bool(contrast.treated.n_unknown + contrast.control.n_unknown)
-
-
 def _unknown_gap(contrast: Contrast) -> tuple[float, float]:
     """Return the difference in the share of Unknown, and its p-value."""
-    shares = [
-        side.answers[:, -1:] / side.answers.sum(axis=1, keepdims=True) for side in (contrast.treated, contrast.control)
-    ]
+    shares = [side.missing[:, None] for side in (contrast.treated, contrast.control)]
     compare = difference.paired_difference if contrast.design == "within" else difference.welch_difference
     result = compare(*shares)
     return float(result.estimate[0]), float(result.pvalue[0])

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from confound.findings.decision import LEVEL
 from confound.statistics import multiplicity
 from confound.text import estimate, named, number
 from confound.vocabulary import ALL_CONTROLS
 
-LEVEL = 0.05
 SHOWN = 6  # outcomes named; the tables hold the rest
 DETAILED = 3  # outcomes of which it is also said what each sentence rests on
 # The route that is quoted is the first that a log allows: of adjustment the observed effect is the one before it.

@@ -131,13 +131,12 @@ def _joint(contrasts: pd.DataFrame, *, several: bool) -> Iterator[str]:
     """Say the p-value by which each contrast is decided."""
     ordered = contrasts.sort_values("pvalue_verdict", kind="stable")
     for row in ordered.head(NAMED).to_dict("records"):
-        n_controls, n_contrasts = (part.split(" ")[0] for part in str(row["family"]).split(", "))
-        what = (
-            f"the joint test of {n_controls} controls" if n_controls != "1" else f"the test of {named(row['question'])}"
-        )
+        controls, family = str(row["family"]).split(", ")
+        alone = controls.startswith("1 ")
+        what = f"the test of {named(row['question'])}" if alone else f"the joint test of {controls}"
         where = f" in {named(row['contrast'])}" if several else ""
-        over = f"; adjusted over {n_contrasts} contrasts of the model {p_equals(row['pvalue_verdict'])}"
-        yield f"{what}{where} has {p_equals(row['pvalue_joint'])}{over if n_contrasts != '1' else ''}."
+        over = "" if family.startswith("1 ") else f"; adjusted over {family} {p_equals(row['pvalue_verdict'])}"
+        yield f"{what}{where} has {p_equals(row['pvalue_joint'])}{over}."
     if len(ordered) > NAMED:
         yield f"and {len(ordered) - NAMED} more contrasts in the table."
 

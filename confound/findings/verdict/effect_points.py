@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from confound.findings.decision import LEVEL
 from confound.statistics import multiplicity
 from confound.text import estimate, named, number
 from confound.vocabulary import ALL_CONTROLS
 
-LEVEL = 0.05
 NAMED = 6  # effects named in a sentence; the tables hold the rest
 SUREST = 3  # effects named where there are more than NAMED
 

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from confound.failures import Failure
 from confound.findings.findings import Findings
+from confound.findings.schema import records
 from confound.findings.verdict.effect_points import main_rows
 from confound.findings.verdict.sentences import Finding
 from confound.findings.warnings import remarks
@@ -77,7 +78,7 @@ def page(result: Findings, pictures: Iterable[Picture] = (), failures: Iterable[
         fold=len(groups) > MANY_GROUPS,
         there=functools.partial(_there, frames),
         table=functools.partial(_table, frames, result.settings),
-        yardsticks=_records(_yardsticks(frames["comparisons"])),
+        yardsticks=records(_yardsticks(frames["comparisons"])),
         totals=_totals(frames["data"]),
         arms=_by_arm(frames["data"]),
         unknown=_unknown_gaps(frames["data"]),
@@ -261,7 +262,7 @@ def _by_arm(data: pd.DataFrame) -> list[dict[str, Any]]:
         answers=("n_answers", "sum"),
         unknown=("n_unknown", "sum"),
     )
-    return _records(counts.reset_index())
+    return records(counts.reset_index())
 
 
 def _unknown_gaps(data: pd.DataFrame) -> list[dict[str, Any]]:
@@ -275,8 +276,4 @@ def _unknown_gaps(data: pd.DataFrame) -> list[dict[str, Any]]:
     )
     gaps = gaps[gaps["high"] > gaps["low"]]
     widest = gaps.iloc[np.argsort(gaps["low"] - gaps["high"], kind="stable")[:SHOWN]]
-    return _records(widest.reset_index())
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    return records(widest.reset_index())
