@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln, ndtr, xlog1py, xlogy
+from scipy.special import ndtr, xlog1py, xlogy
 
 from confound.statistics.arrays import FloatArray, IntArray
+from confound.statistics.drift.binomial import binomial_law
 from confound.statistics.drift.excess import null_means
 
 __all__ = ["any_shape_bounds"]
@@ -101,14 +102,8 @@ def _exact_excess(p: FloatArray, q: FloatArray, n_treated: int, n_control: int) 
     treated, control = np.arange(n_treated + 1), np.arange(n_control + 1)
     gap = 0.5 * np.abs(treated[:, None] / n_treated - control / n_control)
     gap -= null_means(n_treated, n_control)[treated[:, None] + control]
-    drawn = _binomial(treated, n_treated, p[:, :, None]) @ gap
-    return np.asarray((drawn * _binomial(control, n_control, q[:, :, None])).sum(axis=2))
-
-
-def _binomial(count: IntArray, n: int, share: FloatArray) -> FloatArray:
-    """Return the chances of counts; scipy's `binom` takes half a second to import."""
-    ways = gammaln(n + 1) - gammaln(count + 1) - gammaln(n - count + 1)
-    return np.asarray(np.exp(ways + xlogy(count, share) + xlog1py(n - count, -share)))
+    drawn = binomial_law(n_treated, p) @ gap
+    return np.asarray((drawn * binomial_law(n_control, q)).sum(axis=2))
 
 
 def _normal_excess(p: FloatArray, q: FloatArray, n_treated: int, n_control: int) -> FloatArray:

@@ -10,6 +10,7 @@ from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.validation import checked_counts
 
 __all__ = [
+    "margin_null_means",
     "null_mean",
     "plugin",
     "population_null_mean",
@@ -255,7 +256,7 @@ def stratum_null_means(treated: ArrayLike, control: ArrayLike) -> FloatArray:
     [0.235, 0.218]
     """
     treated, control = checked_counts(treated, control)
-    return _null_means(treated + control, treated.sum(axis=1, keepdims=True), control.sum(axis=1, keepdims=True))
+    return margin_null_means(treated + control, treated.sum(axis=1, keepdims=True), control.sum(axis=1, keepdims=True))
 
 
 def split_null_means(margin: ArrayLike) -> FloatArray:
@@ -278,11 +279,29 @@ def split_null_means(margin: ArrayLike) -> FloatArray:
     """
     counts = np.asarray(margin, dtype=np.int64)
     n1 = np.arange(1, counts.sum())[:, None]
-    return np.concatenate([[0.0], _null_means(counts[None], n1, counts.sum() - n1), [0.0]])
+    return np.concatenate([[0.0], margin_null_means(counts[None], n1, counts.sum() - n1), [0.0]])
 
 
-def _null_means(margin: IntArray, n1: IntArray, n0: IntArray) -> FloatArray:
-    """Return expected distances of strata, given their answers in all (strata, answers) and arms' sizes (strata, 1)."""
+def margin_null_means(margin: IntArray, n1: IntArray, n0: IntArray) -> FloatArray:
+    """Exact expectation of strata's distances when nothing drifts, given their answers in all and the arms' sizes.
+
+    Parameters
+    ----------
+    margin : ndarray of int64, shape (strata, answers)
+        How often each answer was given in all. Of one answer by itself the expectation is half that of the absolute
+        difference of its shares.
+    n1, n0 : ndarray of int64, shape (strata, 1)
+        Answers in the treated and the control arm.
+
+    Returns
+    -------
+    ndarray of float, shape (strata,)
+
+    Examples
+    --------
+    >>> margin_null_means(np.array([[8, 8, 4]]), np.array([[10]]), np.array([[10]])).round(3).tolist()
+    [0.235]
+    """
     above = margin * n1 // (n1 + n0) + 1
     # Beyond the largest possible count there is nothing to sum: the answer is always given, or never.
     possible = above <= np.minimum(margin, n1)

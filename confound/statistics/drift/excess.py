@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
 
 from confound.statistics.arrays import FloatArray, IntArray
+from confound.statistics.drift import distance
 
 __all__ = ["Excess", "null_means", "of_sizes"]
 
@@ -47,15 +47,6 @@ def of_sizes(n_treated: IntArray, n_control: IntArray) -> Excess:
 def null_means(n1: int, n0: int) -> FloatArray:
     """Return half the expected difference of an answer's shares with no drift, by how often it was given in all.
 
-    The closed form of `distance.null_mean`, for every margin at once, shape (n1 + n0 + 1,).
+    For every margin at once, shape (n1 + n0 + 1,).
     """
-    margin = np.arange(n1 + n0 + 1)
-    above = margin * n1 // (n1 + n0) + 1
-    possible = above <= np.minimum(margin, n1)
-    above = np.where(possible, above, np.maximum(0, margin - n0))
-    log_mass = _log_choose(n1, above) + _log_choose(n0, margin - above) - _log_choose(n1 + n0, margin)
-    return np.asarray(np.where(possible, above * (n0 - margin + above) * np.exp(log_mass) / (n1 * n0), 0.0))
-
-
-def _log_choose(n: int, k: IntArray) -> FloatArray:
-    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
+    return distance.margin_null_means(np.arange(n1 + n0 + 1)[:, None], np.array([[n1]]), np.array([[n0]]))

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift import distance, law_sum, ordered_law
 from confound.statistics.drift.permutation import SMALLEST_PVALUE, Method
+from confound.statistics.drift.relabelling import relabelled_gaps
 from confound.statistics.randomness import content_rng
 from confound.statistics.validation import check_positive, checked_counts, checked_samples
 
@@ -310,14 +311,5 @@ def _relabelled_personas(
     treated: FloatArray, control: FloatArray, steps: FloatArray, rng: np.random.Generator, n: int
 ) -> FloatArray:
     """Draw the distance of the arms' averaged distributions, whole personas falling to the arms at random."""
-    everyone = np.concatenate([treated, control])
-    in_treated = np.arange(len(everyone)) < len(treated)
-    drawn = np.empty(n)
-    at_once = max(1, NUMBERS_AT_ONCE // max(everyone.shape))
-    for start in range(0, n, at_once):
-        part = drawn[start : start + at_once]
-        labels = rng.permuted(np.broadcast_to(in_treated, (part.size, len(everyone))), axis=1)
-        sums = labels.astype(np.float64) @ everyone
-        gaps = sums / len(treated) - (everyone.sum(axis=0) - sums) / len(control)
-        part[:] = np.abs(gaps) @ steps
-    return drawn
+    parts = relabelled_gaps(np.concatenate([treated, control]), len(treated), rng=rng, n_resamples=n)
+    return np.concatenate([np.abs(gaps) @ steps for gaps in parts])

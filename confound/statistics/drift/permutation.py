@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from confound.statistics.arrays import BoolArray, FloatArray, IntArray
+from confound.statistics.arrays import FloatArray, IntArray
 from confound.statistics.drift import distance, law_sum, null_law
-from confound.statistics.drift.relabelling import grown_tail
+from confound.statistics.drift.relabelling import gaps_of_means, grown_tail, relabelled_gaps
 from confound.statistics.validation import check_positive, checked_counts, checked_samples
 
 __all__ = ["PermutationTest", "cluster_permutation_test", "permutation_test"]
@@ -25,8 +25,6 @@ SMALLEST_PVALUE = float(np.finfo(np.float64).tiny)
 # By how much a drawn distance between mean shares may fall short of the observed one and still count as
 # tied: far more than rounding, so that a tie is never missed.
 TIE_TOLERANCE = 1e-10
-# Numbers held at once while personas' labels are drawn: 32 MB.
-LABELS_AT_ONCE = 2**22
 Method = Literal["exact", "bounds", "monte carlo"]
 
 
@@ -218,34 +216,24 @@ def cluster_permutation_test(
         return permutation_test(*pooled, rng=rng, n_resamples=n_resamples)
     shares = counts / counts.sum(axis=1, keepdims=True)
     in_treated = np.arange(len(counts)) < len(treated)
-    observed = float(_share_distances(shares, in_treated[None, :])[0])
+    observed = float(_total(gaps_of_means(shares, in_treated[None, :]))[0])
 
     def reaching(drawn: FloatArray) -> int:
         return int(np.count_nonzero(drawn >= observed - TIE_TOLERANCE))
 
     def count(n: int) -> int:
-        return reaching(_relabelled_share_distances(shares, in_treated, rng, n))
+        return reaching(_relabelled_distances(shares, len(treated), rng, n))
 
-    first = _relabelled_share_distances(shares, in_treated, rng, n_resamples)
+    first = _relabelled_distances(shares, len(treated), rng, n_resamples)
     pvalue, n_drawn = grown_tail(count, reaching(first), n_resamples)
     return PermutationTest(observed, float(first.mean()), pvalue, pvalue, "monte carlo", 1, n_drawn)
 
 
-def _relabelled_share_distances(
-    shares: FloatArray, in_treated: BoolArray, rng: np.random.Generator, n_resamples: int
-) -> FloatArray:
-    drawn = np.empty(n_resamples)
-    at_once = max(1, LABELS_AT_ONCE // len(shares))
-    for start in range(0, n_resamples, at_once):
-        part = drawn[start : start + at_once]
-        labels = np.broadcast_to(in_treated, (part.size, len(shares)))
-        part[:] = _share_distances(shares, rng.permuted(labels, axis=1))
-    return drawn
+def _relabelled_distances(shares: FloatArray, n_treated: int, rng: np.random.Generator, n_resamples: int) -> FloatArray:
+    parts = relabelled_gaps(shares, n_treated, rng=rng, n_resamples=n_resamples)
+    return np.concatenate([_total(gaps) for gaps in parts])
 
 
-def _share_distances(shares: FloatArray, in_treated: BoolArray) -> FloatArray:
-    """Return the distance between the arms' mean shares for each row of labels."""
-    n1 = in_treated[0].sum()
-    treated_sums = in_treated.astype(np.float64) @ shares
-    gaps = treated_sums / n1 - (shares.sum(axis=0) - treated_sums) / (len(shares) - n1)
+def _total(gaps: FloatArray) -> FloatArray:
+    """Return the distance between mean shares with these gaps."""
     return np.asarray(0.5 * np.abs(gaps).sum(axis=1))

@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
-from scipy.special import chdtri, gammaln, ndtr, ndtri, xlog1py, xlogy
+from scipy.special import chdtri, ndtr, ndtri
 
 from confound.statistics.arrays import FloatArray, IntArray
+from confound.statistics.drift.binomial import binomial_law
 from confound.statistics.drift.distance import stratum_null_means
 from confound.statistics.drift.relabelling import drawn_without_replacement
 
@@ -185,7 +186,7 @@ class _Counts(NamedTuple):
 
 
 def _counts(trials: int, shares: FloatArray) -> _Counts:
-    law = _binomial(trials, shares)
+    law = binomial_law(trials, shares)
     return _Counts(np.cumsum(law, axis=-1)[..., :-1], rfft(law, next_fast_len(2 * trials + 1, real=True)))
 
 
@@ -195,18 +196,6 @@ def _mean_excess(after: _Counts, before: _Counts, trials: int) -> FloatArray:
     size = 2 * trials + 1
     given = irfft(after.transform * before.transform, next_fast_len(size, real=True))[..., :size]
     return np.asarray((gaps - given @ _mean_gaps(trials)).sum(axis=-1) / 2)
-
-
-def _binomial(trials: int, shares: FloatArray) -> FloatArray:
-    """Return the chances of each count, shape (..., trials + 1)."""
-    count = np.arange(trials + 1)
-    ways = gammaln(trials + 1) - gammaln(count + 1) - gammaln(trials - count + 1)
-    p = shares[..., None]
-    # One logarithm a share; where it is infinite, none of nothing is 0.
-    with np.errstate(invalid="ignore"):
-        given, not_given = count * xlogy(1.0, p), (trials - count) * xlog1py(1.0, -p)
-    given[..., 0] = not_given[..., -1] = 0.0
-    return np.asarray(np.exp(ways + given + not_given))
 
 
 @lru_cache(maxsize=64)

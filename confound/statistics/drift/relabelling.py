@@ -1,14 +1,21 @@
 """Random relabellings of a stratum's answers, for tests whose law has no closed form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from confound.statistics.arrays import FloatArray, IntArray
+from confound.statistics.arrays import BoolArray, FloatArray, IntArray
 from confound.statistics.validation import check_positive
 
-__all__ = ["drawn_without_replacement", "grown_tail", "relabelled_counts", "sequential_pvalue"]
+__all__ = [
+    "drawn_without_replacement",
+    "gaps_of_means",
+    "grown_tail",
+    "relabelled_counts",
+    "relabelled_gaps",
+    "sequential_pvalue",
+]
 
 
 # By how much a drawn statistic may fall short of the observed one, relative to 1 or to itself if larger, and still
@@ -17,6 +24,8 @@ TIE_TOLERANCE = 1e-9
 # Draws as extreme as the observed after which drawing stops: p = .05 then has a standard error of .0035.
 ENOUGH_REACHED = 200
 DRAWN_AT_ONCE = 1000
+# Labels held at once, or numbers of their units: 32 MB.
+LABELS_AT_ONCE = 2**22
 # Where fewer draws than this are as extreme as the observed, so many times as many are drawn: a p-value that can fall
 # no further than 1/10,000 would be lost among 500 tests.
 FEW_REACHED = 10
@@ -69,6 +78,47 @@ def drawn_without_replacement(urns: IntArray, size: int, rng: np.random.Generato
         left = left - drawn[:, answer]
     drawn[:, -1] = left
     return drawn
+
+
+def relabelled_gaps(
+    values: FloatArray, n_treated: int, *, rng: np.random.Generator, n_resamples: int
+) -> Iterator[FloatArray]:
+    """Draw the differences between the arms' means if whole units fell to the arms at random.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (units, Q)
+        Such as each persona's answer shares.
+    n_treated : int
+        Units in the treated arm.
+    rng : numpy.random.Generator
+    n_resamples : int
+        B, at least 1.
+
+    Yields
+    ------
+    ndarray of float64, shape (draws, Q)
+        B rows in all, in parts of `LABELS_AT_ONCE` labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> (part,) = relabelled_gaps(np.array([[1.0], [0.0]]), 1, rng=np.random.default_rng(0), n_resamples=50)
+    >>> np.unique(part).tolist()
+    [-1.0, 1.0]
+    """
+    in_treated = np.arange(len(values)) < n_treated
+    at_once = max(1, LABELS_AT_ONCE // max(values.shape))
+    for start in range(0, n_resamples, at_once):
+        labels = np.broadcast_to(in_treated, (min(at_once, n_resamples - start), len(values)))
+        yield gaps_of_means(values, rng.permuted(labels, axis=1))
+
+
+def gaps_of_means(values: FloatArray, in_treated: BoolArray) -> FloatArray:
+    """Return the treated units' mean less the others' for each row of labels, shape (rows, Q)."""
+    n_treated = in_treated[0].sum()
+    sums = in_treated.astype(np.float64) @ values
+    return np.asarray(sums / n_treated - (values.sum(axis=0) - sums) / (len(values) - n_treated))
 
 
 def sequential_pvalue(draw: Callable[[int], FloatArray], observed: float, *, n_resamples: int) -> tuple[float, int]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confound.statistics.drift import law_sum, null_law, permutation
+from confound.statistics.drift import law_sum, null_law, permutation, relabelling
 from confound.statistics.drift.permutation import cluster_permutation_test, permutation_test
 from tests.statistics.drift.test_distance import TWINS_DIARY, TWINS_THRILLER, arm_pairs, relabelled_distances
 
@@ -374,7 +374,7 @@ def test_clustered_ties_are_counted_despite_rounding():
 def test_clustered_draws_do_not_depend_on_how_many_are_held_at_once(monkeypatch):
     """Drawing in chunks gives the same labels as drawing at once."""
     whole = cluster_permutation_test(*CLUSTERS[0], rng=np.random.default_rng(7), n_resamples=500)
-    monkeypatch.setattr(permutation, "LABELS_AT_ONCE", 7 * 13)
+    monkeypatch.setattr(relabelling, "LABELS_AT_ONCE", 7 * 13)
     assert cluster_permutation_test(*CLUSTERS[0], rng=np.random.default_rng(7), n_resamples=500) == whole
 
 
