@@ -35,7 +35,7 @@ def test_analyze_end_to_end(log: Path, tmp_path: Path) -> None:
     options = ["--rename", "condition=arm", "--outcome", "b*", "--negative-control", "party", "--control", "old"]
     done = run("analyze", log, *options, "--order", "buys=no,maybe,yes", "--out", tmp_path / "out", "--seed", 3)
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("VERDICT\nmodel: ")
+    assert done.stdout.startswith("VERDICT\nstudy, model: ")
     assert "new - old" in done.stdout
     assert "(seed 3)" in done.stdout
     effects = pd.read_csv(tmp_path / "out" / "tables" / "effects.csv")

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 import confound
-from confound.findings.verdict import sentences
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 pytestmark = [
@@ -33,15 +32,16 @@ def test_story_beliefs_known_figures(story: confound.Analysis) -> None:
 
 
 def test_twins_drift_and_humans_do_not(story: confound.Analysis) -> None:
-    """8 of 64 controls of the twins and 2 of the humans have p < .05, and the verdict says what follows."""
+    """8 of 64 controls of the twins and 2 of the humans have p < .05; the verdict shows drift in two pairs, of twins."""
     controls = story.drift[story.drift["question"] != "(all)"]
     below = (controls["pvalue"] < 0.05).groupby(controls["model"]).sum()
     assert below.to_dict() == {"human": 2, "llm_twin": 8}
-    twins, humans = story.verdict
-    assert (twins.model, twins.drifts, humans.model, humans.drifts) == ("llm_twin", True, "human", False)
-    assert twins.points[0].startswith("8 of 64 negative controls have p < .05 by distance")
-    assert twins.points[1].startswith("books_read_10y_thriller in story_thriller_vs_diary")
-    assert len(sentences.standing(controls[controls["model"] == "human"])) == 0
+    shown = [(each.study, each.model) for each in story.verdict if each.drift == "shown"]
+    assert shown == [("story_fantasy_vs_scifi", "llm_twin"), ("story_thriller_vs_diary", "llm_twin")]
+    humans = [each for each in story.verdict if each.model == "human"]
+    assert [each.drift for each in humans] == ["unsettled"] * 4
+    named = controls[controls["state"] == "shown"]
+    assert set(named["question"]) == {"books_read_10y_fantasy", "books_read_10y_thriller"}
 
 
 def test_tax_rates_by_order_and_by_share() -> None:

@@ -82,7 +82,7 @@ def pages(result: confound.Analysis, recalled: confound.Analysis) -> dict[str, S
     return {
         "": [headline(result.comparisons)],
         "Who drifts": [
-            *(f"{finding.model}: {finding.headline} {finding.points[0]}" for finding in result.verdict),
+            *(f"{each.study}, {each.model}: {' '.join((each.headline, *each.points[:1]))}" for each in result.verdict),
             result.table("comparisons"),
         ],
         "The genre just read": [

@@ -41,7 +41,7 @@ def _tabulated(frame: pd.DataFrame, style: str, write: Callable[[str], str]) -> 
     shown = readable(frame)
     texts = _text_columns(frame)
     for column in texts:
-        shown[column] = [write(str(text)) for text in frame[column]]
+        shown[column] = ["" if pd.isna(text) else write(str(text)) for text in frame[column]]
     align = ["left" if name in texts else "right" for name in frame.columns]
     content = shown.to_dict("list")
     return tabulate(content, headers="keys", tablefmt=style, showindex=False, disable_numparse=True, colalign=align)

@@ -41,7 +41,8 @@ def test_any_number_of_arms_is_shown(arms: int, tmp_path: Path) -> None:
     found = confound.analyze(log(arms), skip=("stabilization",))
     folder = found.save(tmp_path / "out")
     assert not (folder / "failures.txt").exists()
-    assert (folder / "figures" / "waterfall.pdf").is_file()
+    drawn = {path.name for path in (folder / "figures").glob("waterfall*.pdf")}
+    assert drawn >= {f"waterfall-{route}.pdf" for route in ("adjustment", "g-formula", "aipw")}
     assert "data:image/" in (folder / "report.html").read_text()
 
 

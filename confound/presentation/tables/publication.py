@@ -159,14 +159,16 @@ def _turned(
 def _parts(layout: Layout, frame: pd.DataFrame, models: Sequence[str], interval: str) -> Iterator[_Part]:
     """Choose the columns: statistics, or for each model a few of them side by side or in one cell."""
 
-    def there(statistics: Iterable[Statistic]) -> list[Statistic]:
-        return [s for s in statistics if all(n in frame and frame[n].notna().any() for n in s.needs)]
+    def there(statistics: Sequence[Statistic]) -> Sequence[Statistic]:
+        wanted = [s for s in statistics if sizes_differ or s.needs != ("n_personas",)]
+        held = [s for s in wanted if all(n in frame and frame[n].notna().any() for n in s.needs)]
+        return held or wanted[:1]  # where nothing could be estimated, a column of dashes says so
+
+    sizes_differ = bool(models) or ("n_personas" in frame and frame["n_personas"].nunique() > 1)
 
     if not models:
-        sizes = frame["n_personas"].nunique() if "n_personas" in frame else 0
         for s in there(layout.full):
-            if s.needs != ("n_personas",) or sizes > 1:
-                yield _Part(Column(s.head.format(ci=interval), s.group), None, (s,))
+            yield _Part(Column(s.head.format(ci=interval), s.group), None, (s,))
     elif len(models) <= SIDE_BY_SIDE:
         for model in models:
             for s in there(layout.beside):
