@@ -32,7 +32,7 @@ def test_story_beliefs_known_figures(story: confound.Analysis) -> None:
 
 
 def test_twins_drift_and_humans_do_not(story: confound.Analysis) -> None:
-    """8 of 64 controls of the twins and 2 of the humans have p < .05; the verdict shows drift in two pairs, of twins."""
+    """8 of 64 controls of the twins and 2 of the people have p < .05; drift is shown in two pairs, of the twins."""
     controls = story.drift[story.drift["question"] != "(all)"]
     below = (controls["pvalue"] < 0.05).groupby(controls["model"]).sum()
     assert below.to_dict() == {"human": 2, "llm_twin": 8}

@@ -164,7 +164,7 @@ def _parts(layout: Layout, frame: pd.DataFrame, models: Sequence[str], interval:
         held = [s for s in wanted if all(n in frame and frame[n].notna().any() for n in s.needs)]
         return held or wanted[:1]  # where nothing could be estimated, a column of dashes says so
 
-    sizes_differ = bool(models) or ("n_personas" in frame and frame["n_personas"].nunique() > 1)
+    sizes_differ = bool(models) or ("n_personas" in frame and _varies(frame["n_personas"]))
 
     if not models:
         for s in there(layout.full):
