@@ -40,6 +40,7 @@ from confound.findings.schema import Row
 from confound.findings.verdict import sentences
 from confound.keywords import PARTS
 from confound.log import run_files, warehouses
+from confound.log.layout import Layout
 from confound.log.source import LogLike
 from confound.result import Analysis
 from confound.vocabulary import DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
@@ -56,7 +57,18 @@ def analyze(
     data: LogLike,
     *,
     table: str | None = None,
+    persona: str | None = None,
+    arm: Sequence[str] = (),
+    question: str | None = None,
+    response: str | None = None,
+    trial: str | None = None,
+    item: str | None = None,
+    model: str | None = None,
+    study: str | None = None,
+    iteration: str | None = None,
     rename: Mapping[str, str] | None = None,
+    missing: Sequence[str] = (),
+    merge: Sequence[str] = (),
     outcome: Sequence[str] = (),
     negative_control: Sequence[str] = (),
     confounder: Sequence[str] = (),
@@ -89,8 +101,19 @@ def analyze(
         Or the URL of a database or cluster, such as ``"duckdb://file.db"``: the log is counted there.
     table : str, optional
         The table's name, for a URL; see `confound.log.warehouses.opened`.
+    persona, question, response, trial, item, model, study, iteration : str, optional
+        The log's own column that is this column of the response table; by default the one of that name. Without a
+        column of the question the table is wide: `outcome`, `negative_control` and `confounder` name its columns.
+        `item` is what was asked about: with the persona it makes the stratum of the negative controls.
+    arm : sequence of str
+        The column of the arm. Several make one arm of their combinations, and a study by each of them.
     rename : mapping, optional
-        The log's name of a column -> the response table's, such as ``{"user_id": "persona"}``.
+        The log's name of a column -> the response table's, such as ``{"user_id": "persona"}``. A column that is named
+        here or above is read as nothing else.
+    missing : sequence of str
+        Answers that stand for none, such as ``"-99"``: they count as Unknown.
+    merge : sequence of str
+        Answers that count as one, each ``"Q:A|B=NAME"``.
     outcome, negative_control, confounder : sequence of str
         Questions with that role, globs allowed; they override column `role`.
     control : sequence of str, or mapping
@@ -161,17 +184,17 @@ def analyze(
     >>> result.drift[["tvd_plugin", "tvd_null", "pvalue"]].round(4).to_dict("records")
     [{'tvd_plugin': 1.0, 'tvd_null': 0.2571, 'pvalue': 0.0008}]
     """
-    options = Options.of(locals())
+    options, layout = Options.of(locals()), Layout.of(locals())
     unknown = set(skip) - set(PARTS)
     if unknown:
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: at least 1 process is needed")
-    counted = prepare(data, rename or {}, options, table=table, joint="drift" not in skip)
+    name = _name(data)
+    counted = prepare(data, layout, options, joint="drift" not in skip, adjusted=run_files.is_run(name))
     settings = {
-        "log": _name(data),
-        "table": table,
-        "rename": dict(rename or {}),
+        "log": name,
+        **layout.listed(),
         **options.listed(),
         "skip": list(skip),
     }
@@ -310,7 +333,18 @@ def describe(
     data: LogLike,
     *,
     table: str | None = None,
+    persona: str | None = None,
+    arm: Sequence[str] = (),
+    question: str | None = None,
+    response: str | None = None,
+    trial: str | None = None,
+    item: str | None = None,
+    model: str | None = None,
+    study: str | None = None,
+    iteration: str | None = None,
     rename: Mapping[str, str] | None = None,
+    missing: Sequence[str] = (),
+    merge: Sequence[str] = (),
     outcome: Sequence[str] = (),
     negative_control: Sequence[str] = (),
     confounder: Sequence[str] = (),
@@ -328,8 +362,8 @@ def describe(
 
     Parameters
     ----------
-    data, table, rename, outcome, negative_control, confounder, control, placebo, reference, order, bins, study_file, \
-    design, cluster, unique
+    data, table, persona, arm, question, response, trial, item, model, study, iteration, rename, missing, merge, \
+    outcome, negative_control, confounder, control, placebo, reference, order, bins, study_file, design, cluster, unique
         As for `analyze`.
 
     Returns
@@ -341,8 +375,8 @@ def describe(
     InputError
         As `analyze`.
     """
-    options = Options.of(locals())
-    return described(prepare(data, rename or {}, options, table=table))
+    options, layout = Options.of(locals()), Layout.of(locals())
+    return described(prepare(data, layout, options, adjusted=run_files.is_run(_name(data))))
 
 
 def _name(data: LogLike) -> list[str]:

@@ -102,7 +102,18 @@ def _questions(name: str, help_: str) -> Keyword:
 # How the log is read and its questions are understood: `confound check` has these too.
 OF_THE_LOG = (
     Keyword("table", "Name of the table, where LOG is the URL of a database or cluster.", metavar="NAME"),
+    Keyword("persona", "Column of the simulated user.", metavar="COLUMN"),
+    Keyword("arm", "Column of the arm; several make one.", metavar="COLUMN[,COLUMN..]", many=True),
+    Keyword("question", "Column of the question. Without one, --outcome and the like name columns.", metavar="COLUMN"),
+    Keyword("response", "Column of the answer.", metavar="COLUMN"),
+    Keyword("trial", "Column of the repetition.", metavar="COLUMN"),
+    Keyword("item", "Column of what was asked about; with the persona it is the stratum.", metavar="COLUMN"),
+    Keyword("model", "Column of the model.", metavar="COLUMN"),
+    Keyword("study", "Column of the study.", metavar="COLUMN"),
+    Keyword("iteration", "Column of the iteration of adjustment.", metavar="COLUMN"),
     _pairs("rename", "Use the log's column OLD as column NEW.", "OLD=NEW"),
+    Keyword("missing", "An answer that stands for none, such as -99.", metavar="CODE", many=True),
+    Keyword("merge", "Count answers to Q as one, called NAME.", metavar="Q:A|B|..=NAME", many=True),
     _questions("outcome", "Question that is an outcome. Globs are allowed here and in the next two options."),
     _questions("negative_control", "Question whose answer the treatment cannot change."),
     _questions("confounder", "Question that is a confounder."),

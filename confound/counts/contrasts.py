@@ -10,7 +10,7 @@ import numpy.typing as npt
 from confound.counts.cells import Cell
 from confound.counts.counting import Grouped, IntArray
 from confound.counts.notes import Note
-from confound.counts.scales import FloatArray, label
+from confound.counts.scales import FloatArray, label, number_in
 from confound.errors import InputError
 from confound.vocabulary import Design
 
@@ -172,9 +172,9 @@ def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> 
             notes.append(Note("warning", f"Only arm '{labels[0]}' is there; nothing to compare it with.", study=study))
             continue
         asked = [arm for scope, arm in wanted if scope in (None, study) and arm in labels]
-        chosen[study] = asked[-1] if asked else _default_control(labels)
+        chosen[study], why = (asked[-1], "") if asked else _default_control(labels)
         if not asked:
-            message = f"Arm '{chosen[study]}' was taken as the control. Choose another with --control."
+            message = f"Arm '{chosen[study]}' was taken as the control{why}. Choose another with --control."
             notes.append(Note("note", message, study=study))
     if not chosen:
         only = ", ".join(sorted({arm for labels in arms.values() for arm in labels}))
@@ -209,9 +209,16 @@ def _check_wanted(arms: Mapping[str, Sequence[str]], wanted: Sequence[tuple[str 
             raise InputError(f"--control {arm}: the log holds no such arm. It holds {', '.join(held)}")
 
 
-def _default_control(labels: Sequence[str]) -> str:
+def _default_control(labels: Sequence[str]) -> tuple[str, str]:
+    """Return the arm that is called like a control, else the smallest number, else the first; and why, if not plain."""
     by_name = {arm.casefold(): arm for arm in labels}
-    return next((by_name[name] for name in CONTROL_NAMES if name in by_name), min(labels))
+    named = [by_name[name] for name in CONTROL_NAMES if name in by_name]
+    if named:
+        return named[0], ""
+    numbers = {arm: number_in(arm) for arm in labels}
+    if all(number is not None for number in numbers.values()):
+        return min(labels, key=lambda arm: (numbers[arm] or 0.0, arm)), ", the smallest of the numbers"
+    return min(labels), ""
 
 
 def contrasts(cell: Cell, control: str, design: Design | None) -> Iterator[Contrast]:

@@ -5,7 +5,7 @@ arm, question, role, answer) with its count, as integer codes. `elicited` runs o
 outcomes and confounders were asked in one conversation: counts lose which answers go together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from confound.counts.scales import FloatArray, canonical, label
+from confound.counts.scales import FloatArray, canonical, label, number_in
 from confound.errors import InputError
 from confound.log.faults import engine_errors
-from confound.log.response_table import DEFAULTS, Responses
+from confound.log.layout import DEFAULTS
+from confound.log.response_table import Responses
 from confound.vocabulary import ROLES
 
 if TYPE_CHECKING:
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
 IntArray = npt.NDArray[np.int64]
 CodeArray = npt.NDArray[np.int32]  # a log has more rows than labels; multiply codes by an np.int64
 
-KEYS = ("study", "model", "iteration", "question", "persona", "arm", "role", "response", "source_arm", "specified")
-MAY_LACK = ("response", "role", "source_arm", "specified")
+KEYS = (
+    *("study", "model", "iteration", "question", "persona", "arm", "role", "response", "source_arm", "specified"),
+    "item",
+)
+MAY_LACK = ("response", "role", "source_arm", "specified", "item")
 UNKNOWN_CODE = -1  # the code of a missing label
 NOT_ASKED_CODE = -2
 MAX_DIGITS = 9  # of an iteration
@@ -280,8 +284,14 @@ def _canonical(raw: Sequence[str | None], key: str, responses: Responses) -> tup
         _refuse(key, bad, responses)
     if key == "role":
         _check_roles(raw, responses)
-    labels = sorted({name for name in clean if name is not None}, key=int if key == "iteration" else str)
+    labels = in_order({name for name in clean if name is not None}, key)
     return tuple(labels), _lookup(clean, labels)
+
+
+def in_order(labels: Collection[str], key: str) -> list[str]:
+    """Sort labels as text; iterations, and arms that are all numbers, as numbers."""
+    by_number = key == "iteration" or (key == "arm" and all(number_in(name) is not None for name in labels))
+    return sorted(labels, key=lambda name: (number_in(name) or 0.0 if by_number else 0.0, name))
 
 
 def _coded(column: "pa.ChunkedArray", key: str, responses: Responses) -> tuple[tuple[str, ...], IntArray]:
@@ -295,7 +305,7 @@ def recode(column: "pa.ChunkedArray", key: str, labels: Sequence[str] | None) ->
     """Return the code of each row's label, by labels already known; by the labels found themselves if None."""
     raw, places = _encoded(column)
     clean = [_clean(key, text or "") for text in raw]
-    lookup = _lookup(clean, sorted({name for name in clean if name}) if labels is None else labels)
+    lookup = _lookup(clean, in_order({name for name in clean if name}, key) if labels is None else labels)
     return lookup[places].astype(np.int64)
 
 

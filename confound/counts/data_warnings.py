@@ -43,6 +43,14 @@ def _sums(place: IntArray, values: IntArray) -> IntArray:
     return np.bincount(place, weights=values).astype(np.int64)
 
 
+def repeats(grouped: Grouped) -> bool:
+    """Tell whether a persona, arm and question has several answers that trial numbers do not tell apart."""
+    asked = _asked(grouped, "trial")
+    numbered = asked.n_numbered == asked.n
+    told = numbered & (asked.n <= np.where(numbered, asked.high - asked.low, 0) + 1)
+    return bool((~told & (asked.n > 1)).any())
+
+
 def duplicate_notes(grouped: Grouped) -> list[Note]:
     """Warn where one persona, arm and question has more answers than its trial numbers can tell apart.
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, get_args
 
-from confound.counts.scales import label
+from confound.counts.scales import canonical, label
 from confound.counts.study_file import QuestionSpec, StudyFiles, read_study_files
 from confound.errors import InputError
 from confound.vocabulary import CORRECTION_WORDS, DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
@@ -39,8 +39,9 @@ class Options:
     order: Mapping[str, Sequence[str]] = field(default_factory=dict)
     bins: Mapping[str, int] = field(default_factory=dict)
     study_file: Sequence[str | Path] = ()
+    missing: Sequence[str] = ()
+    merge: Sequence[str] = ()
     design: Design | None = None
-    cluster: str | None = None
     unique: bool = False
     correction: str = DEFAULT_CORRECTION
     share: float = 0.5
@@ -54,7 +55,7 @@ class Options:
         return cls(**{each.name: keywords[each.name] for each in fields(cls) if each.name in keywords})
 
     def __post_init__(self) -> None:
-        for name in (*GIVEN_ROLES, "study_file"):
+        for name in (*GIVEN_ROLES, "study_file", "missing", "merge"):
             self._normalise(name, _sequence(name, getattr(self, name)))
         control = self.control
         self._normalise("control", dict(control) if isinstance(control, Mapping) else _sequence("control", control))
@@ -63,6 +64,7 @@ class Options:
         self._normalise("bins", dict(self.bins or {}))
         self._check_numbers()
         self._check_choices()
+        self.merged  # noqa: B018 -- what cannot be read is refused now
         self.study_files  # noqa: B018 -- a file that cannot be used is refused now
 
     def _normalise(self, name: str, value: Any) -> None:
@@ -93,6 +95,19 @@ class Options:
     def study_files(self) -> StudyFiles:
         """What the study files say."""
         return read_study_files(self.study_file)
+
+    @property
+    def merged(self) -> dict[str, dict[str, str]]:
+        """Question -> answer -> the answer that it counts as."""
+        found: dict[str, dict[str, str]] = {}
+        for entry in self.merge:
+            question, colon, rest = entry.partition(":")
+            answers, equals, name = rest.rpartition("=")
+            if not (question and colon and answers and equals and name):
+                raise InputError(f"--merge {entry}: it must have the form Q:A|B=NAME, such as party:Dem|D|democrat=Dem")
+            for answer in answers.split("|"):
+                found.setdefault(question, {})[canonical(answer) or answer] = canonical(name) or name
+        return found
 
     @property
     def margin_shown(self) -> float:

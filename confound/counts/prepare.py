@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from confound.counts import conversations, copies, data_warnings, seeds
+from confound.counts import conversations, copies, data_warnings, readings, repeats, seeds
 from confound.counts.cells import Cell, cells
 from confound.counts.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
 from confound.counts.conversations import AnswersByConversation
@@ -16,6 +16,7 @@ from confound.counts.questions import Question, resolve
 from confound.counts.retention import Retained, retained
 from confound.errors import InputError
 from confound.log import response_table
+from confound.log.layout import Layout
 from confound.log.response_table import Responses
 from confound.log.source import LogLike
 
@@ -76,7 +77,7 @@ class CountedLog:
 
 
 def prepare(
-    data: LogLike, rename: Mapping[str, str], options: Options, *, table: str | None = None, joint: bool = False
+    data: LogLike, layout: Layout, options: Options, *, joint: bool = False, adjusted: bool = False
 ) -> CountedLog:
     """Read, count and check a log; everything that `analyze` does before the first statistic.
 
@@ -84,21 +85,25 @@ def prepare(
     ----------
     data : path, sequence of paths, data frame or table
         See `confound.analyze`.
-    rename : mapping
-        The log's name of a column -> the response table's.
+    layout : Layout
+        What the user says of the log's columns.
     options : Options
-    table : str, optional
-        The table's name, where `data` is a URL.
     joint : bool
         Whether to read which controls were answered in one conversation, for tests of several controls together.
+    adjusted : bool
+        Whether a run's own files say that the iterations are those of adjustment.
 
     Raises
     ------
     InputError
         Where the log cannot be read, or nothing in it can be compared.
     """
-    with response_table.opened(data, rename=rename, table=table, cluster=options.cluster) as log:
-        whole, copied, once_notes = _counted(log, unique=options.unique)
+    with response_table.opened(data, layout) as opened:
+        first = group(opened)
+        reading = readings.settled(opened, first, options, layout, adjusted=adjusted)
+        log = reading.log
+        whole, copied, once_notes = _counted(log, group(log) if reading.changed else first, unique=options.unique)
+        row_notes = repeats.notes(log, whole, layout)
         options.check_labels(whole.labels["arm"], whole.labels["model"])
         controls, arm_notes = control_arms(whole, options.control_arms)
         binned, questions, question_notes = resolve(whole, options)
@@ -117,12 +122,15 @@ def prepare(
             f"{options.design or 'any'} design. Check --control and --design"
         )
     notes = [
+        *reading.notes,
+        *row_notes,
         *arm_notes,
         *question_notes,
         *talk_notes,
         *once_notes,
         *copies.notes(copied),
         *data_warnings.duplicate_notes(grouped),
+        *([] if options.design else readings.row_number_notes(grouped, log)),
         *data_warnings.seed_notes(grouped),
     ]
     return CountedLog(
@@ -141,9 +149,8 @@ def prepare(
     )
 
 
-def _counted(log: Responses, *, unique: bool) -> tuple[Grouped, dict[tuple[str, str], str], list[Note]]:
-    """Count a log; with `unique` copies count once, else it is said where they are."""
-    whole = group(log)
+def _counted(log: Responses, whole: Grouped, *, unique: bool) -> tuple[Grouped, dict[tuple[str, str], str], list[Note]]:
+    """Look for copies in a counted log; with `unique` they count once, else it is said where they are."""
     seeded = seeds.repeated(log, whole)
     if not unique:
         return whole, copies.found(whole.rows(apart(whole)[0]), seeded), []

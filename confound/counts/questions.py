@@ -149,7 +149,7 @@ def _question(
     if len(answers) > MAX_ANSWERS and order is None:
         _refuse_many(role, name, answers, scale)
         scale = Scale("continuous", (), np.empty(0), scale.source or "too many answers to tabulate")
-    return Question(role, scale), notes + _case_notes(answers) + _tie_notes(scale)
+    return Question(role, scale), notes + _tie_notes(scale)
 
 
 def _answers(rows: Grouped) -> list[str]:
@@ -208,6 +208,12 @@ def _refuse_many(role: str, name: str, answers: Sequence[str], scale: Scale) -> 
 
 def _recorded_values(rows: Grouped) -> tuple[dict[str, float] | None, list[Note]]:
     """Return the one number that column `value` holds for each answer, or None where there is no such thing."""
+    if _is_unrelated(rows):
+        message = (
+            "Column 'value' is not used: it holds several numbers for one answer, so it is not the number behind the "
+            "answers. If it is the answer itself, say --response value."
+        )
+        return None, [Note("warning", message)] if rows.value_n.any() else []
     known = rows.rows(rows.codes["response"] != UNKNOWN_CODE)
     filled = known.value_n == known.n
     if not filled.all():
@@ -225,23 +231,30 @@ def _recorded_values(rows: Grouped) -> tuple[dict[str, float] | None, list[Note]
 
 
 def _varies(rows: Grouped) -> bool:
-    """Tell whether column `value` is filled, and holds more than one number for some answer."""
+    """Tell whether column `value` is filled, and holds the numbers of answers too many to tabulate."""
     known = rows.codes["response"] != UNKNOWN_CODE
-    return bool(known.any() and (rows.value_n == rows.n)[known].all())
+    return bool(known.any() and (rows.value_n == rows.n)[known].all() and not _is_unrelated(rows))
 
 
-def _case_notes(answers: Sequence[str]) -> list[Note]:
-    folded: dict[str, list[str]] = {}
-    for answer in answers:
-        folded.setdefault(" ".join(answer.casefold().split()), []).append(answer)
-    return [
-        Note(
-            "warning",
-            f"The answers {' and '.join(map(repr, same))} differ only in case or blanks; they count apart.",
-        )
-        for same in folded.values()
-        if len(same) > 1
-    ]
+def _is_unrelated(rows: Grouped) -> bool:
+    """Tell whether column `value` holds different numbers for one answer, of few answers or of answers with a number.
+
+    The number behind an answer is the same wherever it is given. Text that is all different may stand beside numbers.
+    """
+    known = rows.rows(rows.codes["response"] != UNKNOWN_CODE)
+    answers, place = np.unique(known.codes["response"], return_inverse=True)
+    if not len(answers) or not known.value_n.any():
+        return False
+    low, high = np.full(len(answers), np.inf), np.full(len(answers), -np.inf)
+    np.fmin.at(low, place, known.value_low)
+    np.fmax.at(high, place, known.value_high)
+    if not (high > low).any():
+        return False
+    if len(answers) <= MAX_ANSWERS:
+        return True
+    numbers = [scales.number_in(known.labels["response"][code]) for code in answers]
+    exact = np.asarray([np.nan if number is None else number for number in numbers])
+    return not np.isnan(exact).any() and bool((np.fmax(abs(low - exact), abs(high - exact)) > 1).any())
 
 
 def _tie_notes(scale: Scale) -> list[Note]:

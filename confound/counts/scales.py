@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -58,6 +59,22 @@ class Scale:
     source: str
 
 
+_CURLY = {"\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"'}
+_UNSEEN = "\u200b\u2060\ufeff\u00ad"  # zero-width blanks, byte-order marks, soft hyphens
+_PLAIN = str.maketrans(_CURLY) | dict.fromkeys(map(ord, _UNSEEN))
+
+
+def spelled(text: str) -> str:
+    """Return a text in one spelling: composed characters, straight quotes, single blanks, nothing that is not seen.
+
+    >>> spelled("I\u2019m  here\u00a0") == "I'm here" and spelled("Cafe\u0301") == "Caf\u00e9"
+    True
+    """
+    if text.isascii():
+        return text if "  " not in text and text.isprintable() else " ".join(text.split())
+    return " ".join(unicodedata.normalize("NFC", text).translate(_PLAIN).split())
+
+
 def label(text: str) -> str | None:
     """Return the one spelling of a name (a persona, an arm, a question): no outer blanks, whole floats as integers.
 
@@ -66,7 +83,7 @@ def label(text: str) -> str | None:
     >>> [label(t) for t in ("17.0", " a ", "1.10", "True", "nan")]
     ['17', 'a', '1.10', 'true', None]
     """
-    text = text.strip()
+    text = spelled(text.strip())
     if text.casefold() in SPELLED_MISSING:
         return None
     if text.casefold() in _TRUTH:
@@ -84,7 +101,7 @@ def canonical(text: str | None) -> str | None:
     >>> [canonical(t) for t in ("I'm sorry, but I can't answer that.", "As an AI, I have no party.", "I can't tell")]
     [None, None, "I can't tell"]
     """
-    text = (text or "").strip()
+    text = spelled((text or "").strip())
     if text.casefold() in SPELLED_UNKNOWN:
         return None
     if text.casefold() in _TRUTH:

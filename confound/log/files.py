@@ -35,15 +35,17 @@ from confound.log.faults import (
     undecodable,
 )
 from confound.log.in_memory import to_arrow
+from confound.log.layout import Layout
 from confound.log.paths import FORMATS, binary, expand, partition, suffix
 from confound.log.source import FILE, ROW, LogLike, Source, _nested, literal, numbered, unnumbered
 
 MEMORY_LIMIT = "2GB"  # DuckDB spills to disk beyond it; counting the paper's grid stays below
 DELIMITERS = ",;\t|"
+SMALL, SMALL_ROWS, MOST_COLUMNS = 64 * 2**20, 300_000, 300  # of a log up to this size other columns are kept too
 
 
 @contextlib.contextmanager
-def opened(data: LogLike, wanted: Sequence[str], *, table: str | None = None) -> Iterator[list[Source]]:
+def opened(data: LogLike, layout: Layout) -> Iterator[list[Source]]:
     """Open a log and keep its engine and scratch folder alive for the `with` block.
 
     Parameters
@@ -51,10 +53,9 @@ def opened(data: LogLike, wanted: Sequence[str], *, table: str | None = None) ->
     data : path, sequence of paths, pandas.DataFrame, pyarrow.Table or ibis.Table
         Paths may be files, folders and globs; or one is the URL of a database or a cluster, see
         `confound.log.warehouses.opened`.
-    wanted : sequence of str
-        The columns, by the log's own names, to keep of text formats; one that a log lacks is no error here.
-    table : str, optional
-        The table's name, for a URL.
+    layout : Layout
+        Which columns to keep of text formats, and the table's name for a URL; a column that a log lacks is no error
+        here.
 
     Yields
     ------
@@ -68,19 +69,19 @@ def opened(data: LogLike, wanted: Sequence[str], *, table: str | None = None) ->
     """
     import ibis
 
-    url = _url(data, table)
+    url = _url(data, layout.table)
     if isinstance(data, ibis.Table):
         yield [unnumbered("the table", data)]
         return
     with tempfile.TemporaryDirectory(prefix="confound-", ignore_cleanup_errors=True) as scratch:
         limits = {"memory_limit": MEMORY_LIMIT, "temp_directory": f"{scratch}/spill"}
         if url is not None:
-            with warehouses.opened(url, table, limits) as (name, held):
+            with warehouses.opened(url, layout.table, limits) as (name, held):
                 yield [unnumbered(name, held)]
             return
         connection = ibis.duckdb.connect(**limits)
         try:
-            yield _Opener(connection, Path(scratch), tuple(wanted)).sources(data)
+            yield _Opener(connection, Path(scratch), layout).sources(data)
         finally:
             connection.disconnect()
 
@@ -102,7 +103,17 @@ class _Opener:
 
     connection: Any
     scratch: Path
-    wanted: tuple[str, ...]
+    layout: Layout
+
+    def _kept(self, columns: Sequence[str], *, small: bool) -> list[str]:
+        """Return the columns to keep: those needed; of a small log the others too, which may say why rows repeat."""
+        needed = self.layout.placed(columns).needed
+        needed = [name for name in dict.fromkeys([*needed, *self.layout.names]) if name in columns]
+        if not small:
+            return needed
+        taken = {name.casefold() for name in needed}  # the engine does not tell names apart by case
+        others = [name for name in columns[:MOST_COLUMNS] if name and name.casefold() not in taken]
+        return [*needed, *{name.casefold(): name for name in others}.values()]
 
     def sources(self, data: LogLike) -> list[Source]:
         """Dispatch on what `data` is."""
@@ -113,7 +124,8 @@ class _Opener:
             names = tuple(map(str, data.columns))
             refuse_duplicates("the data frame", names)
             with engine_errors("the data frame"):
-                table = to_arrow(data, self.wanted)
+                kept = self._kept(names, small=len(data) <= SMALL_ROWS)
+                table = to_arrow(data, self.layout.placed(names).needed, kept)
             return [self._registered("the data frame", table, names)]
         if isinstance(data, pa.Table):
             return [self._registered("the table", data, tuple(data.column_names))]
@@ -154,7 +166,10 @@ class _Opener:
         import pyarrow as pa
         import pyarrow.dataset as ds
 
-        fields = [field for field in data.schema if field.name in self.wanted] or [pa.field("_nothing", pa.null())]
+        wanted = self._kept(data.schema.names, small=False)
+        plain = [field.name for field in data.schema if field.name not in wanted and _is_plain(field.type)]
+        wanted = [*wanted, *(name for name in self._kept(data.schema.names, small=True) if name in plain)]
+        fields = [field for field in data.schema if field.name in wanted] or [pa.field("_nothing", pa.null())]
         if isinstance(data, ds.Dataset):
             return data.replace_schema(pa.schema(fields))
         kept = [field.name for field in fields if field.name in data.column_names]
@@ -190,7 +205,8 @@ class _Opener:
             with engine_errors(str(file)):
                 schema = pq.read_schema(file)
             refuse_duplicates(str(file), schema.names)
-            types = [f"{field.name}: {field.type}" for field in schema if field.name in self.wanted]
+            needed = self._kept(schema.names, small=False)
+            types = [f"{field.name}: {field.type}" for field in schema if field.name in needed]
             if schema.names:  # without columns it is an empty partition
                 alike.setdefault((*sorted(types), "", *partition(file)), []).append(file)
         return [self._alike_parquet(members) for members in alike.values()]
@@ -228,7 +244,7 @@ class _Opener:
                 if not columns:
                     continue
                 table = self.connection.table(view)
-            held = table.select(*(c for c in table.columns if c in self.wanted), ROW, **{FILE: literal(str(file))})
+            held = table.select(*(c for c in table.columns if c in columns), ROW, **{FILE: literal(str(file))})
             given = {key: text for key, text in partition(file).items() if key not in columns}
             located = held.mutate(**{key: literal(text) for key, text in given.items()})
             sources.append(Source(str(file), located, (*columns, *given)))
@@ -264,7 +280,8 @@ class _Opener:
             f"delim={_quoted(delimiter)}, nullstr='', strict_mode=true, hive_partitioning=false, "
             """quote='"', escape='"'"""
         )
-        kept = [f"c{header.index(c)} AS {_identifier(c)}" for c in self.wanted if c in header]
+        wanted = self._kept(header, small=file.stat().st_size <= SMALL)
+        kept = [f"c{header.index(c)} AS {_identifier(c)}" for c in wanted]
         try:
             self._create(view, [*kept, f"row_number() OVER () AS {ROW}"], f"read_csv({scan})")
         except duckdb.InvalidInputException as error:
@@ -299,13 +316,15 @@ class _Opener:
 
         path = self._utf8(file, strip_mark=True)
         shape = "auto" if suffix(file) == ".json" else "newline_delimited"
-        types = ", ".join(f"{_quoted(name)}: 'JSON'" for name in self.wanted)
-        names = [_identifier(c) for c in self.wanted]
-        nested = " ".join(
-            f"WHEN json_type({name}) IN ('OBJECT', 'ARRAY') THEN {_quoted(c)}"
-            for name, c in zip(names, self.wanted, strict=True)
-        )
-        kept = [f"{name} ->> '$' AS {name}" for name in names]
+        keys = self._keys(path, shape)
+        needed = self.layout.placed([*keys, *self.layout.names]).needed
+        needed = list(dict.fromkeys([*needed, *self._kept(keys, small=False), *self.layout.names]))
+        taken = {name.casefold() for name in needed}
+        small = self._kept(keys, small=file.stat().st_size <= SMALL)
+        wanted = [*needed, *(name for name in small if name.casefold() not in taken)]
+        types = ", ".join(f"{_quoted(name)}: 'JSON'" for name in wanted)
+        nested = " ".join(f"WHEN json_type({_identifier(c)}) IN ('OBJECT', 'ARRAY') THEN {_quoted(c)}" for c in needed)
+        kept = [f"{_identifier(c)} ->> '$' AS {_identifier(c)}" for c in wanted]
         extra = [f"CASE {nested} END AS _nested", f"row_number() OVER () AS {ROW}"]
         scan = f"{_quoted(path)}, columns={{{types}}}, format='{shape}', hive_partitioning=false"
         try:
@@ -320,19 +339,19 @@ class _Opener:
         ).fetchall()
         if bad:
             raise InputError(nested_message(str(file), bad[0][0], [row for _, row in bad]))
-        return self._keys(path, shape, view)
+        counts = ", ".join(f"count({_identifier(c)})" for c in wanted)
+        [(n, *filled)] = self.connection.raw_sql(f"SELECT count(*), {counts} FROM {view}").fetchall()
+        later = [c for c, count in zip(wanted, filled, strict=True) if count]
+        return [*keys, *(c for c in later if c not in keys)] or ["{}"] * bool(n)
 
-    def _keys(self, path: str, shape: str, view: str) -> list[str]:
-        """List the keys of the first objects, and the wanted ones that come later."""
+    def _keys(self, path: str, shape: str) -> list[str]:
+        """List the keys of the first objects, in the order in which they come."""
         reader = "read_json_objects_auto" if shape == "auto" else "read_ndjson_objects"
         rows = self.connection.raw_sql(
             "SELECT DISTINCT unnest(json_keys(json)) "
             f"FROM (FROM {reader}({_quoted(path)}, hive_partitioning=false) LIMIT 10000)"
         ).fetchall()
-        counts = ", ".join(f"count({_identifier(c)})" for c in self.wanted)
-        [(n, *filled)] = self.connection.raw_sql(f"SELECT count(*), {counts} FROM {view}").fetchall()
-        later = [c for c, count in zip(self.wanted, filled, strict=True) if count]
-        return sorted({key for (key,) in rows} | set(later)) or ["{}"] * bool(n)
+        return sorted(key for (key,) in rows)
 
     def _utf8(self, file: Path, *, strip_mark: bool = False) -> str:
         """Return a path to the file as UTF-8; UTF-16 and UTF-32 are known by their byte-order mark."""
@@ -369,6 +388,16 @@ def _header(path: Path, *, tabs: bool) -> tuple[list[str], str, int]:
         delimiter = "\t" if tabs else max(DELIMITERS, key=line.count)
         names = next(csv.reader(itertools.chain([line], text), delimiter=delimiter), [])
     return [name.strip() for name in names], delimiter, blank
+
+
+def _is_plain(kind: Any) -> bool:
+    """Tell whether an Arrow type holds texts, numbers or truth values, which every engine knows."""
+    import pyarrow as pa
+
+    types = pa.types
+    held = kind.value_type if types.is_dictionary(kind) else kind
+    plain = (types.is_string, types.is_large_string, types.is_integer, types.is_floating, types.is_boolean)
+    return any(is_kind(held) for is_kind in plain)
 
 
 def _quoted(text: str) -> str:

@@ -1,5 +1,6 @@
 """Data frames and tables in memory, as Arrow: the needed columns alone."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def to_arrow(frame: "pd.DataFrame", wanted: Sequence[str]) -> "pa.Table":
-    """Hand the needed columns of a data frame to Arrow; those of mixed Python objects or categories become text."""
+def to_arrow(frame: "pd.DataFrame", needed: Sequence[str], kept: Sequence[str]) -> "pa.Table":
+    """Hand columns of a data frame to Arrow; those of mixed Python objects or categories become text.
+
+    Of the columns to keep, those that are not needed are left out where Arrow cannot hold them.
+    """
     import pyarrow as pa
 
-    columns: Mapping[str, pd.Series[Any]] = {str(name): frame[name] for name in frame.columns if name in wanted}
-    arrays = {name: _array(name, column) for name, column in columns.items()}
+    columns: Mapping[str, pd.Series[Any]] = {str(name): frame[name] for name in frame.columns if str(name) in kept}
+    arrays = {}
+    for name, column in columns.items():
+        with contextlib.nullcontext() if name in needed else contextlib.suppress(Exception):
+            arrays[name] = _array(name, column)
     return pa.table(arrays or {"_nothing": pa.nulls(len(frame))})  # the caller says which columns are missing
 
 

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from confound.errors import InputError
 from confound.log import faults, files
-from confound.log.source import FILE, ROW, LogLike, Source
+from confound.log.layout import COLUMNS, DEFAULTS, Layout, Placed, unused
+from confound.log.source import FILE, ROW, LogLike, Source, literal
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-REQUIRED = ("persona", "arm", "question", "response")
-DEFAULTS = {"study": "study", "model": "model", "iteration": "0"}
-OPTIONAL = (*DEFAULTS, "role", "trial", "value", "seed", "source_arm", "specified")
-COLUMNS = (*REQUIRED, *OPTIONAL)
+ASKED, EXTRA = "_asked_", "_extra_"  # before the name of a wide table's question, and of a column that nothing reads
+JOINT = ", "  # between the labels of several arm columns
+AND = " / "  # between a persona and an item, or a persona and an arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +34,17 @@ class Responses:
         Those of `COLUMNS` that the log has.
     name : str
         What messages call the log.
+    unused : tuple of str
+        The log's columns that nothing reads, as far as they can be had; they stand in `table` as text.
+    said : tuple of str
+        How the log was read, where that is not what its name says.
     """
 
     table: "ir.Table"
     columns: frozenset[str]
     name: str
+    unused: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
     def where(self, column: str, values: Sequence[str | None], *, bad_number: bool = False) -> str:
         """Say in which file and rows a column holds one of `values` (None: missing), or text that is no number."""
@@ -65,115 +70,177 @@ class Responses:
         """Leave out the answers that have a source arm."""
         return replace(self, table=self.table.filter(self.table["source_arm"].isnull()))
 
+    def respelled(self, answers: Mapping[tuple[str, str], str | None]) -> "Responses":
+        """Write answers otherwise; by their question and their text, both as they stand in the log.
+
+        Parameters
+        ----------
+        answers : mapping
+            (question, response) -> the new text, None for one that is missing.
+        """
+        import ibis
+
+        rows = [(question, response, new) for (question, response), new in answers.items()]
+        columns = ("_question", "_response", "_new")
+        new = ibis.memtable(rows, schema=dict.fromkeys(columns, "string"))
+        table = self.table.mutate(question=self.table["question"].cast("string"))
+        table = table.mutate(response=table["response"].cast("string"))
+        joined = table.left_join(new, [table["question"] == new["_question"], table["response"] == new["_response"]])
+        written = joined["_question"].isnull().ifelse(joined["response"], joined["_new"])
+        return replace(self, table=joined.mutate(response=written).drop(*columns))
+
+    def with_arms(self, names: Mapping[str, str]) -> "Responses":
+        """Give arms other names; by their text as it stands in the log."""
+        arm = self.table["arm"].cast("string")
+        return replace(self, table=self.table.mutate(arm=arm.substitute(dict(names))))
+
+    def with_repetitions(self) -> "Responses":
+        """Take the iteration for the number of a trial: nothing was adjusted between."""
+        import ibis
+
+        number = self.table["iteration"]
+        first = ibis.literal(DEFAULTS["iteration"], type="string")
+        table = self.table.mutate(trial=number.cast("string"), iteration=first)
+        return replace(self, table=table, columns=self.columns - {"iteration"} | {"trial"})
+
+    def with_strata(self, questions: Sequence[str]) -> "Responses":
+        """Make a stratum of persona and item of the answers to some questions, named as they stand in the log."""
+        table = self.table
+        within = table["persona"].cast("string").strip() + AND + table["item"].cast("string").strip()
+        asked = table["question"].cast("string").isin(list(questions)) & table["item"].notnull()
+        return replace(self, table=table.mutate(persona=asked.ifelse(within, table["persona"].cast("string"))))
+
+    def with_personas_by_arm(self) -> "Responses":
+        """Take equal personas of two arms for different people."""
+        table = self.table
+        return replace(
+            self,
+            table=table.mutate(persona=table["persona"].cast("string").strip() + AND + table["arm"].cast("string")),
+        )
+
+    def distinct(self, *columns: str) -> list[tuple[str | None, ...]]:
+        """Return the distinct combinations of some columns' texts, as they stand in the log."""
+        texts = self.table.select(**{name: self.table[name].cast("string") for name in columns})
+        with faults.engine_errors(self.name):
+            rows = texts.distinct().to_pyarrow()
+        return list(zip(*(rows.column(name).to_pylist() for name in columns), strict=True))
+
 
 def _shown(held: str | None) -> str:
     return "empty" if held is None or not held.strip() else repr(held[:40])
 
 
 @contextlib.contextmanager
-def opened(
-    data: LogLike, *, rename: Mapping[str, str], table: str | None = None, cluster: str | None = None
-) -> Iterator[Responses]:
+def opened(data: LogLike, layout: Layout | None = None) -> Iterator[Responses]:
     """Open a log as a response table for the `with` block.
 
     Parameters
     ----------
     data : path, sequence of paths, pandas.DataFrame, pyarrow.Table or ibis.Table
         See `confound.log.files.opened`.
-    rename : mapping
-        The log's name of a column -> the response table's.
-    table : str, optional
-        The table's name, where `data` is a URL.
-    cluster : str, optional
-        The log's name of the column that takes the place of the persona.
+    layout : Layout, optional
+        What the user says of the log's columns.
 
     Raises
     ------
     InputError
-        Where a required column is missing or nested, or a renamed one is not there.
+        Where a required column is missing or nested, or one that the user names is not there.
     """
-    own_names = {column: column for column in COLUMNS} | {new: old for old, new in _checked(rename).items()}
-    if cluster is not None:
-        rename = {old: new for old, new in rename.items() if new != "persona"}
-        own_names["persona"] = cluster
-    with files.opened(data, list(own_names.values()), table=table) as found:
-        for source in found:
-            if cluster is not None and cluster not in source.columns:
-                raise InputError(
-                    f"{source.name}: --cluster {cluster}: there is no such column; {_listed_columns(source)}"
-                )
-            _check_columns(source, own_names, rename)
+    layout = layout or Layout()
+    with files.opened(data, layout) as found:
+        placed = [layout.placed(source.columns, source.sure, source.questions) for source in found]
+        for source, own in zip(found, placed, strict=True):
+            layout.check(source.name, source.columns, own)
+            nested = [name for name in own.needed if name in source.nested]
+            if nested:
+                raise InputError(faults.nested_message(source.name, nested[0], [1]))
         name = found[0].name if len(found) == 1 else f"{found[0].name} and {len(found) - 1} more"
-        present = frozenset(c for c in COLUMNS if any(own_names[c] in source.columns for source in found))
-        whole = _whole(found, own_names) - {"value"}
-        yield Responses(_union([_canonical(source, own_names, whole) for source in found]), present, name)
+        present = frozenset(c for c in COLUMNS if any(c in own.own for own in placed))
+        present |= {"question", "response"}  # of a wide table they are made
+        whole = _whole(found, placed) - {"value"}
+        unused = tuple(dict.fromkeys(name for s, own in zip(found, placed, strict=True) for name in _unused(s, own)))
+        tables = [_canonical(s, own, whole, unused) for s, own in zip(found, placed, strict=True)]
+        whole_table = _union(tables)
+        if len(layout.arm) > 1:
+            whole_table, present = _by_factor(whole_table, layout.arm), present | {"study", "item"}
+        said = tuple(dict.fromkeys(sentence for source in found for sentence in source.said))
+        yield Responses(whole_table, present, name, unused, said)
 
 
-def _checked(rename: Mapping[str, str]) -> Mapping[str, str]:
-    for old, new in rename.items():
-        if new not in COLUMNS:
-            raise InputError(f"--rename {old}={new}: there is no column '{new}'. Known are {', '.join(COLUMNS)}")
-    doubled = [new for new in rename.values() if list(rename.values()).count(new) > 1]
-    if doubled:
-        raise InputError(f"--rename: two columns would become '{doubled[0]}'. Keep one")
-    return rename
+def _unused(source: Source, placed: Placed) -> Iterator[str]:
+    """Yield the columns that nothing reads, but could be read: those that were kept, and are not nested."""
+    kept = set(source.table.columns)
+    return (name for name in unused(source.columns, placed) if name in kept and name not in source.nested)
 
 
-def _listed_columns(source: Source) -> str:
-    names = [column[: faults.SHOWN_TEXT] for column in source.columns[:20]]
-    return f"found {', '.join(names)}{', ...' if len(source.columns) > 20 else ''}"
-
-
-def _check_columns(source: Source, own_names: Mapping[str, str], rename: Mapping[str, str]) -> None:
-    """Refuse a source that lacks a needed column, or holds nested values in one."""
-    found = _listed_columns(source)
-    for old, new in rename.items():
-        if old not in source.columns:
-            raise InputError(f"{source.name}: --rename {old}={new}: column '{old}' is missing; {found}")
-        if new in source.columns and new not in rename:
-            raise InputError(
-                f"{source.name}: --rename {old}={new} would make a second column '{new}'. Drop the one that is there"
-            )
-    missing = [column for column in REQUIRED if own_names[column] not in source.columns]
-    if missing:
-        lacking = f"column{'s' if len(missing) > 1 else ''} " + " and ".join(f"'{column}'" for column in missing)
-        example = next((c for c in source.columns if c not in own_names.values()), "its_name")
-        raise InputError(
-            f"{source.name}: {lacking} {'are' if len(missing) > 1 else 'is'} missing; {found}. "
-            f"Rename one with --rename {example}={missing[0]}"
-        )
-    nested = [own_names[column] for column in COLUMNS if own_names[column] in source.nested]
-    if nested:
-        raise InputError(faults.nested_message(source.name, nested[0], [1]))
-
-
-def _whole(found: Sequence[Source], own_names: Mapping[str, str]) -> frozenset[str]:
+def _whole(found: Sequence[Source], placed: Sequence[Placed]) -> frozenset[str]:
     """Name the columns that hold whole numbers of one type in all sources; casting them row by row would be slow."""
-    types = {
-        column: {source.table[own].type() if own in source.columns else None for source in found}
-        for column, own in own_names.items()
-    }
-    return frozenset(c for c, held in types.items() if len(held) == 1 and all(t and t.is_integer() for t in held))
+
+    def types(column: str) -> Iterator[Any]:
+        for source, own in zip(found, placed, strict=True):
+            names = own.own.get(column, ())
+            yield source.table[names[0]].type() if len(names) == 1 else None
+
+    held = {column: set(types(column)) for column in COLUMNS}
+    return frozenset(c for c, kinds in held.items() if len(kinds) == 1 and all(t and t.is_integer() for t in kinds))
 
 
-def _canonical(source: Source, own_names: Mapping[str, str], whole: frozenset[str]) -> "ir.Table":
+def _canonical(source: Source, placed: Placed, whole: frozenset[str], extra: Sequence[str]) -> "ir.Table":
     """Give a source the response table's columns: text or whole numbers, `value`, and where a row stands."""
     import ibis
 
     table = source.table
+    own: dict[str, Any] = {new: _joined([table[name] for name in names]) for new, names in placed.own.items()}
+    rest = {f"{EXTRA}{name}": table[name].cast("string") if name in table.columns else literal(None) for name in extra}
+    if placed.questions:
+        asked = {f"{ASKED}{name}": table[name].cast("string") for name in placed.questions}
+        kept = table.select(**{FILE: table[FILE], ROW: table[ROW], **own, **rest, **asked})
+        table = kept.pivot_longer([*asked], names_to="question", values_to="response")
+        table = table.mutate(question=table["question"].substr(len(ASKED)))
+        own = {new: table[new] for new in (*own, "question", "response")}
+        rest = {name: table[name] for name in rest}
     columns: dict[str, Any] = {FILE: table[FILE].cast("string"), ROW: table[ROW].cast("int64")}
     for column in COLUMNS:
-        held = table[own_names[column]] if own_names[column] in source.columns else ibis.null("string")
+        held = own.get(column, ibis.null("string"))
         if column not in whole:
             held = held.cast("string")
             held = held.fill_null(DEFAULTS[column]) if column in DEFAULTS else held
         columns[column] = held
-    if own_names["value"] in source.columns:
-        columns |= _value(table[own_names["value"]])
+    if "value" in own:
+        columns |= _value(own["value"])
     else:
         columns |= {"value": ibis.null("float64"), "_value_text": ibis.null("string")}
         columns |= {"_value_filled": ibis.null("boolean")}
-    return table.select(**columns)
+    return table.select(**columns, **rest)
+
+
+def _by_factor(table: "ir.Table", factors: Sequence[str]) -> "ir.Table":
+    """Add to a table of joint arms a study by each factor, whose levels are its arms; the others are part of the item.
+
+    So a main effect is a contrast like any other, averaged over what the other factors were.
+    """
+    import ibis
+
+    parts = [table["arm"].split(JOINT)[i] for i in range(len(factors))]
+    tables = [table]
+    for i, factor in enumerate(factors):
+        others = [part for j, part in enumerate(parts) if j != i]
+        item = ibis.coalesce(table["item"].cast("string") + AND + _joined(others), _joined(others))
+        study = table["study"].cast("string") + f" by {factor}"
+        tables.append(table.mutate(arm=parts[i], study=study, item=item))
+    base = table.mutate(study=table["study"].cast("string"), item=table["item"].cast("string"))
+    return ibis.union(base, *tables[1:])
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Return one column, or several as one text; missing where one of them is."""
+    if len(parts) == 1:
+        return parts[0]
+    texts = [part.cast("string").strip() for part in parts]
+    joined = texts[0]
+    for text in texts[1:]:
+        joined = joined + JOINT + text
+    return joined
 
 
 def _value(held: Any) -> dict[str, Any]:

@@ -18,6 +18,11 @@ def targeted_from(names: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def is_run(names: Iterable[str]) -> bool:
+    """Tell whether a run of `confound simulate` left the log, so that its iterations are those of adjustment."""
+    return any("targeted_from" in run or "study" in run for run in _beside(names, MANIFEST))
+
+
 def truths(names: Iterable[str]) -> list[dict[str, Any]]:
     """Return what runs know to be true of their users, as `truth.json` beside the logs says."""
     return [run for run in _beside(names, TRUTH) if isinstance(run.get("contrasts"), list)]

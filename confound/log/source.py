@@ -1,10 +1,10 @@
 """One scan of a log: a lazy table whose columns still have the names that the log gave them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from os import PathLike
 
     import ibis.expr.types as ir
@@ -30,12 +30,21 @@ class Source:
         The log's own column names.
     nested : tuple of str
         The columns that hold lists or objects.
+    sure : mapping
+        Column of the response table -> the log's own, where the log's format says which is which.
+    questions : tuple of str
+        Columns that hold the answers to one question each, where the format says so.
+    said : tuple of str
+        How the log was read, where that is not what its name says.
     """
 
     name: str
     table: "ir.Table"
     columns: tuple[str, ...]
     nested: tuple[str, ...] = ()
+    sure: "Mapping[str, str]" = field(default_factory=dict)
+    questions: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
 
 def numbered(name: str, table: "ir.Table") -> Source:

@@ -9,11 +9,12 @@ from confound.counts.options import Options
 from confound.counts.prepare import CountedLog, prepare
 from confound.errors import InputError
 from confound.findings import warnings
+from confound.log.layout import Layout
 
 
 def prepared(frame: pd.DataFrame, **options: object) -> CountedLog:
     """Prepare a log given as rows of persona, arm, question, response."""
-    return prepare(frame, {}, Options(negative_control=("*",), **options))  # type: ignore[arg-type]
+    return prepare(frame, Layout(), Options(negative_control=("*",), **options))  # type: ignore[arg-type]
 
 
 def rows(*answers: tuple[str, str, str, str]) -> pd.DataFrame:

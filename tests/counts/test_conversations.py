@@ -9,6 +9,7 @@ from confound.counts import conversations
 from confound.counts.contrasts import gathered
 from confound.counts.options import Options
 from confound.counts.prepare import prepare
+from confound.log.layout import Layout
 from confound.statistics.drift import several_controls
 
 
@@ -30,7 +31,7 @@ def log(*, trials: int = 5, seed: int = 3, drift: float = 0.0) -> pd.DataFrame:
 
 def made(table: pd.DataFrame, **options: object) -> tuple[list, np.ndarray | None]:
     """Return the contrasts of a log and their codes."""
-    prepared = prepare(table, {}, Options(**options), joint=True)  # type: ignore[arg-type]
+    prepared = prepare(table, Layout(), Options(**options), joint=True)  # type: ignore[arg-type]
     ((_, contrasts),) = gathered(prepared.contrasts, "study", "model", "iteration", "contrast").items()
     assert prepared.conversations is not None
     return contrasts, prepared.conversations.codes(contrasts)

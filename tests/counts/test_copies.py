@@ -43,7 +43,7 @@ def drawn(
 
 def grouped(table: Frame) -> Grouped:
     """Count a log."""
-    with response_table.opened(table, rename={}, table=None) as log:
+    with response_table.opened(table) as log:
         return group(log)
 
 

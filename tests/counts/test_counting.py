@@ -36,7 +36,7 @@ logs = st.lists(st.tuples(names, names, names, answers), min_size=1, max_size=30
 
 def counted(data: Any) -> Grouped:
     """Count a log."""
-    with response_table.opened(data, rename={}) as log:
+    with response_table.opened(data) as log:
         return group(log)
 
 

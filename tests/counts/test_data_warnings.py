@@ -7,6 +7,7 @@ import confound
 from confound.counts.options import Options
 from confound.counts.prepare import prepare
 from confound.findings.warnings import contrast_notes
+from confound.log.layout import Layout
 
 
 def log(**columns: object) -> pd.DataFrame:
@@ -71,10 +72,10 @@ def test_unknown_by_arm_is_one_family() -> None:
     frame = index.to_frame(index=False).assign(role="negative_control")
     frame["arm"] = frame["persona"].map(lambda p: "abc"[p % 3])
     frame["response"] = np.where(rng.random(len(frame)) < 0.1, None, rng.choice(["x", "y"], len(frame)))
-    said = contrast_notes(prepare(frame, {}, Options()).contrasts)
+    said = contrast_notes(prepare(frame, Layout(), Options()).contrasts)
     assert [note.message for note in said] == []
     frame.loc[(frame["arm"] != "a") & frame["question"].isin(["q1", "q2"]), "response"] = None
-    said = contrast_notes(prepare(frame, {}, Options()).contrasts)
+    said = contrast_notes(prepare(frame, Layout(), Options()).contrasts)
     assert len(said) == 1
     assert said[0].message.count("differs by arm for q1") == 2
 

@@ -19,7 +19,7 @@ from confound.log import response_table
 
 def counted(frame: pd.DataFrame) -> Grouped:
     """Count a log in memory."""
-    with response_table.opened(frame, rename={}) as log:
+    with response_table.opened(frame) as log:
         return group(log)
 
 

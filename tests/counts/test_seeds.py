@@ -10,6 +10,7 @@ from confound.counts.counting import group
 from confound.counts.options import Options
 from confound.counts.prepare import CountedLog, prepare
 from confound.log import response_table
+from confound.log.layout import Layout
 from tests.counts.test_copies import PLACE, drawn
 
 Frame = pd.DataFrame
@@ -23,7 +24,7 @@ def seeded(seed: int = 0) -> Frame:
 
 def prepared(table: Frame, *, unique: bool = False) -> CountedLog:
     """Read, count and check a log."""
-    return prepare(table, {}, Options(unique=unique))
+    return prepare(table, Layout(), Options(unique=unique))
 
 
 def again(table: Frame, trials: int) -> Frame:
@@ -63,18 +64,18 @@ def test_answers_may_be_numbers() -> None:
 
 def test_without_seeds_nothing_is_asked() -> None:
     """A log without seeds has no repeated ones."""
-    with response_table.opened(seeded().drop(columns="seed"), rename={}) as log:
+    with response_table.opened(seeded().drop(columns="seed")) as log:
         assert seeds.repeated(log, group(log)) == {}
 
 
 def test_a_cluster_takes_the_place_of_the_persona() -> None:
     """Personas that share a profile become one, and their copies show as answers that stand there again."""
     table = drawn(np.random.default_rng(3), personas=30).assign(profile=lambda t: t["persona"] % 10)
-    counted = prepare(table, {}, Options(cluster="profile"))
+    counted = prepare(table, Layout(cluster="profile"), Options())
     assert {cell.personas for cell in counted.cells} == {tuple(map(str, range(10)))}
     assert counted.copies == {}
     with pytest.raises(confound.InputError, match="--cluster nothing: there is no such column; found persona"):
-        prepare(table, {}, Options(cluster="nothing"))
+        prepare(table, Layout(cluster="nothing"), Options())
 
 
 def test_what_is_found_is_a_warning() -> None:

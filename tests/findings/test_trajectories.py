@@ -7,6 +7,7 @@ import pytest
 from confound.counts.options import Options
 from confound.counts.prepare import prepare
 from confound.findings.trajectories import OutcomeTrajectory, trajectories
+from confound.log.layout import Layout
 
 
 def log(answers: list[str], *, iterations: int = 3, trials: int = 4, seed: int = 0) -> pd.DataFrame:
@@ -22,7 +23,7 @@ def log(answers: list[str], *, iterations: int = 3, trials: int = 4, seed: int =
 
 def made(frame: pd.DataFrame) -> tuple[list[OutcomeTrajectory], list[str]]:
     """Return the trajectories and the remarks."""
-    found, notes = trajectories(prepare(frame, {}, Options()).contrasts)
+    found, notes = trajectories(prepare(frame, Layout(), Options()).contrasts)
     return found, [note.message for note in notes]
 
 
@@ -45,7 +46,7 @@ def test_answers_never_given_are_dropped_and_equal_ones_joined() -> None:
     """An answer that a study file lists but nobody gave would have no cutpoint."""
     frame = log(["1", "3"])
     order = {"y": ("1", "2", "3")}
-    (found,), _ = trajectories(prepare(frame, {}, Options(order=order)).contrasts)
+    (found,), _ = trajectories(prepare(frame, Layout(), Options(order=order)).contrasts)
     np.testing.assert_array_equal(found.data.numbers, [1, 3])
 
 

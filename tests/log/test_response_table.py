@@ -31,7 +31,7 @@ def test_renaming(log: pd.DataFrame, tmp_path: Path) -> None:
 
 def test_columns_present(log: pd.DataFrame) -> None:
     """The open table says which columns the log has, and gives all of them, the absent ones empty or by default."""
-    with response_table.opened(log, rename={}) as table:
+    with response_table.opened(log) as table:
         assert table.columns == set(log.columns)
         first = table.table.limit(1).to_pyarrow().to_pylist()[0]
     assert (first["study"], first["model"], first["iteration"]) == ("study", "model", "0")
@@ -42,7 +42,7 @@ def test_column_in_one_file_of_many(log: pd.DataFrame, tmp_path: Path) -> None:
     """A column that one file lacks is empty there, and present in the log."""
     log.iloc[:12].assign(seed=3).to_csv(tmp_path / "a.csv", index=False)
     log.iloc[12:].to_csv(tmp_path / "b.csv", index=False)
-    with response_table.opened(tmp_path, rename={}) as table:
+    with response_table.opened(tmp_path) as table:
         assert "seed" in table.columns
         assert table.table["seed"].count().to_pyarrow().as_py() == 12
 

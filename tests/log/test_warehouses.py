@@ -220,7 +220,7 @@ def test_the_query_can_be_said_to_every_engine(engine: str, kind: str) -> None:
     columns = {"iteration": kind, "trial": kind, "seed": kind, "value": "float64" if kind == "int64" else kind}
     table = ibis.table({"persona": kind, "arm": "string", "question": "string", "response": kind, **columns}, name="t")
     compiler = getattr(compilers, f"{engine}Compiler")
-    with response_table.opened(table, rename={}) as opened:
+    with response_table.opened(table) as opened:
         query = compiler().to_sqlglot(expression(opened)).sql(compiler.dialect)
     assert "GROUP BY" in query
     assert "ROW_NUMBER" not in query

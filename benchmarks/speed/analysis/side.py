@@ -42,7 +42,7 @@ def confound(path: Path) -> dict[str, Any]:
         from confound.counts.options import Options
         from confound.statistics.drift import permutation
     with timed(seconds, "count"):
-        prepared = analysis.prepare(str(path), {}, Options())
+        prepared = analysis.prepare(str(path), Layout(), Options())
     controls = [contrast for contrast in prepared.contrasts if contrast.cell.role == "negative_control"]
     with timed(seconds, "test"):
         rng = np.random.default_rng(0)

@@ -35,7 +35,7 @@ def side(name: str, path: str) -> dict[str, float]:
     from confound.log import response_table
 
     if name == "confound":
-        with response_table.opened(path, rename={}) as log:
+        with response_table.opened(path) as log:
             start, used = time.perf_counter(), _cpu()
             groups = len(counts.group(log).n)
     else:

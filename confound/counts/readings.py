@@ -1,0 +1,202 @@
+"""What columns of a counted log mean where their names do not say it, and what follows: the log, read anew.
+
+The first count shows every label. Where it shows that a column means something else than its name says (an iteration
+that numbers repetitions, items that cross personas, row numbers that are no persona) or that labels are to be written
+otherwise, the log is counted once more in that reading. A log that needs none of this is counted once.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from confound.counts import scales, spelling
+from confound.counts.counting import UNKNOWN_CODE, Grouped, IntArray
+from confound.counts.notes import Note
+from confound.counts.options import Options
+from confound.errors import InputError
+from confound.log.layout import Layout
+from confound.log.response_table import Responses
+
+ROUNDED = re.compile(r"\d(?:\.\d+)?[eE]\+?\d{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a log is to be read.
+
+    Attributes
+    ----------
+    log : Responses
+        The log in this reading.
+    changed : bool
+        Whether it has to be counted once more.
+    notes : tuple of Note
+        What was decided.
+    """
+
+    log: Responses
+    changed: bool
+    notes: tuple[Note, ...]
+
+
+def settled(log: Responses, grouped: Grouped, options: Options, layout: Layout, *, adjusted: bool) -> Reading:
+    """Settle how a counted log is to be read.
+
+    Parameters
+    ----------
+    log, grouped : Responses, Grouped
+        The log as it stands, and its count.
+    options, layout : Options, Layout
+        What the user says.
+    adjusted : bool
+        Whether a run's own files say that the iterations are those of adjustment.
+
+    Raises
+    ------
+    InputError
+        Where personas cannot be told apart.
+    """
+    _check_personas(grouped, log)
+    read, notes = log, [Note("note", sentence) for sentence in log.said]
+    if not (adjusted or layout.says_iteration) and _is_repetition(grouped, log):
+        read = read.with_repetitions()
+        notes.append(
+            Note(
+                "warning",
+                "Column 'iteration' was read as the number of a repetition (trial): it numbers the answers of each "
+                "persona, arm and question, and nothing says that personas were changed between. If it counts "
+                "iterations of adjustment, say --iteration iteration.",
+            )
+        )
+    labels = spelling.settled(grouped, options)
+    read = _respelled(read, labels)
+    notes += labels.notes
+    crossed = _crossed(grouped, options)
+    if crossed:
+        read = read.with_strata(_raw(log, "question", crossed))
+        notes.append(_strata_note(grouped, crossed))
+    if options.design == "between" and _shared(grouped):
+        read = read.with_personas_by_arm()
+        notes.append(
+            Note(
+                "note",
+                "The same names of personas stand in several arms. --design between says that different people are in "
+                "each arm, so equal names are taken for different people.",
+            )
+        )
+    if "item" in read.columns:  # from here on it is part of the persona, or does not count
+        read = replace(read, columns=read.columns - {"item"})
+    return Reading(read, read is not log, tuple(notes))
+
+
+def _check_personas(grouped: Grouped, log: Responses) -> None:
+    rounded = [name for name in grouped.labels["persona"] if ROUNDED.fullmatch(name)]
+    if rounded:
+        raise InputError(
+            f"{log.where('persona', rounded[:10])}: numbers rounded to {len(grouped.labels['persona'])} names, so that "
+            "different personas may have one name. Write the column as text, such as with pandas.read_csv(..., "
+            "dtype={'persona': str}) where it was made"
+        )
+
+
+def _is_repetition(grouped: Grouped, log: Responses) -> bool:
+    """Tell whether the iteration numbers single answers: one of each persona, arm and question in each iteration."""
+    roles = grouped.labels["role"]
+    adjusted = any(role in roles for role in ("retention", "confounder")) or grouped.labels["specified"]
+    several = len(grouped.labels["iteration"]) > 1
+    if not several or "trial" in log.columns or adjusted or grouped.labels["source_arm"]:
+        return False
+    return bool((_sums(_numbered(grouped, "iteration", *_ASKED), grouped.n) == 1).all())
+
+
+_ASKED = ("study", "model", "persona", "arm", "question", "item")
+
+
+def _numbered(grouped: Grouped, *keys: str) -> IntArray:
+    """Return the number of each row's combination of labels."""
+    number = np.zeros(len(grouped.n), dtype=np.int64)
+    for key in keys:
+        number = number * (len(grouped.labels[key]) + 1) + grouped.codes[key] + 1
+        number = np.unique(number, return_inverse=True)[1]
+    return number
+
+
+def _sums(place: IntArray, n: IntArray) -> IntArray:
+    return np.bincount(place, weights=n).astype(np.int64)
+
+
+def _respelled(log: Responses, labels: spelling.Spelling) -> Responses:
+    """Write answers and arms as settled, whatever their spelling in the log."""
+    read = log
+    if labels.answers:
+        new: dict[tuple[str, str], str | None] = {}
+        for question, response in log.distinct("question", "response"):
+            if question is not None and response is not None:
+                key = (scales.label(question) or "", scales.canonical(response) or "")
+                if key in labels.answers:
+                    new[question, response] = labels.answers[key]
+        read = read.respelled(new)
+    if labels.arms:
+        read = read.with_arms(
+            {
+                arm: labels.arms[name]
+                for (arm,) in log.distinct("arm")
+                if arm is not None and (name := scales.label(arm) or "") in labels.arms
+            }
+        )
+    return read
+
+
+def _raw(log: Responses, column: str, names: Sequence[str]) -> list[str]:
+    """Return how labels stand in the log."""
+    return [text for (text,) in log.distinct(column) if text is not None and scales.label(text) in names]
+
+
+def _crossed(grouped: Grouped, options: Options) -> list[str]:
+    """Return the negative controls about which one persona was asked for several items."""
+    if len(grouped.labels["item"]) < 2:
+        return []
+    rows = grouped.rows(grouped.codes["item"] != UNKNOWN_CODE)
+    pairs = np.unique(np.stack([rows.codes[key] for key in ("question", "study", "model", "persona", "item")]), axis=1)
+    held, n_items = np.unique(pairs[:4], axis=1, return_counts=True)
+    several = {grouped.labels["question"][code] for code in np.unique(held[0, n_items > 1])}
+    controls = [code for code, role in enumerate(grouped.labels["role"]) if role == "negative_control"]
+    recorded = np.unique(grouped.codes["question"][np.isin(grouped.codes["role"], controls)])
+    by_role = {grouped.labels["question"][code]: "negative_control" for code in recorded}
+    return sorted(q for q in several if (options.role(q) or by_role.get(q)) == "negative_control")
+
+
+def _strata_note(grouped: Grouped, questions: Sequence[str]) -> Note:
+    n = len(grouped.labels["item"])
+    return Note(
+        "note",
+        f"The stratum of {', '.join(questions)} is the persona and the item (column 'item', {n:,} of them): distances "
+        "are taken between answers about the same item, and 'n_personas' counts these strata.",
+    )
+
+
+def _shared(grouped: Grouped) -> bool:
+    """Tell whether a name of a persona stands in several arms of a study and model."""
+    place = np.unique(np.stack([grouped.codes[key] for key in ("study", "model", "persona", "arm")]), axis=1)
+    return bool(np.unique(place[:3], axis=1).shape[1] < place.shape[1])
+
+
+def row_number_notes(grouped: Grouped, log: Responses) -> list[Note]:
+    """Warn where personas are called 0, 1, 2, ... in every arm, which row numbers of separate files are too."""
+    names = grouped.labels["persona"]
+    if "trial" in log.columns or not all(name.isdecimal() for name in names):
+        return []
+    numbers = sorted(map(int, names))
+    if len(numbers) < 2 or numbers not in (list(range(len(numbers))), list(range(1, len(numbers) + 1))):
+        return []
+    if not _shared(grouped) or (_sums(_numbered(grouped, *_ASKED, "iteration"), grouped.n) != 1).any():
+        return []
+    return [
+        Note(
+            "warning",
+            f"Personas are called {numbers[0]} to {numbers[-1]} in every arm, and each answers once. If these are row "
+            "numbers, different people have one name: say --design between, which takes them for different people.",
+        )
+    ]

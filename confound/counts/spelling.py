@@ -1,0 +1,372 @@
+"""Labels that are written in several ways -> one; codes that stand for no answer -> Unknown; numbers -> plain numbers.
+
+One arm that says "Dem." where the other says "Dem" is no drift, and -99 among answers from 1 to 5 is no answer. What is
+plain is settled here and told; what only a person can decide is asked for (`--missing`, `--merge`, `--order`).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from confound.counts.counting import UNKNOWN_CODE, Grouped
+from confound.counts.notes import Note
+from confound.counts.options import Options
+from confound.counts.scales import canonical, number_in
+
+SHOWN = 4
+# What people write where there is no answer. Beside numbers it is taken for missing; beside words it may be an answer.
+PLAIN_MISSING = frozenset(
+    ("n/a", "na", "#n/a", "n.a", "null", "missing", "no answer", "no response", "refused", "error")
+)
+WORDS_FOR_MISSING = PLAIN_MISSING.union(
+    ("none", "nil", "refuse", "refused to answer", "dk", "skip", "skipped", "-", "--", "?", "declined"),
+    ("prefer not to say", "prefer not to answer", "rather not say", "decline to answer", "not applicable", "invalid"),
+    ("don't know", "dont know", "do not know", "not sure", "not answered", "unanswered", "blank"),
+)
+_POSITIVE = (7, 8, 9, 66, 77, 88, 97, 98, 99, 666, 777, 888, 997, 998, 999, 8888, 9998, 9999, 99999)
+CODES_FOR_MISSING = frozenset((*_POSITIVE[3:], *(-code for code in (1, 2, 3, *_POSITIVE))))
+LONG, SHORT = 60, 25  # letters: of a sentence, and of the labels it stands among
+
+_LETTERED = re.compile(r"\(?([A-Za-z]|\d{1,2})\s*[).:\]]\s+(\S.*)|([A-Za-z]|\d{1,2})\s+[-\u2013\u2014=]\s+(\S.*)")
+_LISTED = re.compile(r"\[(.*)\]", re.DOTALL)
+_QUOTED = re.compile(r"""\s*(?:'([^']*)'|"([^"]*)"|([^,'"]+?))\s*(?:,|$)""")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:[, ']\d{3})+(?:\.\d+)?")
+_PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_UNIT = re.compile(r"(?:[$\u20ac\u00a3\u00a5]|\b(?:USD|EUR|GBP|CHF|JPY|INR)\b|(?<=\d)\s*%)", re.IGNORECASE)
+_RATIO = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/|\bout of\b)\s*(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How labels are to be written.
+
+    Attributes
+    ----------
+    answers : dict
+        (question, answer) -> the answer that it counts as, None for Unknown.
+    arms : dict
+        Arm -> the arm that it counts as.
+    notes : tuple of Note
+    """
+
+    answers: Mapping[tuple[str, str], str | None]
+    arms: Mapping[str, str]
+    notes: tuple[Note, ...]
+
+
+def settled(grouped: Grouped, options: Options) -> Spelling:
+    """Settle how the labels of a counted log are to be written."""
+    arms, notes = _arms(grouped)
+    answers: dict[tuple[str, str], str | None] = {}
+    with_role = {
+        grouped.labels["question"][q] for q in np.unique(grouped.codes["question"][grouped.codes["role"] >= 0])
+    }
+    for question, counts in _answers(grouped).items():
+        if question not in with_role and options.role(question) is None:
+            continue  # it is left out
+        made = _Answers(question, counts, options)
+        made.settle()
+        answers |= {(question, old): new for old, new in made.written.items() if old != new}
+        notes += made.notes
+    return Spelling(answers, arms, tuple(notes))
+
+
+def _answers(grouped: Grouped) -> dict[str, Counter[str]]:
+    """Count the answers to each question, Unknown left out."""
+    n_answers = np.int64(len(grouped.labels["response"]))
+    known = grouped.codes["response"] != UNKNOWN_CODE
+    pair = grouped.codes["question"][known] * n_answers + grouped.codes["response"][known]
+    pairs, place = np.unique(pair, return_inverse=True)
+    counts = np.bincount(place, weights=grouped.n[known], minlength=len(pairs)).astype(int)
+    found: dict[str, Counter[str]] = {}
+    for question, answer, n in zip(*np.divmod(pairs, n_answers), counts, strict=True):
+        name = grouped.labels["question"][question]
+        found.setdefault(name, Counter())[grouped.labels["response"][answer]] = int(n)
+    return found
+
+
+def _arms(grouped: Grouped) -> tuple[dict[str, str], list[Note]]:
+    """Merge arms that differ in case, blanks or a full stop alone."""
+    counts: Counter[str] = Counter()
+    for code, n in zip(grouped.codes["arm"], grouped.n, strict=True):
+        counts[grouped.labels["arm"][code]] += int(n)
+    merged = {old: new for old, new in _alike(counts, (), folded).items() if old != new}
+    return merged, [Note("warning", f"Arms {_pairs(merged)}, which differ in spelling alone.")] if merged else []
+
+
+class _Answers:
+    """The answers to one question, while it is settled how they are written."""
+
+    def __init__(self, question: str, counts: Counter[str], options: Options) -> None:
+        order, values = options.order_of(question)
+        self.question = question
+        self.counts = counts
+        self.options = options
+        self.written: dict[str, str | None] = {answer: answer for answer in counts}
+        self.fixed = [name for text in [*(order or ()), *(values or ())] if (name := canonical(text)) is not None]
+        self.notes: list[Note] = []
+
+    def settle(self) -> None:
+        """Go from what the user says to what is plain, and to what is only suspected."""
+        self._said()
+        if self._now() != set(self.fixed) & self._now():
+            self._lists()
+            self._numbers()
+            self._write(_alike(self._current(), self.fixed, folded), "which differ in spelling alone")
+            self._write(_lettered(self._current(), self.fixed), "the letter or number stands for the same answer")
+            self._missing_words()
+            self._numbers()  # they may have been hidden by words for missing
+            self._missing_codes()
+            self._sentences()
+
+    def _now(self) -> set[str]:
+        return {answer for answer in self.written.values() if answer is not None}
+
+    def _current(self) -> Counter[str]:
+        """Count the answers as they are written now."""
+        counts: Counter[str] = Counter()
+        for old, new in self.written.items():
+            if new is not None:
+                counts[new] += self.counts[old]
+        return counts
+
+    def _write(self, new: Mapping[str, str | None], reason: str = "") -> None:
+        """Write answers otherwise, and say so where there is a reason."""
+        changed = {old: name for old, name in new.items() if old != name}
+        if not changed:
+            return
+        self.written = {old: changed.get(now, now) if now is not None else None for old, now in self.written.items()}
+        if reason:
+            words = {old: name for old, name in changed.items() if name is not None}
+            self._note(
+                "warning", f"The answers {_pairs(words)}: {reason}. Name all of them in --order to keep them apart."
+            )
+
+    def _note(self, level: str, message: str) -> None:
+        self.notes.append(Note("warning" if level == "warning" else "note", message, question=self.question))
+
+    def _said(self) -> None:
+        """Do what the options say: which answers are missing, and which count as one."""
+        codes = {name for code in self.options.missing if (name := canonical(code)) is not None}
+        missing = {answer: None for answer in self._now() if answer in codes or _plain(answer) in codes}
+        if missing:
+            n = sum(self.counts[answer] for answer in missing)
+            self._note("note", f"--missing: {n:,} answers ({_listed(missing)}) count as Unknown.")
+        self._write(missing)
+        merged = self.options.merged.get(self.question, {})
+        self._write({answer: merged[answer] for answer in self._now() if answer in merged})
+
+    def _lists(self) -> None:
+        """Write lists of chosen options in one order."""
+        now = self._now()
+        new = {answer: _sorted_list(answer) for answer in now}
+        if now and all(name is not None for name in new.values()):
+            changed = {old: name for old, name in new.items() if name is not None and old != name}
+            self._write(changed)
+            if len(self._now()) < len(now):
+                self._note("note", "Its answers are lists of options; the order in a list does not count.")
+
+    def _numbers(self) -> None:
+        """Read numbers that are written with a decimal comma, separated thousands, a currency, or as 7/10."""
+        now = self._now()
+        if all(_PLAIN.fullmatch(answer) for answer in now):
+            return
+        for words, read in NOTATIONS.items():
+            new = {answer: read(answer) for answer in now}
+            if new and all(name is not None for name in new.values()):
+                example = max((old for old, name in new.items() if old != name), key=len, default="")
+                self._write({old: canonical(name) for old, name in new.items()})
+                self._note("note", f"Its answers were read as numbers {words}, such as {example!r} as {new[example]}.")
+                return
+
+    def _missing_words(self) -> None:
+        """Take words for no answer, among numbers, for missing; ask about them among words."""
+        counts = self._current()
+        words = {answer for answer in counts if _plain(answer) in WORDS_FOR_MISSING and answer not in self.fixed}
+        rest = [answer for answer in counts if answer not in words]
+        if not words or not rest:
+            return
+        scale = all(_looks_numeric(answer) for answer in rest)
+        if scale and sum(counts[answer] for answer in rest) * 2 > sum(counts.values()):
+            self._missing(words, "among numbers")
+        elif plain := sorted(answer for answer in words if _plain(answer) in PLAIN_MISSING):
+            self._note(
+                "warning",
+                f"The answers {_listed(plain)} may stand for no answer. They count as answers; {_codes(plain)} would "
+                "count them as Unknown.",
+            )
+
+    def _missing_codes(self) -> None:
+        """Take a usual code for missing that lies far off the scale for what it is; ask about one nearer."""
+        counts = self._current()
+        numbers = {answer: number_in(answer) for answer in counts}
+        if any(number is None for number in numbers.values()):
+            return
+        given = {answer: number for answer, number in numbers.items() if number is not None}
+        codes = {a for a, x in given.items() if x in CODES_FOR_MISSING and _PLAIN.fullmatch(a) and a not in self.fixed}
+        while codes:  # a number such as 99 may be an answer where others are as large
+            rest = [x for a, x in given.items() if a not in codes]
+            if len(rest) < 2:
+                return
+            low, high = min(rest), max(rest)
+            inside = {a for a in codes if low <= given[a] <= high}
+            if not inside:
+                break
+            codes -= inside
+        if not codes or sum(counts[a] for a in codes) * 2 > sum(counts.values()):
+            return
+        far = {a for a in codes if max(low - given[a], given[a] - high) > max(high - low, 3)}
+        if far:
+            self._missing(far, f"among answers from {low:g} to {high:g}")
+        near = sorted(a for a in codes - far if given[a] < 0 <= low and -given[a] not in rest)
+        if near:
+            self._note(
+                "warning",
+                f"The answer {_listed(near)} may be a code for no answer: the others go from {low:g} to {high:g}. It "
+                f"counts as it is; {_codes(near)} would count it as Unknown.",
+            )
+
+    def _missing(self, answers: Collection[str], where: str) -> None:
+        n = sum(self._current()[answer] for answer in answers)
+        listed = _listed(sorted(answers))
+        self._write(dict.fromkeys(answers))
+        self._note(
+            "warning",
+            f"{n:,} answers ({listed}) were taken for no answer: {where} they are usual codes for it. They count as "
+            "Unknown. To count them as answers, name all answers in --order or in a study file.",
+        )
+
+    def _sentences(self) -> None:
+        """Warn of sentences among short labels: an engine that declines, or an answer that was not read."""
+        counts = self._current()
+        long = sorted((answer for answer in counts if len(answer) > LONG), key=lambda answer: -counts[answer])
+        short = [answer for answer in counts if len(answer) <= SHORT]
+        if long and len(short) > 1 and 2 * sum(counts[answer] for answer in short) > sum(counts.values()):
+            n = sum(counts[answer] for answer in long)
+            self._note(
+                "warning",
+                f"{n:,} answers are sentences among short answers, such as {long[0][:LONG]!r}: text that was not read, "
+                "or a refusal. They count as answers of their own. --merge or --missing says what they are.",
+            )
+
+
+def folded(text: str) -> str:
+    """Return what two spellings of one label share: no case, no closing full stop, no quotes or stars around it.
+
+    >>> folded("**Dem.**") == folded("dem") and folded("3.") == "3"
+    True
+    """
+    plain = text.strip(" *_`\"'").rstrip(".;,:!").strip(" *_`\"'").casefold()
+    return plain or text
+
+
+def _plain(text: str) -> str:
+    return folded(text)
+
+
+def _alike(counts: Counter[str], fixed: Sequence[str], key: Callable[[str], str]) -> dict[str, str]:
+    """Merge labels that share a key into the one that is given, else the most frequent."""
+    groups: dict[str, list[str]] = {}
+    for name in dict.fromkeys([*fixed, *counts]):
+        groups.setdefault(key(name), []).append(name)
+    merged: dict[str, str] = {}
+    for names in groups.values():
+        given = [name for name in names if name in fixed]
+        if len(given) > 1:
+            continue
+        kept = given[0] if given else min(names, key=lambda name: (-counts[name], name))
+        merged |= {name: kept for name in names if name != kept}
+    return merged
+
+
+def _lettered(counts: Counter[str], fixed: Sequence[str]) -> dict[str, str]:
+    """Merge "A" and "Dem" into "A) Dem", where that is an answer too and no other has the letter or the words."""
+    whole: dict[str, tuple[str, str]] = {}
+    for name in dict.fromkeys([*fixed, *counts]):
+        found = _LETTERED.fullmatch(name)
+        if found:
+            whole[name] = ((found[1] or found[3]).casefold(), folded(found[2] or found[4]))
+    merged: dict[str, str] = {}
+    for name, parts in whole.items():
+        for part, same in zip(parts, zip(*whole.values(), strict=True), strict=True):
+            others = [other for other in counts if other not in whole and folded(other) == part]
+            if same.count(part) == 1 and len(others) == 1 and others[0] not in fixed:
+                merged[others[0]] = name
+    return merged
+
+
+def _sorted_list(text: str) -> str | None:
+    """Return a written list with its entries sorted, None if the text is no list.
+
+    >>> [_sorted_list(t) for t in ("['b', 'a']", '["a"]', "[]", "a, b")]
+    ["['a', 'b']", "['a']", '[]', None]
+    """
+    whole = _LISTED.fullmatch(text)
+    if whole is None:
+        return None
+    entries, place = [], 0
+    while place < len(whole[1]):
+        found = _QUOTED.match(whole[1], place)
+        if found is None or found.end() == place:
+            return None
+        entries.append(next(part for part in found.groups() if part is not None))
+        place = found.end()
+    return "[" + ", ".join(f"'{entry}'" for entry in sorted(set(entries))) + "]"
+
+
+def _with_point(text: str) -> str | None:
+    """Read a number with a decimal comma; None for another."""
+    if _PLAIN.fullmatch(text):
+        return text
+    return text.replace(".", "").replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else None
+
+
+def _without_thousands(text: str) -> str | None:
+    if _PLAIN.fullmatch(text):
+        return text
+    return re.sub(r"[, ']", "", text) if _THOUSANDS.fullmatch(text) else None
+
+
+def _with_unit(text: str) -> str | None:
+    """Read a number with a currency or a percent sign."""
+    bare = _UNIT.sub("", text).strip()
+    return _without_thousands(bare)
+
+
+def _out_of(text: str) -> str | None:
+    found = _RATIO.fullmatch(text)
+    return found[1] if found and Decimal(found[2]) > 0 and Decimal(found[1]) <= Decimal(found[2]) else None
+
+
+# How numbers are written -> what reads them; in the order in which they are tried.
+NOTATIONS: dict[str, Callable[[str], str | None]] = {
+    "with separated thousands": _without_thousands,
+    "with a decimal comma": _with_point,
+    "with a currency or a percent sign": _with_unit,
+    "out of a largest one": _out_of,
+}
+
+
+def _looks_numeric(answer: str) -> bool:
+    return number_in(answer) is not None or any(read(answer) is not None for read in NOTATIONS.values())
+
+
+def _pairs(names: Mapping[str, str]) -> str:
+    """Write which labels count as which."""
+    said = [f"{old!r} as {new!r}" for old, new in sorted(names.items())]
+    more = f" and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
+    return f"{', '.join(said[:SHOWN])}{more} count as one"
+
+
+def _listed(names: Iterable[str]) -> str:
+    given = sorted(names)
+    return ", ".join(repr(name[:SHORT]) for name in given[:SHOWN]) + (", ..." if len(given) > SHOWN else "")
+
+
+def _codes(names: Sequence[str]) -> str:
+    return " ".join(f"--missing {name!r}" for name in names[:SHOWN])
