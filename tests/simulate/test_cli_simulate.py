@@ -17,7 +17,6 @@ from click.testing import CliRunner, Result
 
 import confound
 from confound.cli import main
-from confound.findings.verdict import sentences
 from simulate.run.journal import JOURNAL, Journal
 from simulate.run.loop import simulate
 from simulate.study.reading import load_study
@@ -183,12 +182,12 @@ def test_default_run_is_judged_as_its_truth_says(tmp_path: Path) -> None:
     first, last = contrast["iterations"][0]["drift"], contrast["iterations"][-1]["drift"]
     found = confound.analyze(tmp_path, skip=["stabilization"])
     drift = found.drift[found.drift["question"].isin(first)]  # not the row that pools them
-    standing = sentences.standing(drift)
-    at_first = set(standing.loc[standing["iteration"] == 0, "question"])
+    shown = drift[drift["state"] == "shown"]
+    at_first = set(shown.loc[shown["iteration"] == 0, "question"])
     assert at_first
     assert all(first[question]["tvd"] > 0.1 for question in at_first)
     assert max(last[question]["tvd"] for question in set(drift["question"])) < 0.03
-    assert not len(standing[standing["iteration"] == 13])
+    assert not len(shown[shown["iteration"] == 13])
 
 
 @pytest.mark.slow
