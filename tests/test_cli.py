@@ -68,7 +68,7 @@ def test_bad_input_is_one_message(log: Path, tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert done.stderr == (
         f"Error: {log}: column 'arm' is missing; found persona, condition, trial, question, response. "
-        "Rename one with --rename condition=arm\n"
+        f"Try: confound check {log} --arm condition\n"
     )
     assert not (tmp_path / "out").exists()
 

@@ -7,7 +7,7 @@ outcomes and confounders were asked in one conversation: counts lose which answe
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,8 @@ class Grouped:
         The same of column `seed`.
     seed_distinct : ndarray of int64, shape (rows,)
         Distinct seeds; 0 where they were not counted.
+    respelled : dict
+        Key -> labels that stand in the log in several ways that look the same, such as composed and decomposed accents.
     """
 
     labels: Mapping[str, tuple[str, ...]]
@@ -77,6 +79,7 @@ class Grouped:
     seed_low: IntArray
     seed_high: IntArray
     seed_distinct: IntArray
+    respelled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def rows(self, keep: npt.NDArray[np.bool_] | IntArray) -> "Grouped":
         """Return the rows chosen by a mask or by their places; labels stay."""
@@ -91,7 +94,7 @@ class Grouped:
 _MEASURES: dict[str, type[np.generic]] = {
     f.name: np.float64 if f.name in ("value_sum", "value_low", "value_high") else np.int64
     for f in fields(Grouped)
-    if f.name not in ("labels", "codes")
+    if f.name not in ("labels", "codes", "respelled")
 }
 
 
@@ -132,14 +135,26 @@ def group(responses: Responses, *, distinct_seeds: bool = False) -> Grouped:
     _check_values(table, responses)
     with ThreadPoolExecutor() as pool:  # Arrow and numpy let go of Python's lock
         encoded = dict(zip(KEYS, pool.map(partial(_encoded_key, table), KEYS), strict=True))
+        raw = {key: labels for key, (labels, _) in encoded.items()}
         known = {key: _canonical(encoded[key][0], key, responses) for key in KEYS}
         codes = pool.map(lambda key: known[key][1].take(encoded.pop(key)[1]), KEYS)
         measures = pool.map(lambda name: _numbers(table, name, _MEASURES[name]), _MEASURES)
         return Grouped(
             labels={key: labels for key, (labels, _) in known.items()},
             codes=dict(zip(KEYS, codes, strict=True)),
+            respelled={key: names for key in ("arm", "question", "response") if (names := _alike(raw[key], key))},
             **dict(zip(_MEASURES, measures, strict=True)),
         )
+
+
+def _alike(raw: Sequence[str | None], key: str) -> tuple[str, ...]:
+    """Return labels that stand in several ways that only a computer tells apart."""
+    ways: dict[str, set[str]] = {}
+    for text in raw:
+        if text is not None and not text.isascii() and (name := _clean(key, text)) is not None:
+            ways.setdefault(name, set()).add(text.strip())
+    ascii_ways = {(text or "").strip() for text in raw} if ways else set()
+    return tuple(sorted(name for name, texts in ways.items() if len(texts | ({name} & ascii_ways)) > 1))
 
 
 def _encoded_key(table: "pa.Table", key: str) -> tuple[list[str | None], CodeArray]:

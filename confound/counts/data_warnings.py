@@ -29,7 +29,7 @@ class _Asked:
 def _asked(grouped: Grouped, column: str) -> _Asked:
     """Gather the answers to what was asked, whatever was answered."""
     combined = np.zeros(len(grouped.n), dtype=np.int64)
-    for key in ("study", "model", "iteration", "persona", "arm", "question", "source_arm"):
+    for key in ("study", "model", "iteration", "persona", "arm", "question", "source_arm", "item"):
         combined = combined * (len(grouped.labels[key]) + 1) + grouped.codes[key] + 1
     _, first, place = np.unique(combined, return_index=True, return_inverse=True)
     numbered = getattr(grouped, f"{column}_n")

@@ -129,7 +129,7 @@ def prepare(
         *talk_notes,
         *once_notes,
         *copies.notes(copied),
-        *data_warnings.duplicate_notes(grouped),
+        *([] if once_notes else data_warnings.duplicate_notes(first.rows(apart(first)[0]))),
         *([] if options.design else readings.row_number_notes(grouped, log)),
         *data_warnings.seed_notes(grouped),
     ]

@@ -10,7 +10,7 @@ from confound.counts.binning import DEFAULT_BINS, Bins
 from confound.counts.counting import UNKNOWN_CODE, Grouped, IntArray
 from confound.counts.notes import Note
 from confound.counts.options import Options
-from confound.counts.scales import MAX_ANSWERS, FloatArray, Scale
+from confound.counts.scales import BY_WORDS, MAX_ANSWERS, FloatArray, Scale
 from confound.errors import InputError
 
 
@@ -149,7 +149,7 @@ def _question(
     if len(answers) > MAX_ANSWERS and order is None:
         _refuse_many(role, name, answers, scale)
         scale = Scale("continuous", (), np.empty(0), scale.source or "too many answers to tabulate")
-    return Question(role, scale), notes + _tie_notes(scale)
+    return Question(role, scale), notes + _tie_notes(scale) + _word_notes(scale)
 
 
 def _answers(rows: Grouped) -> list[str]:
@@ -250,11 +250,20 @@ def _is_unrelated(rows: Grouped) -> bool:
     np.fmax.at(high, place, known.value_high)
     if not (high > low).any():
         return False
-    if len(answers) <= MAX_ANSWERS:
-        return True
     numbers = [scales.number_in(known.labels["response"][code]) for code in answers]
     exact = np.asarray([np.nan if number is None else number for number in numbers])
-    return not np.isnan(exact).any() and bool((np.fmax(abs(low - exact), abs(high - exact)) > 1).any())
+    if not np.isnan(exact).any():
+        return bool((np.fmax(abs(low - exact), abs(high - exact)) > 1).any())
+    return 1 < len(answers) <= MAX_ANSWERS
+
+
+def _word_notes(scale: Scale) -> list[Note]:
+    """Say which order was read from the words of answers, and which numbers they count as."""
+    if scale.source != BY_WORDS:
+        return []
+    order = " < ".join(scale.answers)
+    message = f"The answers were put in the order of their words: {order}. They count 1 to {len(scale.answers)}. "
+    return [Note("note", message + "Give another order with --order.")]
 
 
 def _tie_notes(scale: Scale) -> list[Note]:

@@ -68,8 +68,8 @@ def _told(log: Responses, columns: Sequence[str], layout: Layout) -> Iterator[No
             yield Note(
                 "warning",
                 f"Rows of one persona, arm and question differ in column '{name}' ({n_values:,} values), which nothing "
-                f"reads: they were counted as repetitions. If it is what was asked about, say --item {name}; if it is a "
-                f"condition, --arm {arm},{name}; if it numbers repetitions, --trial {name}.",
+                f"reads: they were counted as repetitions. If it is what was asked about, say --item {name}; if it is "
+                f"a condition, --arm {arm},{name}; if it numbers repetitions, --trial {name}.",
             )
 
 

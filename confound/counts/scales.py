@@ -18,6 +18,7 @@ Kind = Literal["nominal", "ordinal", "continuous"]
 
 MAX_ANSWERS = 30  # more distinct answers than this are a measurement, not a category
 MAX_LEVELS = 11  # P(Y >= level) is reported up to a 0-10 scale; a finer scale gets its mean alone
+BY_WORDS = "words of the answers"  # where the order of a scale comes from
 SPELLED_MISSING = frozenset({"", "nan", "<na>"})
 SPELLED_UNKNOWN = SPELLED_MISSING | {"unknown"}
 
@@ -165,7 +166,76 @@ def infer(
     numbers = {answer: number_in(answer) for answer in answers}
     if answers and all(number is not None for number in numbers.values()):
         return _numbered({a: n for a, n in numbers.items() if n is not None}, "numbers in the answers")
+    in_words = _by_words(answers)
+    if in_words:
+        return Scale("ordinal", in_words, np.arange(1.0, len(in_words) + 1), BY_WORDS)
     return Scale("nominal", tuple(sorted(answers)), np.full(len(answers), np.nan), "")
+
+
+# Words that grade a pole, from the middle of a scale to its end; and the two poles that scales name.
+_DEGREES = (
+    *("slightly", "a little", "somewhat", "moderately", "rather", "", "mostly", "quite", "very", "strongly"),
+    *("very strongly", "extremely", "completely"),
+)
+_POLES = (
+    *(("disagree", "agree"), ("unlikely", "likely"), ("dissatisfied", "satisfied"), ("unimportant", "important")),
+    *(("negative", "positive"), ("bad", "good"), ("unfavorable", "favorable"), ("unfavourable", "favourable")),
+    *(("oppose", "support"), ("oppose", "favor"), ("uncomfortable", "comfortable"), ("worse", "better")),
+    *(("unwilling", "willing"), ("untrustworthy", "trustworthy"), ("dislike", "like"), ("distrust", "trust")),
+    *(("unhappy", "happy"), ("unfair", "fair"), ("decrease", "increase"), ("liberal", "conservative")),
+)
+_MIDDLES = ("neutral", "neither", "undecided", "no opinion", "in between", "unsure", "moderate", "about the same")
+# Scales with one pole, from low to high.
+_LADDERS = (
+    (
+        *("never", "almost never", "very rarely", "rarely", "seldom", "occasionally", "sometimes", "often"),
+        *("frequently", "very often", "usually", "almost always", "always"),
+    ),
+    (
+        *("not at all", "a little", "slightly", "somewhat", "moderately", "a moderate amount", "quite a bit"),
+        *("a lot", "very", "very much", "a great deal", "extremely", "completely"),
+    ),
+    ("very poor", "poor", "fair", "good", "very good", "excellent"),
+    ("very low", "low", "medium", "high", "very high"),
+    ("none", "very little", "little", "some", "much", "very much"),
+    (
+        *("definitely not", "probably not", "might or might not", "maybe", "probably", "probably yes", "definitely"),
+        "definitely yes",
+    ),
+)
+FEWEST_WORDS = 3  # two graded answers have no order that matters, and could be anything
+
+
+def _by_words(answers: Sequence[str]) -> tuple[str, ...]:
+    """Return answers in the order that their words give, from low to high; empty if they give none.
+
+    >>> _by_words(["Likely", "Very likely", "Unlikely", "Neither likely nor unlikely"])
+    ('Unlikely', 'Neither likely nor unlikely', 'Likely', 'Very likely')
+    >>> _by_words(["Dem", "Rep", "Ind"])
+    ()
+    """
+    words = {answer: " ".join(re.sub(r"[^\w\s]", " ", answer.casefold()).split()) for answer in answers}
+    if len(answers) < FEWEST_WORDS or len(set(words.values())) < len(words):
+        return ()
+    ranks = [{text: place for place, text in enumerate(ladder)} for ladder in _LADDERS]
+    ranks += [_bipolar(*poles) for poles in _POLES]
+    for rank in ranks:
+        found = {answer: rank.get(_middle(text) if text not in rank else text) for answer, text in words.items()}
+        known = {answer: place for answer, place in found.items() if place is not None}
+        if len(known) == len(found) == len(set(known.values())):
+            return tuple(sorted(known, key=lambda answer: known[answer]))
+    return ()
+
+
+def _middle(text: str) -> str:
+    return "neutral" if any(text == m or text.startswith(m + " ") for m in _MIDDLES) else text
+
+
+def _bipolar(low: str, high: str) -> dict[str, int]:
+    """Return the place of each graded form of two poles; the middle is 0."""
+    grades = {f"{degree} {high}".strip(): place + 1 for place, degree in enumerate(_DEGREES)}
+    mirrored = {f"{degree} {low}".strip(): -place - 1 for place, degree in enumerate(_DEGREES)}
+    return {**mirrored, "neutral": 0, **grades}
 
 
 def _given(answers: Sequence[str], order: Sequence[str], values: Mapping[str, float] | None, question: str) -> Scale:

@@ -62,6 +62,8 @@ class Spelling:
 def settled(grouped: Grouped, options: Options) -> Spelling:
     """Settle how the labels of a counted log are to be written."""
     arms, notes = _arms(grouped)
+    for key, names in grouped.respelled.items():
+        notes.append(Note("note", f"Column '{key}': characters that look the same count as one, in {_listed(names)}."))
     answers: dict[tuple[str, str], str | None] = {}
     with_role = {
         grouped.labels["question"][q] for q in np.unique(grouped.codes["question"][grouped.codes["role"] >= 0])
@@ -96,7 +98,7 @@ def _arms(grouped: Grouped) -> tuple[dict[str, str], list[Note]]:
     for code, n in zip(grouped.codes["arm"], grouped.n, strict=True):
         counts[grouped.labels["arm"][code]] += int(n)
     merged = {old: new for old, new in _alike(counts, (), folded).items() if old != new}
-    return merged, [Note("warning", f"Arms {_pairs(merged)}, which differ in spelling alone.")] if merged else []
+    return merged, [Note("warning", f"Arm {_pairs(merged)}: they differ in spelling alone.")] if merged else []
 
 
 class _Answers:
@@ -117,7 +119,7 @@ class _Answers:
         if self._now() != set(self.fixed) & self._now():
             self._lists()
             self._numbers()
-            self._write(_alike(self._current(), self.fixed, folded), "which differ in spelling alone")
+            self._write(_alike(self._current(), self.fixed, folded), "they differ in spelling alone")
             self._write(_lettered(self._current(), self.fixed), "the letter or number stands for the same answer")
             self._missing_words()
             self._numbers()  # they may have been hidden by words for missing
@@ -143,9 +145,7 @@ class _Answers:
         self.written = {old: changed.get(now, now) if now is not None else None for old, now in self.written.items()}
         if reason:
             words = {old: name for old, name in changed.items() if name is not None}
-            self._note(
-                "warning", f"The answers {_pairs(words)}: {reason}. Name all of them in --order to keep them apart."
-            )
+            self._note("warning", f"{_pairs(words)}: {reason}. To keep them apart, name all of them in --order.")
 
     def _note(self, level: str, message: str) -> None:
         self.notes.append(Note("warning" if level == "warning" else "note", message, question=self.question))
@@ -270,7 +270,7 @@ def _plain(text: str) -> str:
 
 
 def _alike(counts: Counter[str], fixed: Sequence[str], key: Callable[[str], str]) -> dict[str, str]:
-    """Merge labels that share a key into the one that is given, else the most frequent."""
+    """Merge labels that share a key into the one that is given, else the shortest, else the most frequent."""
     groups: dict[str, list[str]] = {}
     for name in dict.fromkeys([*fixed, *counts]):
         groups.setdefault(key(name), []).append(name)
@@ -279,7 +279,7 @@ def _alike(counts: Counter[str], fixed: Sequence[str], key: Callable[[str], str]
         given = [name for name in names if name in fixed]
         if len(given) > 1:
             continue
-        kept = given[0] if given else min(names, key=lambda name: (-counts[name], name))
+        kept = given[0] if given else min(names, key=lambda name: (len(name), -counts[name], name))
         merged |= {name: kept for name in names if name != kept}
     return merged
 
@@ -358,9 +358,9 @@ def _looks_numeric(answer: str) -> bool:
 
 def _pairs(names: Mapping[str, str]) -> str:
     """Write which labels count as which."""
-    said = [f"{old!r} as {new!r}" for old, new in sorted(names.items())]
-    more = f" and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
-    return f"{', '.join(said[:SHOWN])}{more} count as one"
+    said = [f"{old[:LONG]!r} counts as {new[:LONG]!r}" for old, new in sorted(names.items())]
+    more = f", and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
+    return ", ".join(said[:SHOWN]) + more
 
 
 def _listed(names: Iterable[str]) -> str:

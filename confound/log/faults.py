@@ -23,6 +23,13 @@ SHOWN_TEXT = 40
 HEAD = 4096  # bytes that tell a text from a binary file
 
 
+LFS = b"version https://git-lfs.github.com/spec/"
+
+
+UTF8_LETTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
+UNDEFINED = bytes((0x00, 0x81, 0x8D, 0x8F, 0x90, 0x9D))  # no letters of Windows' western code page
+
+
 BINARY = {
     b"\x1f\x8b": "is compressed with gzip. Let its name end in .gz",
     b"PK\x03\x04": "is a zip file or an Excel workbook, no text. Export it as CSV",
@@ -124,6 +131,17 @@ def undecodable(file: Path) -> str:
     return f"{file}: {where}: bytes that are no UTF-8 text. Convert it (iconv -f LATIN1 -t UTF-8)" if bad else ""
 
 
+def is_windows(file: Path) -> bool:
+    """Tell whether a file that is no UTF-8 is text in Windows' western code page: not one of its letters is UTF-8."""
+    letters = False
+    with binary(file) as lines:
+        for line in lines:
+            if any(byte in line for byte in UNDEFINED) or UTF8_LETTER.search(line):
+                return False
+            letters = letters or not line.isascii()
+    return letters
+
+
 def _is_utf8(line: bytes) -> bool:
     try:
         line.decode("utf-8")
@@ -140,6 +158,14 @@ def _excerpt(line: str) -> str:
 def _written_in(file: Path) -> str:
     with binary(file) as stream:
         return encoding_of(stream.read(4))
+
+
+def refuse_pointer(file: Path) -> None:
+    """Raise where a file is a pointer of Git LFS to what it should hold."""
+    with file.open("rb") as stream:
+        start = stream.read(len(LFS))
+    if start == LFS:
+        raise InputError(f"{file}: this is a Git LFS pointer, and not the file itself. Fetch it with: git lfs pull")
 
 
 def refuse_binary(file: Path, start: bytes) -> None:

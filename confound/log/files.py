@@ -14,7 +14,7 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
@@ -28,19 +28,22 @@ from confound.log.faults import (
     csv_fault,
     encoding_of,
     engine_errors,
+    is_windows,
     json_fault,
     nested_message,
     refuse_binary,
     refuse_duplicates,
+    refuse_pointer,
     undecodable,
 )
 from confound.log.in_memory import to_arrow
 from confound.log.layout import Layout
-from confound.log.paths import FORMATS, binary, expand, partition, suffix
+from confound.log.paths import FORMATS, binary, expand, named_in, named_parts, partition, suffix
 from confound.log.source import FILE, ROW, LogLike, Source, _nested, literal, numbered, unnumbered
 
 MEMORY_LIMIT = "2GB"  # DuckDB spills to disk beyond it; counting the paper's grid stays below
 DELIMITERS = ",;\t|"
+MOST_COMMENTS = 100  # lines before the header
 SMALL, SMALL_ROWS, MOST_COLUMNS = 64 * 2**20, 300_000, 300  # of a log up to this size other columns are kept too
 
 
@@ -104,6 +107,12 @@ class _Opener:
     connection: Any
     scratch: Path
     layout: Layout
+    named: dict[Path, dict[str, str]] = field(default_factory=dict)  # file -> the columns that its path's pattern names
+    windows: set[Path] = field(default_factory=set)  # files in Windows' western code page
+
+    def _given(self, file: Path) -> dict[str, str | None]:
+        """Return the columns that stand in a file's path."""
+        return {**partition(file), **self.named.get(file, {})}
 
     def _kept(self, columns: Sequence[str], *, small: bool) -> list[str]:
         """Return the columns to keep: those needed; of a small log the others too, which may say why rows repeat."""
@@ -136,10 +145,18 @@ class _Opener:
                 f"a log is a path, a list of paths, a pandas DataFrame, a pyarrow Table or an Ibis table; "
                 f"got {type(data).__name__}"
             )
-        listed = [file for path in cast("Sequence[str | PathLike[str]]", data) for file in expand(path)]
+        listed = []
+        for path in cast("Sequence[str | PathLike[str]]", data):
+            found_here = expand(path)
+            if named_parts(path):
+                self.named.update((file, named_in(path, file)) for file in found_here)
+            listed += found_here
         files = list({file.resolve(): file for file in listed}.values())  # a file named twice is read once
         if not files:
             raise InputError("no log was given. Name a file, a folder or a glob")
+        for file in files:
+            with engine_errors(str(file)):
+                refuse_pointer(file)
         kinds = {kind: [f for f in files if FORMATS[suffix(f)] == kind] for kind in ("parquet", "arrow", "csv", "json")}
         readers: dict[str, Callable[[list[Path]], list[Source]]] = {
             "parquet": self._parquet,
@@ -208,7 +225,9 @@ class _Opener:
             needed = self._kept(schema.names, small=False)
             types = [f"{field.name}: {field.type}" for field in schema if field.name in needed]
             if schema.names:  # without columns it is an empty partition
-                alike.setdefault((*sorted(types), "", *partition(file)), []).append(file)
+                alike.setdefault(
+                    (*sorted(types), "", *partition(file), "", *self.named.get(file, {}).values()), []
+                ).append(file)
         return [self._alike_parquet(members) for members in alike.values()]
 
     def _alike_parquet(self, files: list[Path]) -> Source:
@@ -230,6 +249,8 @@ class _Opener:
             table = table.mutate(**{FILE: literal(name)})
         elif linked:
             table = table.mutate(**{FILE: table[FILE].substitute(linked)})
+        given = {key: text for key, text in self.named.get(files[0], {}).items() if key not in table.columns}
+        table = table.mutate(**{key: literal(text) for key, text in given.items()})
         return Source(name, table, tuple(c for c in table.columns if c not in (FILE, ROW)), _nested(table))
 
     def _text(self, files: list[Path], load: Callable[[Path, str], Sequence[str]]) -> list[Source]:
@@ -245,10 +266,15 @@ class _Opener:
                     continue
                 table = self.connection.table(view)
             held = table.select(*(c for c in table.columns if c in columns), ROW, **{FILE: literal(str(file))})
-            given = {key: text for key, text in partition(file).items() if key not in columns}
+            given = {key: text for key, text in self._given(file).items() if key not in columns}
             located = held.mutate(**{key: literal(text) for key, text in given.items()})
-            sources.append(Source(str(file), located, (*columns, *given)))
+            sources.append(Source(str(file), located, (*columns, *given), said=self._said(file)))
         return sources
+
+    def _said(self, file: Path) -> tuple[str, ...]:
+        if file not in self.windows:
+            return ()
+        return (f"{file} is no UTF-8 and was read as Windows-1252. Save it as UTF-8 if letters look wrong.",)
 
     def _loaded(self, file: Path, view: str, load: Callable[[Path, str], Sequence[str]]) -> Sequence[str]:
         """Parse one file and return its columns, none if it holds nothing; say where it is no text."""
@@ -258,6 +284,9 @@ class _Opener:
             return load(file, view)
         except (duckdb.Error, UnicodeError) as error:
             fault = undecodable(file)
+            if fault and file not in self.windows and is_windows(file):
+                self.windows.add(file)
+                return self._loaded(file, view, load)
             if fault:
                 raise InputError(fault) from error
             raise
@@ -316,7 +345,13 @@ class _Opener:
 
         path = self._utf8(file, strip_mark=True)
         shape = "auto" if suffix(file) == ".json" else "newline_delimited"
-        keys = self._keys(path, shape)
+        try:
+            keys = self._keys(path, shape)
+        except duckdb.InvalidInputException as error:
+            fault = undecodable(file) or (json_fault(file) if shape == "newline_delimited" else "")
+            if fault and (file in self.windows or not is_windows(file)):
+                raise InputError(fault) from error
+            raise
         needed = self.layout.placed([*keys, *self.layout.names]).needed
         needed = list(dict.fromkeys([*needed, *self._kept(keys, small=False), *self.layout.names]))
         taken = {name.casefold() for name in needed}
@@ -325,7 +360,7 @@ class _Opener:
         types = ", ".join(f"{_quoted(name)}: 'JSON'" for name in wanted)
         nested = " ".join(f"WHEN json_type({_identifier(c)}) IN ('OBJECT', 'ARRAY') THEN {_quoted(c)}" for c in needed)
         kept = [f"{_identifier(c)} ->> '$' AS {_identifier(c)}" for c in wanted]
-        extra = [f"CASE {nested} END AS _nested", f"row_number() OVER () AS {ROW}"]
+        extra = [f"CASE {nested} END AS _confound_nested", f"row_number() OVER () AS {ROW}"]
         scan = f"{_quoted(path)}, columns={{{types}}}, format='{shape}', hive_partitioning=false"
         try:
             self._create(view, [*kept, *extra], f"read_json({scan})")
@@ -335,7 +370,8 @@ class _Opener:
                 raise InputError(fault) from error
             raise
         bad = self.connection.raw_sql(
-            f"SELECT _nested, {ROW} FROM {view} WHERE _nested IS NOT NULL ORDER BY {ROW} LIMIT {SHOWN_ROWS}"
+            f"SELECT _confound_nested, {ROW} FROM {view} WHERE _confound_nested IS NOT NULL "
+            f"ORDER BY {ROW} LIMIT {SHOWN_ROWS}"
         ).fetchall()
         if bad:
             raise InputError(nested_message(str(file), bad[0][0], [row for _, row in bad]))
@@ -357,7 +393,7 @@ class _Opener:
         """Return a path to the file as UTF-8; UTF-16 and UTF-32 are known by their byte-order mark."""
         with binary(file) as stream:
             start = stream.read(HEAD)
-        encoding = encoding_of(start)
+        encoding = "cp1252" if file in self.windows else encoding_of(start)
         if encoding.startswith("utf-8"):
             refuse_binary(file, start)
         if encoding == "utf-8" or (encoding == "utf-8-sig" and not strip_mark):
@@ -384,10 +420,21 @@ def _header(path: Path, *, tabs: bool) -> tuple[list[str], str, int]:
     """Read the header of a CSV file, the delimiter that splits it best, and how many blank lines stand before it."""
     # Bytes that are no text are for the parser to find, which knows their line.
     with binary(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as text:
-        blank, line = next(((n, line) for n, line in enumerate(text) if line.strip()), (0, ""))
+        head = list(itertools.islice(text, MOST_COMMENTS))
+        blank, line = next(((n, line) for n, line in enumerate(head) if line.strip()), (0, ""))
+        while line.startswith("#") and _is_comment(line, head[blank + 1 :], tabs=tabs):
+            blank, line = next(((n, each) for n, each in enumerate(head) if n > blank and each.strip()), (blank, ""))
         delimiter = "\t" if tabs else max(DELIMITERS, key=line.count)
-        names = next(csv.reader(itertools.chain([line], text), delimiter=delimiter), [])
+        lines = itertools.chain([line], head[blank + 1 :], text)
+        names = next(csv.reader(lines, delimiter=delimiter), [])
     return [name.strip() for name in names], delimiter, blank
+
+
+def _is_comment(line: str, later: Sequence[str], *, tabs: bool) -> bool:
+    """Tell whether a line that begins with # is a comment: the first later line that does not has other fields."""
+    header = next((each for each in later if each.strip() and not each.startswith("#")), "")
+    delimiter = "\t" if tabs else max(DELIMITERS, key=header.count)
+    return line.count(delimiter) != header.count(delimiter)
 
 
 def _is_plain(kind: Any) -> bool:
@@ -396,7 +443,14 @@ def _is_plain(kind: Any) -> bool:
 
     types = pa.types
     held = kind.value_type if types.is_dictionary(kind) else kind
-    plain = (types.is_string, types.is_large_string, types.is_integer, types.is_floating, types.is_boolean)
+    plain = (
+        types.is_string,
+        types.is_large_string,
+        types.is_float32,
+        types.is_float64,
+        types.is_integer,
+        types.is_boolean,
+    )
     return any(is_kind(held) for is_kind in plain)
 
 

@@ -22,7 +22,7 @@ USUAL_NAMES = {
         *("persona", "persona_id", "agent_id", "agent", "agent_name", "respondent_id", "respondent", "participant_id"),
         *("participant", "participant.code", "user_id", "user", "subject_id", "subject", "responseid", "id"),
     ),
-    "arm": ("arm", "condition", "treatment", "treated", "group", "variant", "cell", "experiment", "version"),
+    "arm": ("arm", "condition", "treatment", "treated", "group", "variant", "cell", "experiment", "version", "model"),
     "question": ("question", "question_id", "question_name", "variable", "qid", "item", "metric", "measure"),
     "response": ("response", "answer", "value", "pred", "choice", "output", "completion", "label", "score"),
     "trial": ("trial", "rep", "repetition", "replicate", "run", "sample", "epoch"),
@@ -219,7 +219,7 @@ def proposal(columns: Sequence[str], layout: Layout) -> str:
     ''
     """
     placed = layout.placed(columns)
-    taken = set(placed.needed)
+    taken = {name for new in (*REQUIRED, "trial") for name in placed.own.get(new, ())}
     options: dict[str, str] = {}
     for new, usual in USUAL_NAMES.items():
         if new in placed.own:

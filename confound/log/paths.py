@@ -2,12 +2,14 @@
 
 import glob
 import gzip
+import re
 from os import PathLike
 from pathlib import Path
 from typing import IO, cast
 from urllib.parse import unquote
 
 from confound.errors import InputError
+from confound.log.layout import COLUMNS
 
 FORMATS = {
     ".parquet": "parquet",
@@ -31,10 +33,13 @@ def expand(path: str | PathLike[str]) -> list[Path]:
 
     A folder that holds `responses.*` stands for that file and a simulated run's `source_design.*` beside it; another
     stands for every log file below it, those in hidden folders and in folders that begin with an underscore left out.
+    A path with names in braces, such as ``runs/{model}/{arm}.csv``, stands for every file that fits it.
     """
     path = Path(path)
     if path.is_dir():
         return _folder(path)
+    if named_parts(path):
+        return _of_pattern(path)
     if path.exists():
         if suffix(path) not in FORMATS:
             raise InputError(f"{path}: unknown format. Known are {', '.join(FORMATS)}, each also with .gz for text")
@@ -87,6 +92,48 @@ def partition(file: Path) -> dict[str, str | None]:
     """Return the columns that stand in folder names, as in `study=books/model=gpt/log.csv`."""
     pairs = [part.split("=", 1) for part in file.parent.parts if "=" in part]
     return {key: None if text == _PARTITION_OF_NONE else unquote(text) for key, text in pairs}
+
+
+NAME = re.compile(r"\{([a-z_]+)\}")
+
+
+def named_parts(path: str | PathLike[str]) -> list[str]:
+    """Return the columns that a path names in braces, none if there is a file of just this name.
+
+    >>> named_parts("runs/{model}/{arm}.csv")
+    ['model', 'arm']
+    """
+    return [] if Path(path).exists() else NAME.findall(str(path))
+
+
+def _of_pattern(path: Path) -> list[Path]:
+    text = str(path)
+    strange = [name for name in NAME.findall(text) if name not in COLUMNS]
+    if strange:
+        raise InputError(f"{path}: {{{strange[0]}}} is no column. A path can name {', '.join(COLUMNS)}")
+    pieces = NAME.split(text)[::2]
+    found = sorted(glob.glob("*".join(map(glob.escape, pieces))))  # noqa: PTH207 -- absolute patterns
+    files = [Path(name) for name in found if _is_log(Path(name)) and named_in(path, Path(name))]
+    if not files:
+        raise InputError(f"{path}: no file of a known format fits ({', '.join(FORMATS)})")
+    return files
+
+
+def named_in(pattern: str | PathLike[str], file: Path) -> dict[str, str]:
+    """Return what a file's path holds in the place of each name of a pattern; nothing if it does not fit.
+
+    >>> named_in("runs/{model}/{arm}.csv", Path("runs/gpt/control.csv"))
+    {'model': 'gpt', 'arm': 'control'}
+    """
+    pieces = NAME.split(str(pattern))
+    seen: set[str] = set()
+    expression = ""
+    for place, piece in enumerate(pieces):
+        again = piece in seen
+        expression += re.escape(piece) if place % 2 == 0 else f"(?P={piece})" if again else f"(?P<{piece}>[^/]+?)"
+        seen |= {piece} if place % 2 else set()
+    found = re.fullmatch(expression, str(file))
+    return found.groupdict() if found else {}
 
 
 def binary(file: Path) -> IO[bytes]:

@@ -87,13 +87,6 @@ def test_a_control_that_cannot_show_drift_is_told() -> None:
     assert confound.analyze(frame).drift["pvalue"].tolist() == [1.0]
 
 
-def test_answers_that_differ_in_case_are_told() -> None:
-    """'Yes' and 'yes' count apart, which the analyst should know."""
-    frame = log()
-    frame.loc[frame["trial"] == 0, "response"] = "X"
-    assert "'X' and 'x' differ only in case" in messages(frame)
-
-
 def test_questions_without_role_are_told() -> None:
     """A question nobody gave a role is left out, and named."""
     extra = log(question="other", role=None)

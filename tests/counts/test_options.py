@@ -10,11 +10,13 @@ import pytest
 
 from confound import InputError, analysis, cli, keywords
 from confound.counts.options import Options
+from confound.log.layout import Layout
 
 FIELDS = [each.name for each in dataclasses.fields(Options)]
+OF_THE_LAYOUT = {each.name for each in dataclasses.fields(Layout)} - set(FIELDS)
 OF_THE_CALL = {"data", "track", "tell"}  # keywords of `analyze` that are not typed as an option
 OF_THE_COMMAND = {"log", "out"}  # typed, but no keyword of `analyze`
-BESIDE = {"table", "rename", "skip", "targeted_from", "workers"}  # typed, but no field of `Options`
+BESIDE = {*OF_THE_LAYOUT, "skip", "targeted_from", "workers"}  # typed, but no field of `Options`
 
 
 def signature(function: Any) -> dict[str, Any]:
@@ -48,12 +50,14 @@ def test_settings_and_repeat_know_every_option() -> None:
     listed = list(Options().listed())
     assert [name for name in listed if name != "labels"] == FIELDS
     assert set(listed) - {"labels"} <= set(keywords.KEYWORDS)
+    assert set(Layout().listed()) == OF_THE_LAYOUT
 
 
 def test_defaults_agree() -> None:
     """The defaults of `analyze`, of the command line and of the dataclass are the same options."""
     assert Options.of(signature(analysis.analyze)) == Options()
     assert Options.of(typed(cli.analyze)) == Options()
+    assert Layout.of(signature(analysis.analyze)) == Layout() == Layout.of(typed(cli.analyze))
     beside = {name: value for name, value in signature(analysis.analyze).items() if name in BESIDE}
     assert {name: typed(cli.analyze)[name] or None for name in BESIDE} == {n: v or None for n, v in beside.items()}
 

@@ -74,7 +74,7 @@ def test_a_cluster_takes_the_place_of_the_persona() -> None:
     counted = prepare(table, Layout(cluster="profile"), Options())
     assert {cell.personas for cell in counted.cells} == {tuple(map(str, range(10)))}
     assert counted.copies == {}
-    with pytest.raises(confound.InputError, match="--cluster nothing: there is no such column; found persona"):
+    with pytest.raises(confound.InputError, match="--cluster nothing: column 'nothing' is missing; found persona"):
         prepare(table, Layout(cluster="nothing"), Options())
 
 

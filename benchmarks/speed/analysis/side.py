@@ -40,6 +40,7 @@ def confound(path: Path) -> dict[str, Any]:
 
         from confound import analysis
         from confound.counts.options import Options
+        from confound.log.layout import Layout
         from confound.statistics.drift import permutation
     with timed(seconds, "count"):
         prepared = analysis.prepare(str(path), Layout(), Options())
