@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Any
 from confound.errors import ConfoundError, ConfoundWarning, InputError
 
 if TYPE_CHECKING:
-    from confound.analysis import analyze
+    from confound.analysis import analyze, describe, read
     from confound.result import Analysis, load
 
 __version__ = "0.1.0"
-__all__ = ["Analysis", "ConfoundError", "ConfoundWarning", "InputError", "analyze", "load"]
+__all__ = ["Analysis", "ConfoundError", "ConfoundWarning", "InputError", "analyze", "describe", "load", "read"]
 
 
 def __getattr__(name: str) -> Any:
     """Load what needs pandas and statsmodels on first use, so that `confound --help` answers at once."""
-    if name == "analyze":
-        from confound.analysis import analyze
+    if name in ("analyze", "describe", "read"):
+        from confound import analysis
 
-        return analyze
+        return getattr(analysis, name)
     if name in ("Analysis", "load"):
         from confound import result
 

@@ -13,7 +13,7 @@ from confound import parallel
 from confound.counts.contrasts import Contrast
 from confound.counts.notes import Note
 from confound.counts.options import Options
-from confound.counts.prepare import CountedLog, prepare
+from confound.counts.prepare import CountedLog, prepare, read_long
 from confound.errors import InputError
 from confound.failures import Failures, Guarded, about
 from confound.findings import (
@@ -38,7 +38,7 @@ from confound.findings.description import described
 from confound.findings.findings import Description
 from confound.findings.schema import Row
 from confound.findings.verdict import sentences
-from confound.keywords import PARTS
+from confound.keywords import OF_THE_LOG, PARTS
 from confound.log import run_files, warehouses
 from confound.log.layout import Layout
 from confound.log.source import LogLike
@@ -376,7 +376,66 @@ def describe(
         As `analyze`.
     """
     options, layout = Options.of(locals()), Layout.of(locals())
-    return described(prepare(data, layout, options, adjusted=run_files.is_run(_name(data))))
+    name = _name(data)
+    given = {**layout.listed(), **options.listed()}
+    settings = {"log": name} | {each.name: given[each.name] for each in OF_THE_LOG}
+    return described(prepare(data, layout, options, adjusted=run_files.is_run(name)), settings)
+
+
+def read(
+    data: LogLike,
+    *,
+    table: str | None = None,
+    persona: str | None = None,
+    arm: Sequence[str] = (),
+    question: str | None = None,
+    response: str | None = None,
+    trial: str | None = None,
+    item: str | None = None,
+    model: str | None = None,
+    study: str | None = None,
+    iteration: str | None = None,
+    rename: Mapping[str, str] | None = None,
+    missing: Sequence[str] = (),
+    merge: Sequence[str] = (),
+    outcome: Sequence[str] = (),
+    negative_control: Sequence[str] = (),
+    confounder: Sequence[str] = (),
+    order: Mapping[str, Sequence[str]] | None = None,
+    study_file: Sequence[str | Path] = (),
+    design: Design | None = None,
+    cluster: str | None = None,
+) -> pd.DataFrame:
+    """Read a log into the long response table that `analyze` counts, one row an answer.
+
+    Parameters
+    ----------
+    data, table, persona, arm, question, response, trial, item, model, study, iteration, rename, missing, merge, \
+    outcome, negative_control, confounder, order, study_file, design, cluster
+        As for `analyze`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of the response table that the log has, as text (`value` as numbers): spellings merged, codes for
+        no answer missing. Every row of the log is there, those of questions without a role too.
+
+    Raises
+    ------
+    InputError
+        As `analyze`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> log = pd.DataFrame({"user": ["ann", "ann"], "version": ["old", "new"], "likely": ["4", "5"]})
+    >>> read(log, persona="user", arm=["version"], outcome=["likely"])[["persona", "arm", "question", "response"]]
+      persona  arm question response
+    0     ann  old   likely        4
+    1     ann  new   likely        5
+    """
+    options, layout = Options.of(locals()), Layout.of(locals())
+    return read_long(data, layout, options, adjusted=run_files.is_run(_name(data)))
 
 
 def _name(data: LogLike) -> list[str]:

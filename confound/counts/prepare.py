@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from confound.counts import conversations, copies, data_warnings, readings, repeats, seeds
 from confound.counts.cells import Cell, cells
@@ -16,9 +17,10 @@ from confound.counts.questions import Question, resolve
 from confound.counts.retention import Retained, retained
 from confound.errors import InputError
 from confound.log import response_table
-from confound.log.layout import Layout
+from confound.log.faults import engine_errors
+from confound.log.layout import COLUMNS, Layout
 from confound.log.response_table import Responses
-from confound.log.source import LogLike
+from confound.log.source import FILE, ROW, LogLike
 
 Questions = Mapping[tuple[str, str], Question]
 
@@ -51,6 +53,10 @@ class CountedLog:
         Arms in which a question was never asked.
     copies : dict
         (study, model) -> what was found of copies, and what to do, in a sentence.
+    origin : dict
+        Column of the response table -> the log's own, as text.
+    unused : tuple of str
+        The log's columns that nothing reads.
     """
 
     cells: tuple[Cell, ...]
@@ -65,6 +71,8 @@ class CountedLog:
     notes: tuple[Note, ...]
     unasked: tuple[Note, ...]
     copies: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
 
     @property
     def compared(self) -> tuple[Cell, ...]:
@@ -146,7 +154,19 @@ def prepare(
         notes=tuple(notes),
         unasked=tuple(_unasked(compared, controls)),
         copies=copied,
+        origin=opened.origin,
+        unused=opened.unused,
     )
+
+
+def read_long(data: LogLike, layout: Layout, options: Options, *, adjusted: bool = False) -> pd.DataFrame:
+    """Read a log as `prepare` does, and return its rows in the order of the log, those columns alone that it has."""
+    with response_table.opened(data, layout) as opened:
+        log = readings.settled(opened, group(opened), options, layout, adjusted=adjusted).log
+        columns = [name for name in COLUMNS if name in opened.columns | log.columns]
+        with engine_errors(log.name):
+            rows: pd.DataFrame = log.table.order_by(FILE, ROW, "question").select(*columns).to_pandas()
+    return rows.astype({name: "string" for name in columns if name != "value"})
 
 
 def _counted(log: Responses, whole: Grouped, *, unique: bool) -> tuple[Grouped, dict[tuple[str, str], str], list[Note]]:

@@ -1,5 +1,7 @@
 """Each question's role and scale, from the log, the options and the study files."""
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -69,9 +71,9 @@ def resolve(grouped: Grouped, options: Options) -> tuple[Grouped, dict[tuple[str
         many for their role, or an order lacks an answer.
     """
     options.check_questions(grouped.labels["question"])
+    grouped, notes = _without_row_numbers(grouped)
     questions: dict[tuple[str, str], Question] = {}
     left_out: list[str] = []
-    notes: list[Note] = []
     codes = grouped.codes["response"].copy()
     place = {label: code for code, label in enumerate(grouped.labels["response"])}
     for study, question, places in _split(grouped):
@@ -102,6 +104,19 @@ def resolve(grouped: Grouped, options: Options) -> tuple[Grouped, dict[tuple[str
     return binned, questions, notes
 
 
+def _without_row_numbers(grouped: Grouped) -> tuple[Grouped, list[Note]]:
+    """Leave column `value` out where it numbers the rows of the log."""
+    n = int(grouped.n.sum())
+    if n < 2 or int(grouped.value_n.sum()) != n:
+        return grouped, []
+    low, high = grouped.value_low.min(), grouped.value_high.max()
+    if low not in (0, 1) or high - low + 1 != n:
+        return grouped, []
+    none, nothing = np.zeros_like(grouped.n), np.full(len(grouped.n), np.nan)
+    bare = replace(grouped, value_n=none, value_sum=nothing, value_low=nothing, value_high=nothing)
+    return bare, [Note("warning", f"Column 'value' is not used: it numbers the rows, from {low:g} to {high:g}.")]
+
+
 def _split(grouped: Grouped) -> list[tuple[str, str, IntArray]]:
     """Return the places of each study's and question's rows, in sorted order."""
     pair = grouped.codes["study"] * np.int64(len(grouped.labels["question"])) + grouped.codes["question"]
@@ -127,11 +142,28 @@ def _recorded_role(rows: Grouped, study: str, question: str) -> str | None:
 
 def _check_roles(questions: Mapping[tuple[str, str], Question], left_out: Sequence[str]) -> None:
     if not any(question.role in ("outcome", "negative_control") for question in questions.values()):
-        found = ", ".join(left_out[:20] or sorted(name for _, name in questions))
+        names = left_out or sorted(name for _, name in questions)
         raise InputError(
-            f"no outcome and no negative control to be found. The log holds the questions {found}. "
-            "Name some with --outcome or --negative-control (globs allowed), or fill column 'role'"
+            f"no outcome and no negative control to be found. The log holds the questions {', '.join(names[:20])}. "
+            "Name some with --outcome or --negative-control (globs allowed), or fill column 'role'. "
+            f"By their names it could be: {_proposed(names)}"
         )
+
+
+# What a treatment of simulated users can hardly change, by words in a question's name; only ever proposed.
+_FACTS = re.compile(
+    r"party|ideolog|gender|\bsex\b|race|ethnic|\bage\b|birth|education|degree|income|religio|region|state|country|"
+    r"marital|married|children|occupation|employ|citizen|politic|vote|read_10y|familiar",
+    re.IGNORECASE,
+)
+
+
+def _proposed(names: Sequence[str]) -> str:
+    """Guess roles from the names of questions: facts about a person are negative controls."""
+    facts = [name for name in names if _FACTS.search(name.replace("_", " ")) or _FACTS.search(name)]
+    others = [name for name in names if name not in facts]
+    options = [f"--outcome {shlex.quote(name)}" for name in others[:3]]
+    return " ".join([*options, *(f"--negative-control {shlex.quote(name)}" for name in facts[:6])])
 
 
 def _question(
@@ -144,7 +176,8 @@ def _question(
     recorded, notes = _recorded_values(rows)
     if order is None and recorded is None and _varies(rows) and role == "outcome":
         scale = Scale("continuous", (), np.empty(0), "column value")
-        return Question(role, scale, recorded=True), notes
+        said = Note("note", "Its mean is that of column 'value', which holds several numbers for one answer.")
+        return Question(role, scale, recorded=True), [*notes, said]
     scale = scales.infer(answers, order=order, values=values, recorded=recorded, question=name)
     if len(answers) > MAX_ANSWERS and order is None:
         _refuse_many(role, name, answers, scale)
@@ -210,8 +243,8 @@ def _recorded_values(rows: Grouped) -> tuple[dict[str, float] | None, list[Note]
     """Return the one number that column `value` holds for each answer, or None where there is no such thing."""
     if _is_unrelated(rows):
         message = (
-            "Column 'value' is not used: it holds several numbers for one answer, so it is not the number behind the "
-            "answers. If it is the answer itself, say --response value."
+            "Column 'value' is not used: its numbers are not those in the answers. If it is the answer itself, say "
+            "--response value."
         )
         return None, [Note("warning", message)] if rows.value_n.any() else []
     known = rows.rows(rows.codes["response"] != UNKNOWN_CODE)
@@ -237,9 +270,9 @@ def _varies(rows: Grouped) -> bool:
 
 
 def _is_unrelated(rows: Grouped) -> bool:
-    """Tell whether column `value` holds different numbers for one answer, of few answers or of answers with a number.
+    """Tell whether column `value` holds other numbers than those in the answers.
 
-    The number behind an answer is the same wherever it is given. Text that is all different may stand beside numbers.
+    Words may stand beside numbers that differ, such as an answer "more" beside an amount.
     """
     known = rows.rows(rows.codes["response"] != UNKNOWN_CODE)
     answers, place = np.unique(known.codes["response"], return_inverse=True)
@@ -254,7 +287,7 @@ def _is_unrelated(rows: Grouped) -> bool:
     exact = np.asarray([np.nan if number is None else number for number in numbers])
     if not np.isnan(exact).any():
         return bool((np.fmax(abs(low - exact), abs(high - exact)) > 1).any())
-    return 1 < len(answers) <= MAX_ANSWERS
+    return False
 
 
 def _word_notes(scale: Scale) -> list[Note]:

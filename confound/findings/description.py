@@ -1,5 +1,8 @@
 """What `confound check` shows: the questions and the contrasts of a log, before any statistic."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from confound.counts.prepare import CountedLog
@@ -32,9 +35,25 @@ CONTRASTS = Schema(
 )
 
 
-def described(counted: CountedLog) -> Description:
+COLUMNS = Schema(
+    "columns",
+    "A column of the log",
+    (
+        Column("column", "text", "Of the response table; empty if nothing reads it"),
+        Column("taken_from", "text", "The log's own column or columns"),
+    ),
+)
+
+
+def described(counted: CountedLog, settings: Mapping[str, Any]) -> Description:
     """Describe a counted log."""
-    return Description(_questions(counted), _contrasts(counted), data.frame(counted.cells), _warnings(counted))
+    tables = (_columns(counted), _questions(counted), _contrasts(counted), data.frame(counted.cells))
+    return Description(*tables, _warnings(counted), settings)
+
+
+def _columns(counted: CountedLog) -> pd.DataFrame:
+    read = [{"column": column, "taken_from": own} for column, own in counted.origin.items()]
+    return schema.frame([*read, *({"column": "", "taken_from": own} for own in counted.unused)], COLUMNS)
 
 
 def _questions(counted: CountedLog) -> pd.DataFrame:

@@ -116,15 +116,21 @@ class Description:
 
     Attributes
     ----------
+    columns : pandas.DataFrame
+        Which of the log's own columns is which of the response table's; those that nothing reads come last.
     questions : pandas.DataFrame
         Role, scale, answers (from low to high if ordinal) and where their order comes from, by study and question.
     contrasts : pandas.DataFrame
         Design and size of each comparison, from its first question.
     data, warnings : pandas.DataFrame
         As in `Findings`.
+    settings : dict
+        The options as given.
     """
 
+    columns: pd.DataFrame
     questions: pd.DataFrame
     contrasts: pd.DataFrame
     data: pd.DataFrame
     warnings: pd.DataFrame
+    settings: Mapping[str, Any]

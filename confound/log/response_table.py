@@ -6,7 +6,7 @@ One row an answer. What the log calls its columns is settled here; what they hol
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import InputError
@@ -38,6 +38,8 @@ class Responses:
         The log's columns that nothing reads, as far as they can be had; they stand in `table` as text.
     said : tuple of str
         How the log was read, where that is not what its name says.
+    origin : mapping
+        Column of the response table -> the log's own, as text; those that the log does not have are left out.
     """
 
     table: "ir.Table"
@@ -45,6 +47,7 @@ class Responses:
     name: str
     unused: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     def where(self, column: str, values: Sequence[str | None], *, bad_number: bool = False) -> str:
         """Say in which file and rows a column holds one of `values` (None: missing), or text that is no number."""
@@ -164,7 +167,19 @@ def opened(data: LogLike, layout: Layout | None = None) -> Iterator[Responses]:
         if len(layout.arm) > 1:
             whole_table, present = _by_factor(whole_table, layout.arm), present | {"study", "item"}
         said = tuple(dict.fromkeys(sentence for source in found for sentence in source.said))
-        yield Responses(whole_table, present, name, unused, said)
+        yield Responses(whole_table, present, name, unused, said, _origin(placed))
+
+
+def _origin(placed: Sequence[Placed]) -> dict[str, str]:
+    """Say which of the log's own columns is which, of a wide table too."""
+    found: dict[str, str] = {}
+    for own in placed:
+        for new, names in own.own.items():
+            found.setdefault(new, " and ".join(names))
+        if own.questions:
+            found.setdefault("question", "the names of the columns that are questions")
+            found.setdefault("response", f"the columns {', '.join(own.questions)}")
+    return {column: found[column] for column in COLUMNS if column in found}
 
 
 def _unused(source: Source, placed: Placed) -> Iterator[str]:

@@ -13,6 +13,7 @@ from confound.findings.power import Planned
 from confound.findings.verdict.effect_points import main_rows
 from confound.findings.warnings import remarks
 from confound.presentation.frames import to_terminal
+from confound.presentation.report import repeat
 from confound.text import named, printable
 
 WIDTH = 100
@@ -55,10 +56,17 @@ def description(found: Description) -> str:
     """Return what `confound check` prints."""
     answers, unknown = found.data["n_answers"].sum(), found.data["n_unknown"].sum()
     held = f"{answers:,} answers, {unknown:,} of them Unknown. The log can be analysed."
+    read = found.columns[found.columns["column"] != ""]
+    unused = found.columns.loc[found.columns["column"] == "", "taken_from"]
+    taken = [f"READ AS\n{_head(read)}"]
+    if len(unused):
+        taken.append(wrapped(f"Not read: {', '.join(map(named, unused))}."))
     questions, contrasts = found.questions.copy(), found.contrasts
     questions["answers"] = [textwrap.shorten(answers, 60, placeholder=" ...") for answers in questions["answers"]]
-    parts = [held, f"\nQUESTIONS\n{_head(questions)}", f"\nCONTRASTS\n{_head(contrasts)}"]
-    return "\n".join([*parts, *_remarks(found.warnings)])
+    parts = [held, "", *taken, f"\nQUESTIONS\n{_head(questions)}", f"\nCONTRASTS\n{_head(contrasts)}"]
+    command = repeat.command(found.settings)
+    parts += _remarks(found.warnings)
+    return "\n".join([*parts, f"\nTO ANALYSE IT\n{command}" if command else ""]).rstrip()
 
 
 def _head(frame: pd.DataFrame, *, rows: int = 60) -> str:

@@ -89,8 +89,8 @@ def test_value_that_varies() -> None:
 
 
 def test_value_of_something_else() -> None:
-    """A column `value` that holds several numbers for one of several answers is not the number behind them."""
-    frame = table({"a": ["4", "5", "4", "5"]}, role="outcome", value=[1, 2, 3, 4])
+    """A column `value` that holds other numbers than the answers is not the number behind them."""
+    frame = table({"a": ["4", "5", "4", "5"]}, role="outcome", value=[11, 20, 35, 4])
     found, notes = resolved(frame)
     assert found["a"].scale.source == "numbers in the answers"
     assert ["not used" in note.message for note in notes] == [True]
