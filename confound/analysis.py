@@ -67,6 +67,9 @@ def analyze(
     study: str | None = None,
     iteration: str | None = None,
     rename: Mapping[str, str] | None = None,
+    format: str | None = None,  # noqa: A002 -- as the option is called
+    levels: Sequence[str] = (),
+    custom_id: str | None = None,
     missing: Sequence[str] = (),
     merge: Sequence[str] = (),
     outcome: Sequence[str] = (),
@@ -110,6 +113,13 @@ def analyze(
     rename : mapping, optional
         The log's name of a column -> the response table's, such as ``{"user_id": "persona"}``. A column that is named
         here or above is read as nothing else.
+    format : str, optional
+        What the log was written by, such as ``"qualtrics"``; by default that is found out by its content. ``"table"``
+        for an ordinary log.
+    levels : sequence of str
+        What the levels of nested JSON are, from the outside in, such as ``["persona", "arm", "question"]``.
+    custom_id : str, optional
+        How `custom_id` of a batch is made, such as ``"{persona}|{arm}|{question}|{trial}"``.
     missing : sequence of str
         Answers that stand for none, such as ``"-99"``: they count as Unknown.
     merge : sequence of str
@@ -343,6 +353,9 @@ def describe(
     study: str | None = None,
     iteration: str | None = None,
     rename: Mapping[str, str] | None = None,
+    format: str | None = None,  # noqa: A002 -- as the option is called
+    levels: Sequence[str] = (),
+    custom_id: str | None = None,
     missing: Sequence[str] = (),
     merge: Sequence[str] = (),
     outcome: Sequence[str] = (),
@@ -362,8 +375,9 @@ def describe(
 
     Parameters
     ----------
-    data, table, persona, arm, question, response, trial, item, model, study, iteration, rename, missing, merge, \
-    outcome, negative_control, confounder, control, placebo, reference, order, bins, study_file, design, cluster, unique
+    data, table, persona, arm, question, response, trial, item, model, study, iteration, rename, format, levels, \
+    custom_id, missing, merge, outcome, negative_control, confounder, control, placebo, reference, order, bins, \
+    study_file, design, cluster, unique
         As for `analyze`.
 
     Returns
@@ -396,6 +410,9 @@ def read(
     study: str | None = None,
     iteration: str | None = None,
     rename: Mapping[str, str] | None = None,
+    format: str | None = None,  # noqa: A002 -- as the option is called
+    levels: Sequence[str] = (),
+    custom_id: str | None = None,
     missing: Sequence[str] = (),
     merge: Sequence[str] = (),
     outcome: Sequence[str] = (),
@@ -410,8 +427,8 @@ def read(
 
     Parameters
     ----------
-    data, table, persona, arm, question, response, trial, item, model, study, iteration, rename, missing, merge, \
-    outcome, negative_control, confounder, order, study_file, design, cluster
+    data, table, persona, arm, question, response, trial, item, model, study, iteration, rename, format, levels, \
+    custom_id, missing, merge,     outcome, negative_control, confounder, order, study_file, design, cluster
         As for `analyze`.
 
     Returns

@@ -101,7 +101,7 @@ def _questions(name: str, help_: str) -> Keyword:
 
 # How the log is read and its questions are understood: `confound check` has these too.
 OF_THE_LOG = (
-    Keyword("table", "Name of the table, where LOG is the URL of a database or cluster.", metavar="NAME"),
+    Keyword("table", "Name of the table of a database, or of the sheet of a workbook.", metavar="NAME"),
     Keyword("persona", "Column of the simulated user.", metavar="COLUMN"),
     Keyword("arm", "Column of the arm; several make one.", metavar="COLUMN[,COLUMN..]", many=True),
     Keyword("question", "Column of the question. Without one, --outcome and the like name columns.", metavar="COLUMN"),
@@ -112,6 +112,9 @@ OF_THE_LOG = (
     Keyword("study", "Column of the study.", metavar="COLUMN"),
     Keyword("iteration", "Column of the iteration of adjustment.", metavar="COLUMN"),
     _pairs("rename", "Use the log's column OLD as column NEW.", "OLD=NEW"),
+    Keyword("format", "What LOG was written by, where it is not found out; `table` for none of them.", metavar="NAME"),
+    Keyword("levels", "Of nested JSON, from the outside in.", metavar="LEVEL[,LEVEL..]", many=True),
+    Keyword("custom_id", "How a batch's custom_id is made.", metavar="'{persona}|{arm}|..'"),
     Keyword("missing", "An answer that stands for none, such as -99.", metavar="CODE", many=True),
     Keyword("merge", "Count answers to Q as one, called NAME.", metavar="Q:A|B|..=NAME", many=True),
     _questions("outcome", "Question that is an outcome. Globs are allowed here and in the next two options."),

@@ -179,8 +179,7 @@ def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> 
     if not chosen:
         only = ", ".join(sorted({arm for labels in arms.values() for arm in labels}))
         raise InputError(
-            f"column 'arm' holds one arm only ({only}). A comparison needs two; check --rename, or add the other "
-            "arm's log"
+            f"column 'arm' holds one arm only ({only}). A comparison needs two; check --arm, or add the other arm's log"
         )
     return chosen, notes
 

@@ -8,19 +8,20 @@ that an error can name them; the engine never computes either unless an error as
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
 from confound.errors import InputError
-from confound.log import warehouses
+from confound.log import importers, warehouses
 from confound.log.faults import (
     engine_errors,
     refuse_duplicates,
     refuse_pointer,
 )
+from confound.log.importers.protocol import Wanted
 from confound.log.in_memory import to_arrow
 from confound.log.layout import Layout
 from confound.log.opening import SMALL_ROWS, Opening
@@ -28,6 +29,7 @@ from confound.log.paths import FORMATS, expand, named_in, named_parts, partition
 from confound.log.source import FILE, ROW, LogLike, Source, _nested, literal, numbered, unnumbered
 from confound.log.text_files import TextFiles
 
+OF_TABLES = (".db", ".sqlite", ".sqlite3", ".xlsx", ".xlsm")  # files that hold several tables
 MEMORY_LIMIT = "2GB"  # DuckDB spills to disk beyond it; counting the paper's grid stays below
 
 
@@ -79,7 +81,7 @@ def _url(data: LogLike, table: str | None) -> str | None:
     urls = [path for path in given if warehouses.is_url(path)]
     if len(urls) > 1 or (urls and len(given) > 1):
         raise InputError(f"{warehouses.masked(str(urls[0]))}: a URL stands alone; pass one log")
-    if table is not None and not urls:
+    if table is not None and not urls and not any(suffix(Path(path)) in OF_TABLES for path in map(str, given)):
         raise InputError(f"--table {table}: a table goes with the URL of a database, such as duckdb://file.db")
     return str(urls[0]) if urls else None
 
@@ -123,7 +125,12 @@ class _Readers:
         for file in files:
             with engine_errors(str(file)):
                 refuse_pointer(file)
-        kinds = {kind: [f for f in files if FORMATS[suffix(f)] == kind] for kind in ("parquet", "arrow", "csv", "json")}
+        imported = [source for file in files if (source := self._imported(file)) is not None]
+        own = [file for file in files if str(file) not in {source.name for source in imported}]
+        kinds = {kind: [f for f in own if FORMATS[suffix(f)] == kind] for kind in ("parquet", "arrow", "csv", "json")}
+        strange = [file for file in own if FORMATS[suffix(file)] == "other"]
+        if strange:
+            raise InputError(f"{strange[0]}: its content is not what its name says. Copy it again, or export it as CSV")
         text = TextFiles(self.opening)
         readers: dict[str, Callable[[list[Path]], list[Source]]] = {
             "parquet": self._parquet,
@@ -131,10 +138,32 @@ class _Readers:
             "csv": text.sources,
             "json": text.sources,
         }
-        found = [source for kind, members in kinds.items() if members for source in readers[kind](members)]
+        read = [source for kind, members in kinds.items() if members for source in readers[kind](members)]
+        found = imported + read
         if not found:
             raise InputError(f"{files[0]}: the file is empty")
         return found
+
+    def _imported(self, file: Path) -> Source | None:
+        """Read a foreign export into memory; None where a file is an ordinary log."""
+        layout = self.opening.layout
+        importer = importers.recognised(file) if layout.format is None else importers.named(layout.format)
+        if importer is None and layout.levels and suffix(file) == ".json":
+            importer = importers.named("levels")
+        if importer is None:
+            return None
+        made = importer.read(file, Wanted(tuple(layout.levels), layout.custom_id, layout.table))
+        given = {key: text for key, text in self.opening.given(file).items() if key not in made.table.column_names}
+        source = self._registered(str(file), made.table, tuple(made.table.column_names))
+        table = source.table.mutate(**{key: literal(text) for key, text in given.items()})
+        return replace(
+            source,
+            table=table,
+            columns=(*source.columns, *given),
+            sure=made.columns,
+            questions=made.questions,
+            said=(made.said,),
+        )
 
     def _registered(self, name: str, data: Any, columns: tuple[str, ...]) -> Source:
         """Scan an Arrow table or data set in place."""

@@ -1,6 +1,8 @@
 """Which of a log's own columns is which column of the response table: what the user says, and what follows from it."""
 
 import fnmatch
+import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
@@ -15,6 +17,8 @@ COLUMNS = (*REQUIRED, *OPTIONAL)
 NAMED = ("persona", "question", "response", "trial", "item", "model", "study", "iteration")
 SHOWN = 20  # columns that a message lists
 SHOWN_TEXT = 40
+
+PROBABILITY = re.compile(r"(?:p|prob|probability)[_.\[(]|.*[_.](?:p|prob|probability)$", re.IGNORECASE)
 
 # What people call these columns; only proposed in messages, never taken without the user's word.
 USUAL_NAMES = {
@@ -74,6 +78,9 @@ class Layout:
     model: str | None = None
     study: str | None = None
     iteration: str | None = None
+    format: str | None = None
+    levels: Sequence[str] = ()
+    custom_id: str | None = None
     cluster: str | None = None
     outcome: Sequence[str] = ()
     negative_control: Sequence[str] = ()
@@ -89,11 +96,13 @@ class Layout:
         """Return what is saved in `analysis.json`; the roles are listed with the other options."""
         shared = {"outcome", "negative_control", "confounder"}
         found = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in shared}
-        return found | {"rename": dict(self.rename), "arm": list(self.arm)}
+        return found | {"rename": dict(self.rename), "arm": list(self.arm), "levels": list(self.levels)}
 
     def __post_init__(self) -> None:
         arm = [self.arm] if isinstance(self.arm, str) else self.arm
         object.__setattr__(self, "arm", tuple(name for entry in arm for name in entry.split(",")))
+        levels = [self.levels] if isinstance(self.levels, str) else self.levels
+        object.__setattr__(self, "levels", tuple(name.strip() for entry in levels for name in entry.split(",")))
         self._said  # noqa: B018 -- what contradicts itself is refused now
 
     @property
@@ -154,8 +163,8 @@ class Layout:
             return Placed(own)
         return Placed(*_wide(own, columns, self._patterns, questions))
 
-    def check(self, name: str, columns: Sequence[str], placed: Placed) -> None:
-        """Refuse a source that lacks a needed column; the message ends with what would work.
+    def check(self, name: str, columns: Sequence[str], placed: Placed, said: Sequence[str] = ()) -> None:
+        """Refuse a source that lacks a needed column; the message ends with what would work, and how it was read.
 
         Raises
         ------
@@ -173,12 +182,18 @@ class Layout:
                 raise InputError(f"{name}: {text}: column '{own}' is missing; {listed(columns)}")
         missing = [new for new in REQUIRED if new not in placed.own and not (new != "arm" and _given(new, placed))]
         if missing:
-            raise InputError(f"{name}: {self._lacking(name, columns, missing)}")
+            raise InputError(" ".join([f"{name}: {self._lacking(name, columns, missing)}", *said]))
 
     def _lacking(self, name: str, columns: Sequence[str], missing: Sequence[str]) -> str:
         quoted = " and ".join(f"'{column}'" for column in missing)
         lacking = f"column{'s' if len(missing) > 1 else ''} {quoted} {'are' if len(missing) > 1 else 'is'} missing"
         found = listed(columns)
+        chances = [column for column in columns if PROBABILITY.match(column)]
+        if "response" in missing and len(chances) > 1:
+            return (
+                f"{lacking}; {', '.join(chances[:3])} seem to hold probabilities. Distributions instead of answers "
+                "cannot be analysed: their noise is not that of counts. Log the answers, one row each"
+            )
         proposed = proposal(columns, self)
         if not proposed:
             return f"{lacking}; {found}. Say which column is which: " + ", ".join(f"--{new} COLUMN" for new in missing)
@@ -232,25 +247,19 @@ def proposal(columns: Sequence[str], layout: Layout) -> str:
     if not {"persona", "arm"} <= {*options, *placed.own}:
         return ""
     if {"question", "response"} <= {*options, *placed.own} or placed.questions:
-        return " ".join(f"--{new} {_shell(own)}" for new, own in options.items())
+        return " ".join(f"--{new} {shlex.quote(own)}" for new, own in options.items())
     for new in ("question", "response"):  # without one of them the table is wide
         taken.discard(options.pop(new, ""))
     free = [name for name in columns if name not in taken and not _is_metadata(name)]  # the questions, it seems
     if not free:
         return ""
-    asked = [f"--outcome {_shell(free[0])}", *(f"--negative-control {_shell(name)}" for name in free[1:2])]
-    return " ".join([*(f"--{new} {_shell(own)}" for new, own in options.items()), *asked])
+    asked = [f"--outcome {shlex.quote(free[0])}", *(f"--negative-control {shlex.quote(name)}" for name in free[1:2])]
+    return " ".join([*(f"--{new} {shlex.quote(own)}" for new, own in options.items()), *asked])
 
 
 def _is_metadata(name: str) -> bool:
     words = ("date", "time", "duration", "status", "progress", "seed", "token", "cost", "prompt", "address", "path")
     return not name or any(word in name.casefold() for word in words)
-
-
-def _shell(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
 
 
 def unused(columns: Iterable[str], placed: Placed) -> Iterator[str]:

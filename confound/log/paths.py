@@ -22,6 +22,7 @@ FORMATS = {
     ".arrow": "arrow",
     ".feather": "arrow",
     ".ipc": "arrow",
+    **dict.fromkeys((".sav", ".zsav", ".dta", ".xlsx", ".xlsm", ".db", ".sqlite", ".sqlite3", ".eval"), "other"),
 }
 
 

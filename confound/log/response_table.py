@@ -153,7 +153,7 @@ def opened(data: LogLike, layout: Layout | None = None) -> Iterator[Responses]:
     with files.opened(data, layout) as found:
         placed = [layout.placed(source.columns, source.sure, source.questions) for source in found]
         for source, own in zip(found, placed, strict=True):
-            layout.check(source.name, source.columns, own)
+            layout.check(source.name, source.columns, own, said=source.said)
             nested = [name for name in own.needed if name in source.nested]
             if nested:
                 raise InputError(faults.nested_message(source.name, nested[0], [1]))
