@@ -165,7 +165,7 @@ def read_long(data: LogLike, layout: Layout, options: Options, *, adjusted: bool
         log = readings.settled(opened, group(opened), options, layout, adjusted=adjusted).log
         columns = [name for name in COLUMNS if name in opened.columns | log.columns]
         with engine_errors(log.name):
-            rows: pd.DataFrame = log.table.order_by(FILE, ROW, "question").select(*columns).to_pandas()
+            rows: pd.DataFrame = log.table.order_by(FILE, ROW, "question").select(*columns).to_pyarrow().to_pandas()
     return rows.astype({name: "string" for name in columns if name != "value"})
 
 

@@ -223,7 +223,7 @@ class _Answers:
         far = {a for a in codes if max(low - given[a], given[a] - high) > max(high - low, 3)}
         if far:
             self._missing(far, f"among answers from {low:g} to {high:g}")
-        near = sorted(a for a in codes - far if given[a] < 0 <= low and -given[a] not in rest)
+        near = sorted(a for a in codes - far if given[a] < 0 <= low and not {0.0, -given[a]} <= set(rest))
         if near:
             self._note(
                 "warning",
@@ -279,7 +279,7 @@ def _alike(counts: Counter[str], fixed: Sequence[str], key: Callable[[str], str]
         given = [name for name in names if name in fixed]
         if len(given) > 1:
             continue
-        kept = given[0] if given else min(names, key=lambda name: (len(name), -counts[name], name))
+        kept = given[0] if given else min(names, key=lambda name: (len(name), -counts[name], name.isupper(), name))
         merged |= {name: kept for name in names if name != kept}
     return merged
 
