@@ -31,7 +31,7 @@ def whole(file: Path) -> Any:
     """
     try:
         with binary(file) as stream:
-            return json.load(io.TextIOWrapper(stream, encoding="utf-8-sig"))
+            return json.loads(stream.read().decode("utf-8-sig"))
     except (ValueError, RecursionError, OSError) as error:
         raise InputError(f"{file}: cannot be read as JSON: {error}. Write or copy it again") from error
 

@@ -22,7 +22,9 @@ METADATA = re.compile(
     r"prolific_?pid|workerid|assignmentid|session_?id|study_?id",
     re.IGNORECASE,
 )
-ARM = re.compile(r"(?:.*[._ ])?(condition|arm|group|treatment|cell|variant|assigned_?condition|treated)", re.IGNORECASE)
+ARM = re.compile(
+    r"(?!.*id_in_)(?:.*[._ ])?(condition|arm|group|treatment|cell|variant|assigned_?condition|treated)", re.IGNORECASE
+)
 PERSONA = ("persona", "persona_id", "twin_id", "responseid", "_recordid")
 
 
