@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from confound.errors import ConfoundError, ConfoundWarning, InputError
 
 if TYPE_CHECKING:
-    from confound.analysis import analyze, describe, read
+    from confound.analysis import analyze
+    from confound.look import describe, read
     from confound.result import Analysis, load
 
 __version__ = "0.1.0"
@@ -14,10 +15,14 @@ __all__ = ["Analysis", "ConfoundError", "ConfoundWarning", "InputError", "analyz
 
 def __getattr__(name: str) -> Any:
     """Load what needs pandas and statsmodels on first use, so that `confound --help` answers at once."""
-    if name in ("analyze", "describe", "read"):
-        from confound import analysis
+    if name == "analyze":
+        from confound.analysis import analyze
 
-        return getattr(analysis, name)
+        return analyze
+    if name in ("describe", "read"):
+        from confound import look
+
+        return getattr(look, name)
     if name in ("Analysis", "load"):
         from confound import result
 

@@ -13,7 +13,7 @@ from confound import parallel
 from confound.counts.contrasts import Contrast
 from confound.counts.notes import Note
 from confound.counts.options import Options
-from confound.counts.prepare import CountedLog, prepare, read_long
+from confound.counts.prepare import CountedLog, prepare
 from confound.errors import InputError
 from confound.failures import Failures, Guarded, about
 from confound.findings import (
@@ -34,11 +34,9 @@ from confound.findings import (
     data as data_table,
 )
 from confound.findings import stabilization as stable
-from confound.findings.description import described
-from confound.findings.findings import Description
 from confound.findings.schema import Row
 from confound.findings.verdict import sentences
-from confound.keywords import OF_THE_LOG, PARTS
+from confound.keywords import PARTS
 from confound.log import run_files, warehouses
 from confound.log.layout import Layout
 from confound.log.source import LogLike
@@ -200,7 +198,7 @@ def analyze(
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: at least 1 process is needed")
-    name = _name(data)
+    name = warehouses.names_of(data)
     counted = prepare(data, layout, options, joint="drift" not in skip, adjusted=run_files.is_run(name))
     settings = {
         "log": name,
@@ -339,133 +337,8 @@ def _settling(
     return stable.NOTHING, []
 
 
-def describe(
-    data: LogLike,
-    *,
-    table: str | None = None,
-    persona: str | None = None,
-    arm: Sequence[str] = (),
-    question: str | None = None,
-    response: str | None = None,
-    trial: str | None = None,
-    item: str | None = None,
-    model: str | None = None,
-    study: str | None = None,
-    iteration: str | None = None,
-    rename: Mapping[str, str] | None = None,
-    format: str | None = None,  # noqa: A002 -- as the option is called
-    levels: Sequence[str] = (),
-    custom_id: str | None = None,
-    missing: Sequence[str] = (),
-    merge: Sequence[str] = (),
-    outcome: Sequence[str] = (),
-    negative_control: Sequence[str] = (),
-    confounder: Sequence[str] = (),
-    control: Sequence[str] | Mapping[str, str] = (),
-    placebo: Mapping[str, str] | None = None,
-    reference: str | None = None,
-    order: Mapping[str, Sequence[str]] | None = None,
-    bins: Mapping[str, int] | None = None,
-    study_file: Sequence[str | Path] = (),
-    design: Design | None = None,
-    cluster: str | None = None,
-    unique: bool = False,
-) -> Description:
-    """Validate a log and say what it holds, without any statistic.
-
-    Parameters
-    ----------
-    data, table, persona, arm, question, response, trial, item, model, study, iteration, rename, format, levels, \
-    custom_id, missing, merge, outcome, negative_control, confounder, control, placebo, reference, order, bins, \
-    study_file, design, cluster, unique
-        As for `analyze`.
-
-    Returns
-    -------
-    Description
-
-    Raises
-    ------
-    InputError
-        As `analyze`.
-    """
-    options, layout = Options.of(locals()), Layout.of(locals())
-    name = _name(data)
-    given = {**layout.listed(), **options.listed()}
-    settings = {"log": name} | {each.name: given[each.name] for each in OF_THE_LOG}
-    return described(prepare(data, layout, options, adjusted=run_files.is_run(name)), settings)
-
-
-def read(
-    data: LogLike,
-    *,
-    table: str | None = None,
-    persona: str | None = None,
-    arm: Sequence[str] = (),
-    question: str | None = None,
-    response: str | None = None,
-    trial: str | None = None,
-    item: str | None = None,
-    model: str | None = None,
-    study: str | None = None,
-    iteration: str | None = None,
-    rename: Mapping[str, str] | None = None,
-    format: str | None = None,  # noqa: A002 -- as the option is called
-    levels: Sequence[str] = (),
-    custom_id: str | None = None,
-    missing: Sequence[str] = (),
-    merge: Sequence[str] = (),
-    outcome: Sequence[str] = (),
-    negative_control: Sequence[str] = (),
-    confounder: Sequence[str] = (),
-    order: Mapping[str, Sequence[str]] | None = None,
-    study_file: Sequence[str | Path] = (),
-    design: Design | None = None,
-    cluster: str | None = None,
-) -> pd.DataFrame:
-    """Read a log into the long response table that `analyze` counts, one row an answer.
-
-    Parameters
-    ----------
-    data, table, persona, arm, question, response, trial, item, model, study, iteration, rename, format, levels, \
-    custom_id, missing, merge,     outcome, negative_control, confounder, order, study_file, design, cluster
-        As for `analyze`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of the response table that the log has, as text (`value` as numbers): spellings merged, codes for
-        no answer missing. Every row of the log is there, those of questions without a role too.
-
-    Raises
-    ------
-    InputError
-        As `analyze`.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> log = pd.DataFrame({"user": ["ann", "ann"], "version": ["old", "new"], "likely": ["4", "5"]})
-    >>> read(log, persona="user", arm=["version"], outcome=["likely"])[["persona", "arm", "question", "response"]]
-      persona  arm question response
-    0     ann  old   likely        4
-    1     ann  new   likely        5
-    """
-    options, layout = Options.of(locals()), Layout.of(locals())
-    return read_long(data, layout, options, adjusted=run_files.is_run(_name(data)))
-
-
-def _name(data: LogLike) -> list[str]:
-    """Name the log as it was given, a URL without its password; data in memory has no name."""
-    if isinstance(data, str | Path):
-        data = [data]
-    if isinstance(data, list | tuple):
-        return [warehouses.masked(str(path)) if warehouses.is_url(path) else str(path) for path in data]
-    return [f"a {type(data).__name__} in memory"]
-
-
 def _targeted_from(data: LogLike, counted: CountedLog, given: int | None) -> dict[str, int]:
     """Return, by study, the first iteration with targeted confounders: as given, else as runs beside the log say."""
     if given is not None:
         return {cell.study: given for cell in counted.cells}
-    return run_files.targeted_from(_name(data))
+    return run_files.targeted_from(warehouses.names_of(data))

@@ -117,10 +117,10 @@ def check(log: tuple[str, ...], **given: Any) -> None:
     Example:
       confound check results.parquet --outcome 'likely_*'
     """  # noqa: D301 -- click reads the escape
-    from confound import analysis
+    from confound.look import describe
     from confound.presentation import terminal
 
-    click.echo(terminal.description(analysis.describe(log, **given)))
+    click.echo(terminal.description(describe(log, **given)))
 
 
 @main.command()

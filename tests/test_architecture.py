@@ -19,7 +19,8 @@ FLOW: dict[str, set[str]] = {
     "result": {"findings", "presentation"},
     "figures": {"findings", "presentation"},
     "analysis": {"log", "counts", "findings", "result"},
-    "cli": {"analysis", "result", "findings", "presentation"},
+    "look": {"log", "counts", "findings"},
+    "cli": {"analysis", "look", "result", "findings", "presentation"},
 }
 FRAMES_AND_ENGINES = {"pandas", "ibis", "duckdb", "pyarrow", "click"}
 HEAVY = {"numpy", "pandas", "scipy", "ibis", "duckdb", "pyarrow", "statsmodels", "pymc", "matplotlib"}

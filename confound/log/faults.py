@@ -168,6 +168,15 @@ def refuse_pointer(file: Path) -> None:
         raise InputError(f"{file}: this is a Git LFS pointer, and not the file itself. Fetch it with: git lfs pull")
 
 
+def not_as_named(file: Path) -> str:
+    """Word the refusal of a file that holds something else than its name says."""
+    with file.open("rb") as stream:
+        start = stream.read(12)
+    if start[8:] == b"DUCK":
+        return f"{file}: this is a DuckDB database. Pass duckdb://{file} and the table's name with --table"
+    return f"{file}: its content is not what its name says. Copy it again, or export it as CSV"
+
+
 def refuse_binary(file: Path, start: bytes) -> None:
     """Raise where a file that should hold text begins like a compressed, a parquet or another binary file."""
     kind = next((words for mark, words in BINARY.items() if start.startswith(mark)), None)

@@ -15,7 +15,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 from confound.errors import InputError
-from confound.log import importers, warehouses
+from confound.log import faults, importers, warehouses
 from confound.log.faults import (
     engine_errors,
     refuse_duplicates,
@@ -130,7 +130,7 @@ class _Readers:
         kinds = {kind: [f for f in own if FORMATS[suffix(f)] == kind] for kind in ("parquet", "arrow", "csv", "json")}
         strange = [file for file in own if FORMATS[suffix(file)] == "other"]
         if strange:
-            raise InputError(f"{strange[0]}: its content is not what its name says. Copy it again, or export it as CSV")
+            raise InputError(faults.not_as_named(strange[0]))
         text = TextFiles(self.opening)
         readers: dict[str, Callable[[list[Path]], list[Source]]] = {
             "parquet": self._parquet,
@@ -152,7 +152,8 @@ class _Readers:
             importer = importers.named("levels")
         if importer is None:
             return None
-        made = importer.read(file, Wanted(tuple(layout.levels), layout.custom_id, layout.table))
+        with engine_errors(str(file)):
+            made = importer.read(file, Wanted(tuple(layout.levels), layout.custom_id, layout.table))
         given = {key: text for key, text in self.opening.given(file).items() if key not in made.table.column_names}
         source = self._registered(str(file), made.table, tuple(made.table.column_names))
         table = source.table.mutate(**{key: literal(text) for key, text in given.items()})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from confound.errors import ConfoundError, InputError
+from confound.log.source import LogLike
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -37,6 +38,15 @@ def masked(url: str) -> str:
     place = re.split(r"[?#]", rest, maxsplit=1)[0]
     user, at, host = place.rpartition("@")
     return f"{scheme.lower()}://{HIDDEN if user or at else ''}{at}{host}"
+
+
+def names_of(data: LogLike) -> list[str]:
+    """Name the log as it was given, a URL without its password; data in memory has no name."""
+    if isinstance(data, str | Path):
+        data = [data]
+    if isinstance(data, list | tuple):
+        return [masked(str(path)) if is_url(path) else str(path) for path in data]
+    return [f"a {type(data).__name__} in memory"]
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pytest
 
-from confound import InputError, analysis, cli, keywords
+from confound import InputError, analysis, cli, keywords, look
 from confound.counts.options import Options
 from confound.log.layout import Layout
 
@@ -39,7 +39,7 @@ def test_every_field_is_a_keyword_of_analyze_and_is_typed() -> None:
 def test_describe_and_check_have_the_options_of_the_log() -> None:
     """`describe` and `confound check` have the options that say how to read a log, with the defaults of `analyze`."""
     of_the_log = {each.name for each in keywords.OF_THE_LOG}
-    described = signature(analysis.describe)
+    described = signature(look.describe)
     assert set(described) == {"data", *of_the_log}
     assert set(typed(cli.check)) == {"log", *of_the_log}
     assert described.items() <= signature(analysis.analyze).items()

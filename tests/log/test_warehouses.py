@@ -128,7 +128,7 @@ def test_the_command_line_takes_a_url(database: Path, tmp_path: Path) -> None:
         ("duckdb://{database}.gone", "t", r"logs.db.gone: there is no such database file$"),
         ("duckdb://", "t", r"there is no such database file$"),
         ("nosuch://ann:hush@host/db", "t", r"^nosuch://\*\*\*@host/db: no engine is called 'nosuch'. Known are .*duck"),
-        ("{database}", "t", r"^--table t: a table goes with the URL of a database, such as duckdb://file.db$"),
+        ("{database}", "t", r"this is a DuckDB database. Pass duckdb://.*logs.db and the table's name"),
     ],
 )
 def test_what_cannot_be_opened(database: Path, url: str, table: str | None, message: str) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ def head(file: Path) -> str:
     try:
         with binary(file) as stream:
             return stream.read(HEAD).decode("utf-8-sig", errors="replace")
-    except OSError:
+    except (OSError, EOFError, zlib.error):
         return ""
 
 
@@ -32,7 +33,7 @@ def whole(file: Path) -> Any:
     try:
         with binary(file) as stream:
             return json.loads(stream.read().decode("utf-8-sig"))
-    except (ValueError, RecursionError, OSError) as error:
+    except (ValueError, RecursionError, OSError, EOFError, zlib.error) as error:
         raise InputError(f"{file}: cannot be read as JSON: {error}. Write or copy it again") from error
 
 
