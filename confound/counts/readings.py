@@ -17,7 +17,7 @@ from confound.counts.notes import Note
 from confound.counts.options import Options
 from confound.errors import InputError
 from confound.log.layout import Layout
-from confound.log.response_table import Responses
+from confound.log.response_table import ALONE, Responses
 
 ROUNDED = re.compile(r"\d(?:\.\d+)?[eE]\+?\d{2,}")
 
@@ -60,6 +60,7 @@ def settled(log: Responses, grouped: Grouped, options: Options, layout: Layout, 
     """
     _check_personas(grouped, log)
     read, notes = log, [Note("note", sentence) for sentence in log.said]
+    notes += _persona_notes(grouped)
     if not (adjusted or layout.says_iteration) and _is_repetition(grouped, log):
         read = read.with_repetitions()
         notes.append(
@@ -89,6 +90,24 @@ def settled(log: Responses, grouped: Grouped, options: Options, layout: Layout, 
     if "item" in read.columns:  # from here on it is part of the persona, or does not count
         read = replace(read, columns=read.columns - {"item"})
     return Reading(read, read is not log, tuple(notes))
+
+
+def _persona_notes(grouped: Grouped) -> list[Note]:
+    """Say where there is one stratum, and ask where personas and arms look exchanged."""
+    if grouped.labels["persona"] == (ALONE,):
+        message = (
+            "No column says who answered, so all answers are of one persona, the model itself: one stratum. If there "
+            "are personas, name their column with --persona."
+        )
+        return [Note("warning", message)]
+    n_personas, n_arms = len(grouped.labels["persona"]), len(grouped.labels["arm"])
+    if n_arms > max(2, n_personas):
+        message = (
+            f"There are {n_arms:,} arms and {n_personas:,} personas. If these columns are exchanged, say which is "
+            "which with --persona and --arm."
+        )
+        return [Note("warning", message)]
+    return []
 
 
 def _check_personas(grouped: Grouped, log: Responses) -> None:

@@ -29,6 +29,7 @@ WORDS_FOR_MISSING = PLAIN_MISSING.union(
 )
 _POSITIVE = (7, 8, 9, 66, 77, 88, 97, 98, 99, 666, 777, 888, 997, 998, 999, 8888, 9998, 9999, 99999)
 CODES_FOR_MISSING = frozenset((*_POSITIVE[3:], *(-code for code in (1, 2, 3, *_POSITIVE))))
+FEWEST_WORDS, OFTEN = 4, 0.05  # of a sentence: its words, and a share of the answers that none has
 LONG, SHORT = 60, 25  # letters: of a sentence, and of the labels it stands among
 
 _LETTERED = re.compile(r"\(?([A-Za-z]|\d{1,2})\s*[).:\]]\s+(\S.*)|([A-Za-z]|\d{1,2})\s+[-\u2013\u2014=]\s+(\S.*)")
@@ -121,6 +122,7 @@ class _Answers:
             self._numbers()
             self._write(_alike(self._current(), self.fixed, folded), "they differ in spelling alone")
             self._write(_lettered(self._current(), self.fixed), "the letter or number stands for the same answer")
+            self._read_sentences()
             self._missing_words()
             self._numbers()  # they may have been hidden by words for missing
             self._missing_codes()
@@ -239,6 +241,23 @@ class _Answers:
             "warning",
             f"{n:,} answers ({listed}) were taken for no answer: {where} they are usual codes for it. They count as "
             "Unknown. To count them as answers, name all answers in --order or in a study file.",
+        )
+
+    def _read_sentences(self) -> None:
+        """Read sentences as one of the options, where these are given; one that cannot be read is Unknown."""
+        counts = self._current()
+        often = max(1, OFTEN * sum(counts.values()))  # what is said so often is an option that was forgotten
+        strange = [a for a in counts if a not in self.fixed and len(a.split()) >= FEWEST_WORDS and counts[a] <= often]
+        if len(self.fixed) < 2 or not strange:
+            return
+        from simulate.parsing.answers import parse
+
+        read = {answer: parse(answer, self.fixed).option for answer in strange}
+        n, unread = (sum(counts[a] for a in strange if (read[a] is None) == lost) for lost in (False, True))
+        self._write(read)
+        self._note(
+            "warning",
+            f"{n:,} answers in sentences were read as one of its options; {unread:,} could not be read: Unknown.",
         )
 
     def _sentences(self) -> None:

@@ -40,7 +40,8 @@ class Placed:
     Attributes
     ----------
     own : dict
-        Column of the response table -> the source's own columns that make it; several only for `arm`.
+        Column of the response table -> the source's own columns that make it; several only for `arm`. None for
+        `persona` where nothing says who answered: all answers are of one.
     questions : tuple of str
         Columns that hold the answers to one question each (a wide table); empty if `question` is a column.
     """
@@ -159,6 +160,8 @@ class Layout:
             known = (sure or {}).get(new, new)
             if new not in said and known in columns and known not in taken:
                 own[new] = (known,)
+        if "persona" not in own and "persona" not in said and "arm" in own and not _usual("persona", columns):
+            own["persona"] = ()  # one model answered everything
         if "question" in own or "question" in said:
             return Placed(own)
         return Placed(*_wide(own, columns, self._patterns, questions))
@@ -200,6 +203,12 @@ class Layout:
         return f"{lacking}; {found}. Try: confound check {name} {proposed}"
 
 
+def _usual(new: str, columns: Sequence[str], taken: Iterable[str] = ()) -> str:
+    """Return the column that is called as people call a column of the response table; empty if there is none."""
+    by_name = {name.casefold(): name for name in columns if name not in taken}
+    return next((by_name[wanted] for wanted in USUAL_NAMES[new] if wanted in by_name), "")
+
+
 def _given(new: str, placed: Placed) -> bool:
     """Tell whether a wide table has something in the place of a column."""
     return bool(placed.questions) and new in ("question", "response")
@@ -236,11 +245,8 @@ def proposal(columns: Sequence[str], layout: Layout) -> str:
     placed = layout.placed(columns)
     taken = {name for new in (*REQUIRED, "trial") for name in placed.own.get(new, ())}
     options: dict[str, str] = {}
-    for new, usual in USUAL_NAMES.items():
-        if new in placed.own:
-            continue
-        by_name = {name.casefold(): name for name in columns if name not in taken}
-        own = next((by_name[wanted] for wanted in usual if wanted in by_name), "")
+    for new in USUAL_NAMES:
+        own = "" if new in placed.own else _usual(new, columns, taken)
         if own:
             options[new] = own
             taken.add(own)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 ASKED, EXTRA = "_asked_", "_extra_"  # before the name of a wide table's question, and of a column that nothing reads
 JOINT = ", "  # between the labels of several arm columns
+ALONE = "(one model)"  # the persona where nothing says who answered
 AND = " / "  # between a persona and an item, or a persona and an arm
 
 
@@ -175,7 +176,7 @@ def _origin(placed: Sequence[Placed]) -> dict[str, str]:
     found: dict[str, str] = {}
     for own in placed:
         for new, names in own.own.items():
-            found.setdefault(new, " and ".join(names))
+            found.setdefault(new, " and ".join(names) or "(none: one model answered everything)")
         if own.questions:
             found.setdefault("question", "the names of the columns that are questions")
             found.setdefault("response", f"the columns {', '.join(own.questions)}")
@@ -249,6 +250,8 @@ def _by_factor(table: "ir.Table", factors: Sequence[str]) -> "ir.Table":
 
 def _joined(parts: Sequence[Any]) -> Any:
     """Return one column, or several as one text; missing where one of them is."""
+    if not parts:
+        return literal(ALONE)
     if len(parts) == 1:
         return parts[0]
     texts = [part.cast("string").strip() for part in parts]

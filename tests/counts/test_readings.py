@@ -136,3 +136,19 @@ def test_a_value_that_numbers_rows_is_not_the_answer() -> None:
     found = analysed(frame.assign(value=range(len(frame))))
     pd.testing.assert_frame_equal(numbers(found), numbers(analysed(frame)))
     assert "it numbers the rows" in told(found, "warning")
+
+
+def test_a_bare_model_is_one_stratum() -> None:
+    """Without personas all answers are of one stratum, and it is said; a log with people in it must name them."""
+    bare = made().drop(columns="persona")
+    found = analysed(bare)
+    assert set(found.drift["n_personas"]) == {1}
+    assert "one stratum" in told(found, "warning")
+    with pytest.raises(InputError, match="--persona user_id"):
+        analysed(made().rename(columns={"persona": "user_id"}))
+
+
+def test_exchanged_columns_are_asked_about() -> None:
+    """More arms than personas are told."""
+    swapped = made(trials=2).rename(columns={"persona": "arm", "arm": "persona"})
+    assert "exchanged" in told(analysed(swapped), "warning")

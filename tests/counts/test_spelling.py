@@ -172,3 +172,12 @@ def test_composed_and_decomposed_accents_are_one() -> None:
     found = analysed(other)
     pd.testing.assert_frame_equal(numbers(found), numbers(analysed(frame)))
     assert "characters that look the same" in told(found)
+
+
+def test_sentences_are_read_where_the_options_are_known() -> None:
+    """With its options given, an answer in a sentence is one of them, or Unknown, and it is counted how often."""
+    free = ["I would say that I lean Democratic.", "My answer is: Republican", "It depends on many things, really."]
+    options = ("Democratic", "Republican", "Independent")
+    new, said = settled([*options * 3, *free], order={"q": options})
+    assert [new[text] for text in free] == ["Democratic", "Republican", None]
+    assert "2 answers in sentences were read as one of its options; 1 could not be read" in said
