@@ -176,7 +176,7 @@ def test_composed_and_decomposed_accents_are_one() -> None:
 
 def test_sentences_are_read_where_the_options_are_known() -> None:
     """With its options given, an answer in a sentence is one of them, or Unknown, and it is counted how often."""
-    free = ["I would say that I lean Democratic.", "My answer is: Republican", "It depends on many things, really."]
+    free = ["I would say that I am Democratic.", "My answer is: Republican", "It depends on many things, really."]
     options = ("Democratic", "Republican", "Independent")
     new, said = settled([*options * 3, *free], order={"q": options})
     assert [new[text] for text in free] == ["Democratic", "Republican", None]
