@@ -107,12 +107,19 @@ class Responses:
         table = self.table.mutate(trial=number.cast("string"), iteration=first)
         return replace(self, table=table, columns=self.columns - {"iteration"} | {"trial"})
 
-    def with_strata(self, questions: Sequence[str]) -> "Responses":
-        """Make a stratum of persona and item of the answers to some questions, named as they stand in the log."""
+    def with_strata(self, questions: Sequence[str], *, by_item: bool = False) -> "Responses":
+        """Make a stratum of persona and item of the answers to some questions, named as they stand in the log.
+
+        With `by_item` the item alone is the stratum, and the persona its trial.
+        """
         table = self.table
-        within = table["persona"].cast("string").strip() + AND + table["item"].cast("string").strip()
+        persona, item, trial = (table[name].cast("string").strip() for name in ("persona", "item", "trial"))
         asked = table["question"].cast("string").isin(list(questions)) & table["item"].notnull()
-        return replace(self, table=table.mutate(persona=asked.ifelse(within, table["persona"].cast("string"))))
+        stratum = asked.ifelse(item if by_item else persona + AND + item, persona)
+        if not by_item:
+            return replace(self, table=table.mutate(persona=stratum))
+        table = table.mutate(persona=stratum, trial=asked.ifelse(persona, trial))
+        return replace(self, table=table, columns=self.columns | {"trial"})
 
     def with_personas_by_arm(self) -> "Responses":
         """Take equal personas of two arms for different people."""
