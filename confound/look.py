@@ -53,8 +53,8 @@ def describe(
 
     Parameters
     ----------
-    data, table, persona, arm, question, response, trial, item, model, study, iteration, weight, rename, format, \\
-    levels, custom_id, missing, merge, outcome, negative_control, confounder, control, placebo, reference, order, \\
+    data, table, persona, arm, question, response, trial, item, model, study, iteration, weight, rename, format, \
+    levels, custom_id, missing, merge, outcome, negative_control, confounder, control, placebo, reference, order, \
     bins, study_file, design, cluster, unique
         As for `analyze`.
 
@@ -106,7 +106,7 @@ def read(
 
     Parameters
     ----------
-    data, table, persona, arm, question, response, trial, item, model, study, iteration, weight, rename, format, \\
+    data, table, persona, arm, question, response, trial, item, model, study, iteration, weight, rename, format, \
     levels, custom_id, missing, merge, outcome, negative_control, confounder, order, study_file, design, cluster
         As for `analyze`.
 

@@ -96,7 +96,7 @@ def _above(mean: float, se: float, margin: float, n: int) -> float:
 
 def _sign_flips(moved: FloatArray) -> float:
     """Return the share of sign patterns whose summed difference is as large as the one seen."""
-    n, moved = len(moved), moved.round(DIGITS)
+    n, moved = len(moved), moved.round(DIGITS) + 0.0  # no negative zeros, which would be another key
     if n <= ENUMERATED:
         patterns = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
         signs, start = 1.0 - 2.0 * patterns, 0
