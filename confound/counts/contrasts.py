@@ -15,6 +15,7 @@ from confound.errors import InputError
 from confound.vocabulary import Design
 
 CONTROL_NAMES = ("control", "baseline", "placebo", "untreated", "0")
+CONTROL_WORDS = ("control", "ctrl", "kontroll", "t\u00e9moin", "no treatment", "no_treatment", "status quo")
 WITHIN_SHARE = 0.5  # with fewer personas than this in both arms, personas were assigned to arms
 
 
@@ -212,6 +213,7 @@ def _default_control(labels: Sequence[str]) -> tuple[str, str]:
     """Return the arm that is called like a control, else the smallest number, else the first; and why, if not plain."""
     by_name = {arm.casefold(): arm for arm in labels}
     named = [by_name[name] for name in CONTROL_NAMES if name in by_name]
+    named += [arm for name, arm in sorted(by_name.items()) if name.startswith(CONTROL_WORDS)]
     if named:
         return named[0], ""
     numbers = {arm: number_in(arm) for arm in labels}

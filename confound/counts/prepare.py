@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from confound.counts import conversations, copies, data_warnings, readings, repeats, seeds
+from confound.counts import by_arm, conversations, copies, data_warnings, readings, repeats, seeds
 from confound.counts.cells import Cell, cells
 from confound.counts.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
 from confound.counts.conversations import AnswersByConversation
@@ -120,6 +120,7 @@ def prepare(
         options.check_labels(whole.labels["arm"], whole.labels["model"])
         controls, arm_notes = control_arms(whole, options.control_arms)
         binned, questions, question_notes = resolve(whole, options)
+        arm_notes += by_arm.notes(whole, {name for _, name in questions})
         proper, sourced = apart(whole)
         grouped = whole.rows(proper)
         together = None if once_notes or exact else _elicited(log, grouped, questions)

@@ -182,6 +182,8 @@ def _question(
     if len(answers) > MAX_ANSWERS and order is None:
         _refuse_many(role, name, answers, scale)
         scale = Scale("continuous", (), np.empty(0), scale.source or "too many answers to tabulate")
+    if role == "outcome":
+        notes += _nominal_notes(rows, answers, scale)
     return Question(role, scale), notes + _tie_notes(scale) + _word_notes(scale)
 
 
@@ -260,6 +262,17 @@ def _recorded_values(rows: Grouped) -> tuple[dict[str, float] | None, list[Note]
         if low != high:
             return None, []
         by_answer[known.labels["response"][code]] = float(low)
+    other = {a: x for a, x in by_answer.items() if (n := scales.number_in(a)) is not None and n != x}
+    if other:
+        answer, value = next(iter(sorted(other.items())))
+        message = f"Column 'value' holds other numbers than the answers: {answer!r} counts as {value:g}, and so on."
+        return by_answer, [Note("warning", message)]
+    words = scales.in_words(list(by_answer))
+    if words and [by_answer[a] for a in words] == sorted(by_answer.values(), reverse=True):
+        message = (
+            f"Column 'value' turns the scale: {words[0]!r} counts as {by_answer[words[0]]:g}, more than the others."
+        )
+        return by_answer, [Note("warning", message)]
     return by_answer, []
 
 
@@ -288,6 +301,24 @@ def _is_unrelated(rows: Grouped) -> bool:
     if not np.isnan(exact).any():
         return bool((np.fmax(abs(low - exact), abs(high - exact)) > 1).any())
     return False
+
+
+def _nominal_notes(rows: Grouped, answers: Sequence[str], scale: Scale) -> list[Note]:
+    """Say which answers keep an outcome of numbers from having a mean."""
+    strange = [answer for answer in answers if scales.number_in(answer) is None]
+    if scale.kind != "nominal" or not strange or len(strange) == len(answers):
+        return []
+    codes = [code for code, name in enumerate(rows.labels["response"]) if name in set(strange)]
+    n = int(rows.n[np.isin(rows.codes["response"], codes)].sum())
+    of = int(rows.n[rows.codes["response"] != UNKNOWN_CODE].sum())
+    if 2 * n > of:
+        return []
+    named = ", ".join(repr(name[:40]) for name in strange[:3]) + (", ..." if len(strange) > 3 else "")
+    message = (
+        f"{n:,} of {of:,} answers are no numbers ({named}), so that there is no mean and no effect on it. --missing "
+        "says that an answer stands for none, --merge what it means, and --order puts answers in order."
+    )
+    return [Note("warning", message)]
 
 
 def _word_notes(scale: Scale) -> list[Note]:

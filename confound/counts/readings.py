@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from confound.counts import scales, spelling
+from confound.counts import by_arm, scales, spelling
 from confound.counts.counting import UNKNOWN_CODE, Grouped, IntArray
 from confound.counts.notes import Note
 from confound.counts.options import Options
@@ -19,6 +19,7 @@ from confound.errors import InputError
 from confound.log.layout import Layout
 from confound.log.response_table import ALONE, Responses
 
+FEW_MEET = 0.2  # share of personas and items that are in several arms
 ROUNDED = re.compile(r"\d(?:\.\d+)?[eE]\+?\d{2,}")
 
 
@@ -71,11 +72,24 @@ def settled(log: Responses, grouped: Grouped, options: Options, layout: Layout, 
                 "iterations of adjustment, say --iteration iteration.",
             )
         )
+    stray = by_arm.stray_arms(grouped, log.origin.get("arm", "arm"))
+    if stray:
+        read = read.without_arms(_raw(log, "arm", list(stray)))
+        reasons = "; ".join(f"'{name}': {why}" for name, why in stray.items())
+        notes.append(Note("warning", f"Arms were left out that seem to be stray rows. {reasons}."))
     labels = spelling.settled(grouped, options)
     read = _respelled(read, labels)
     notes += labels.notes
     crossed = _crossed(grouped, options)
-    if crossed:
+    if crossed and not _items_meet(grouped):
+        notes.append(
+            Note(
+                "warning",
+                "Column 'item' is not used: personas are in several arms, but hardly any met the same item in two, so "
+                "that it seems to number rows, or to be written otherwise in each arm.",
+            )
+        )
+    elif crossed:
         once = _once(grouped, crossed)
         read = read.with_strata(_raw(log, "question", crossed), by_item=once)
         notes.append(_strata_note(grouped, crossed, once=once))
@@ -175,7 +189,7 @@ def _raw(log: Responses, column: str, names: Sequence[str]) -> list[str]:
 
 
 def _crossed(grouped: Grouped, options: Options) -> list[str]:
-    """Return the negative controls about which one persona was asked for several items."""
+    """Return the negative controls about which one persona was asked for several items, the same in several arms."""
     if len(grouped.labels["item"]) < 2:
         return []
     rows = grouped.rows(grouped.codes["item"] != UNKNOWN_CODE)
@@ -186,6 +200,17 @@ def _crossed(grouped: Grouped, options: Options) -> list[str]:
     recorded = np.unique(grouped.codes["question"][np.isin(grouped.codes["role"], controls)])
     by_role = {grouped.labels["question"][code]: "negative_control" for code in recorded}
     return sorted(q for q in several if (options.role(q) or by_role.get(q)) == "negative_control")
+
+
+def _items_meet(grouped: Grouped) -> bool:
+    """Tell whether personas who are in several arms meet the same items there."""
+    rows = grouped.rows(grouped.codes["item"] != UNKNOWN_CODE)
+    keys = ("study", "model", "persona", "item", "arm")
+    place = np.unique(np.stack([rows.codes[key] for key in keys]), axis=1)
+    strata, arms = np.unique(place[:4], axis=1, return_counts=True)
+    people = np.unique(place[[0, 1, 2, 4]], axis=1)
+    crossing = np.unique(people[:3], axis=1, return_counts=True)[1].max() > 1
+    return not crossing or bool((arms > 1).mean() >= FEW_MEET) or not strata.size
 
 
 def _once(grouped: Grouped, questions: Sequence[str]) -> bool:

@@ -60,7 +60,7 @@ class Scale:
     source: str
 
 
-_CURLY = {"\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"'}
+_CURLY = {"\u2212": "-", "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"'}
 _UNSEEN = "\u200b\u2060\ufeff\u00ad"  # zero-width blanks, byte-order marks, soft hyphens
 _PLAIN = str.maketrans(_CURLY) | dict.fromkeys(map(ord, _UNSEEN))
 
@@ -166,9 +166,9 @@ def infer(
     numbers = {answer: number_in(answer) for answer in answers}
     if answers and all(number is not None for number in numbers.values()):
         return _numbered({a: n for a, n in numbers.items() if n is not None}, "numbers in the answers")
-    in_words = _by_words(answers)
-    if in_words:
-        return Scale("ordinal", in_words, np.arange(1.0, len(in_words) + 1), BY_WORDS)
+    ordered = in_words(answers)
+    if ordered:
+        return Scale("ordinal", ordered, np.arange(1.0, len(ordered) + 1), BY_WORDS)
     return Scale("nominal", tuple(sorted(answers)), np.full(len(answers), np.nan), "")
 
 
@@ -203,21 +203,29 @@ _LADDERS = (
         "definitely yes",
     ),
 )
+_GRADED = frozenset(pole for poles in _POLES for pole in poles) | {"concerned", "interested", "true", "confident"}
+_LETTER = re.compile(r"^\(?[a-z][).:]\s+")
 FEWEST_WORDS = 3  # two graded answers have no order that matters, and could be anything
 
 
-def _by_words(answers: Sequence[str]) -> tuple[str, ...]:
+def in_words(answers: Sequence[str]) -> tuple[str, ...]:
     """Return answers in the order that their words give, from low to high; empty if they give none.
 
-    >>> _by_words(["Likely", "Very likely", "Unlikely", "Neither likely nor unlikely"])
+    >>> in_words(["Likely", "Very likely", "Unlikely", "Neither likely nor unlikely"])
     ('Unlikely', 'Neither likely nor unlikely', 'Likely', 'Very likely')
-    >>> _by_words(["Dem", "Rep", "Ind"])
+    >>> in_words(["Dem", "Rep", "Ind"])
     ()
     """
-    words = {answer: " ".join(re.sub(r"[^\w\s]", " ", answer.casefold()).split()) for answer in answers}
+    bare = {answer: _LETTER.sub("", answer.casefold()) for answer in answers}
+    words = {answer: " ".join(re.sub(r"[^\w\s]", " ", text).split()) for answer, text in bare.items()}
     if len(answers) < FEWEST_WORDS or len(set(words.values())) < len(words):
         return ()
     ranks = [{text: place for place, text in enumerate(ladder)} for ladder in _LADDERS]
+    last = {text.rpartition(" ")[2] for text in words.values() if " " in text}
+    for word in last & _GRADED:  # "not at all likely" to "extremely likely"
+        shorter = {answer: text.removesuffix(f" {word}") for answer, text in words.items()}
+        if len(set(shorter.values())) == len(words) and set(shorter.values()) <= set(_LADDERS[1]):
+            words = shorter
     ranks += [_bipolar(*poles) for poles in _POLES]
     for rank in ranks:
         found = {answer: rank.get(_middle(text) if text not in rank else text) for answer, text in words.items()}

@@ -8,14 +8,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from functools import partial
 
 import numpy as np
 
+from confound.counts import notations, scales
 from confound.counts.counting import Grouped
 from confound.counts.notes import Note
 from confound.counts.options import Options
-from confound.counts.scales import canonical, number_in
+from confound.counts.scales import MAX_ANSWERS, canonical, number_in
 
 SHOWN = 4
 # What people write where there is no answer. Beside numbers it is taken for missing; beside words it may be an answer.
@@ -25,21 +26,20 @@ PLAIN_MISSING = frozenset(
 WORDS_FOR_MISSING = PLAIN_MISSING.union(
     ("none", "nil", "refuse", "refused to answer", "dk", "skip", "skipped", "-", "--", "?", "declined"),
     ("prefer not to say", "prefer not to answer", "rather not say", "decline to answer", "not applicable", "invalid"),
-    ("don't know", "dont know", "do not know", "not sure", "not answered", "unanswered", "blank"),
+    ("don't know", "dont know", "do not know", "not sure", "not answered", "unanswered", "blank", "idk", "inf", "-inf"),
+    ("keine angabe", "k.a", "wei\u00df nicht", "weiss nicht", "ne sait pas", "nsp", "no sabe", "ns/nc", "no contesta"),
 )
 _POSITIVE = (7, 8, 9, 66, 77, 88, 97, 98, 99, 666, 777, 888, 997, 998, 999, 8888, 9998, 9999, 99999)
-CODES_FOR_MISSING = frozenset((*_POSITIVE[3:], *(-code for code in (1, 2, 3, *_POSITIVE))))
+CODES_FOR_MISSING = frozenset((*_POSITIVE[1:], *(-code for code in (1, 2, 3, *_POSITIVE))))
 FEWEST_WORDS, OFTEN = 4, 0.05  # of a sentence: its words, and a share of the answers that none has
+FAR = 20.0  # times as far from the others as they are apart
+SHORT_SCALE = 6  # its highest answer, beside which 8 and 9 are codes
 LONG, SHORT = 60, 25  # letters: of a sentence, and of the labels it stands among
 
 _LETTERED = re.compile(r"\(?([A-Za-z]|\d{1,2})\s*[).:\]]\s+(\S.*)|([A-Za-z]|\d{1,2})\s+[-\u2013\u2014=]\s+(\S.*)")
 _LISTED = re.compile(r"\[(.*)\]", re.DOTALL)
 _QUOTED = re.compile(r"""\s*(?:'([^']*)'|"([^"]*)"|([^,'"]+?))\s*(?:,|$)""")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:[, ']\d{3})+(?:\.\d+)?")
 _PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?")
-_UNIT = re.compile(r"(?:[$\u20ac\u00a3\u00a5]|\b(?:USD|EUR|GBP|CHF|JPY|INR)\b|(?<=\d)\s*%)", re.IGNORECASE)
-_RATIO = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/|\bout of\b)\s*(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,8 @@ def _arms(grouped: Grouped) -> tuple[dict[str, str], list[Note]]:
     sizes = np.bincount(grouped.codes["arm"], weights=grouped.n, minlength=len(labels)).astype(int)
     counts = Counter(dict(zip(labels, sizes.tolist(), strict=True)))
     merged = {old: new for old, new in _alike(counts, (), folded).items() if old != new}
+    if {"0", "1", "false", "true"} >= set(counts) and len(counts) > 2:
+        merged |= {name: number for name, number in (("false", "0"), ("true", "1")) if name in counts}
     return merged, [Note("warning", f"Arm {_pairs(merged)}: they differ in spelling alone.")] if merged else []
 
 
@@ -171,25 +173,43 @@ class _Answers:
     def _lists(self) -> None:
         """Write lists of chosen options in one order."""
         now = self._now()
-        new = {answer: _sorted_list(answer) for answer in now}
-        if now and all(name is not None for name in new.values()):
-            changed = {old: name for old, name in new.items() if name is not None and old != name}
-            self._write(changed)
-            if len(self._now()) < len(now):
-                self._note("note", "Its answers are lists of options; the order in a list does not count.")
+        readers: list[Callable[[str], str | None]] = [_sorted_list]
+        readers += [partial(_sorted_parts, separator=sign) for sign in ";|,"]
+        for read in readers:
+            new = {answer: read(answer) for answer in now}
+            written = read is _sorted_list
+            held = {old: name for old, name in new.items() if name is not None}
+            if not held or (written and len(held) < len(now)):
+                continue
+            if written or len(set(held.values())) < len(held):
+                self._write({old: name for old, name in held.items() if old != name})
+                if len(self._now()) < len(now):
+                    self._note("note", "Its answers are lists of options; the order in a list does not count.")
+                return
 
     def _numbers(self) -> None:
-        """Read numbers that are written with a decimal comma, separated thousands, a currency, or as 7/10."""
+        """Read numbers that are written with a decimal comma, separated thousands, a unit, or as 7/10."""
         now = self._now()
         if all(_PLAIN.fullmatch(answer) for answer in now):
+            self._ambiguous_points()
             return
-        for words, read in NOTATIONS.items():
+        for words, read in notations.ALL.items():
             new = {answer: read(answer) for answer in now}
             if new and all(name is not None for name in new.values()):
                 example = max((old for old, name in new.items() if old != name), key=len, default="")
                 self._write({old: canonical(name) for old, name in new.items()})
                 self._note("note", f"Its answers were read as numbers {words}, such as {example!r} as {new[example]}.")
+                for doubt in notations.doubts(now):
+                    self._note("warning", doubt)
                 return
+
+    def _ambiguous_points(self) -> None:
+        if notations.may_be_thousands(self._now()):
+            self._note(
+                "warning",
+                "Its answers hold whole numbers beside numbers with exactly three decimals, such as 1.234: they were "
+                "read as decimals. If the point separates thousands, write the numbers without it.",
+            )
 
     def _missing_words(self) -> None:
         """Take words for no answer, among numbers, for missing; ask about them among words."""
@@ -198,9 +218,15 @@ class _Answers:
         rest = [answer for answer in counts if answer not in words]
         if not words or not rest:
             return
-        scale = all(_looks_numeric(answer) for answer in rest)
+        words |= {answer for answer in rest if answer.casefold().startswith("error") and answer not in self.fixed}
+        rest = [answer for answer in rest if answer not in words]
+        failed = {answer for answer in words if answer.casefold().startswith("error")}
+        if failed and rest:
+            self._missing(failed, "text that begins with 'error' is no answer;")
+            counts, words = self._current(), words - failed
+        scale = all(_looks_numeric(answer) for answer in rest) or bool(scales.in_words(rest))
         if scale and sum(counts[answer] for answer in rest) * 2 > sum(counts.values()):
-            self._missing(words, "among numbers")
+            self._missing(words, "among the answers of a scale")
         elif plain := sorted(answer for answer in words if _plain(answer) in PLAIN_MISSING):
             self._note(
                 "warning",
@@ -225,18 +251,35 @@ class _Answers:
             if not inside:
                 break
             codes -= inside
+        self._outliers(given, codes)
         if not codes or sum(counts[a] for a in codes) * 2 > sum(counts.values()):
             return
-        far = {a for a in codes if max(low - given[a], given[a] - high) > max(high - low, 3)}
+        far = {a for a in codes if max(low - given[a], given[a] - high) > max(high - low, 5)}
         if far:
             self._missing(far, f"among answers from {low:g} to {high:g}")
-        near = sorted(a for a in codes - far if given[a] < 0 <= low and not {0.0, -given[a]} <= set(rest))
+        near = [a for a in codes - far if given[a] < 0 <= low and not {0.0, -given[a]} <= set(rest)]
+        if low >= 1 and high <= SHORT_SCALE:  # 8 and 9 beside answers from 1 to 5
+            near += [a for a in codes - far if given[a] > high + 1]
+        near.sort()
         if near:
             self._note(
                 "warning",
                 f"The answer {_listed(near)} may be a code for no answer: the others go from {low:g} to {high:g}. It "
                 f"counts as it is; {_codes(near)} would count it as Unknown.",
             )
+
+    def _outliers(self, given: Mapping[str, float], codes: Collection[str]) -> None:
+        """Point to a number that lies far off all others, which may be an error of typing or of reading."""
+        rest = {answer: x for answer, x in given.items() if answer not in codes}
+        if not 2 < len(rest) <= MAX_ANSWERS:
+            return
+        ordered = sorted(rest.values())
+        for end, inner in ((ordered[-1], ordered[-2]), (ordered[0], ordered[1])):
+            width = (ordered[-2] - ordered[0]) if end == ordered[-1] else (ordered[-1] - ordered[1])
+            if abs(end - inner) > FAR * max(width, 1):
+                self._note(
+                    "warning", f"The answer {end:g} lies far off all others. It counts, and moves a mean by much."
+                )
 
     def _missing(self, answers: Collection[str], where: str) -> None:
         n = sum(self._current()[answer] for answer in answers)
@@ -343,41 +386,20 @@ def _sorted_list(text: str) -> str | None:
     return "[" + ", ".join(f"'{entry}'" for entry in sorted(set(entries))) + "]"
 
 
-def _with_point(text: str) -> str | None:
-    """Read a number with a decimal comma; None for another."""
-    if _PLAIN.fullmatch(text):
-        return text
-    return text.replace(".", "").replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else None
+def _sorted_parts(text: str, *, separator: str) -> str | None:
+    """Return options that a sign separates, sorted; None where they are not several.
 
-
-def _without_thousands(text: str) -> str | None:
-    if _PLAIN.fullmatch(text):
-        return text
-    return re.sub(r"[, ']", "", text) if _THOUSANDS.fullmatch(text) else None
-
-
-def _with_unit(text: str) -> str | None:
-    """Read a number with a currency or a percent sign."""
-    bare = _UNIT.sub("", text).strip()
-    return _without_thousands(bare)
-
-
-def _out_of(text: str) -> str | None:
-    found = _RATIO.fullmatch(text)
-    return found[1] if found and Decimal(found[2]) > 0 and Decimal(found[1]) <= Decimal(found[2]) else None
-
-
-# How numbers are written -> what reads them; in the order in which they are tried.
-NOTATIONS: dict[str, Callable[[str], str | None]] = {
-    "with separated thousands": _without_thousands,
-    "with a decimal comma": _with_point,
-    "with a currency or a percent sign": _with_unit,
-    "out of a largest one": _out_of,
-}
+    >>> _sorted_parts("Web; TV", separator=";"), _sorted_parts("TV", separator=";")
+    ('TV; Web', None)
+    """
+    parts = [part.strip() for part in text.split(separator)]
+    if len(parts) < 2 or not all(parts) or all(_PLAIN.fullmatch(part) for part in parts):
+        return None
+    return f"{separator} ".join(sorted(parts))
 
 
 def _looks_numeric(answer: str) -> bool:
-    return number_in(answer) is not None or any(read(answer) is not None for read in NOTATIONS.values())
+    return number_in(answer) is not None or any(read(answer) is not None for read in notations.ALL.values())
 
 
 def _pairs(names: Mapping[str, str]) -> str:

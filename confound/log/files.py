@@ -153,7 +153,7 @@ class _Readers:
         if importer is None:
             return None
         with engine_errors(str(file)):
-            made = importer.read(file, Wanted(tuple(layout.levels), layout.custom_id, layout.table))
+            made = importer.read(file, Wanted(tuple(layout.levels), layout.custom_id, layout.table, layout.taken))
         given = {key: text for key, text in self.opening.given(file).items() if key not in made.table.column_names}
         source = self._registered(str(file), made.table, tuple(made.table.column_names))
         table = source.table.mutate(**{key: literal(text) for key, text in given.items()})

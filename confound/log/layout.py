@@ -27,8 +27,8 @@ USUAL_NAMES = {
         *("participant", "participant.code", "user_id", "user", "subject_id", "subject", "responseid", "id"),
     ),
     "arm": ("arm", "condition", "treatment", "treated", "group", "variant", "cell", "experiment", "version", "model"),
-    "question": ("question", "question_id", "question_name", "variable", "qid", "item", "metric", "measure"),
-    "response": ("response", "answer", "value", "pred", "choice", "output", "completion", "label", "score"),
+    "question": ("question", "question_id", "q", "question_name", "variable", "qid", "item", "metric", "measure"),
+    "response": ("response", "answer", "value", "pred", "choice", "output", "completion", "label", "score", "a"),
     "trial": ("trial", "rep", "repetition", "replicate", "run", "sample", "epoch"),
 }
 
@@ -131,6 +131,11 @@ class Layout:
         return found
 
     @property
+    def taken(self) -> tuple[str, ...]:
+        """The log's own columns that the user names for something."""
+        return tuple(name for own in self._said.values() for name in own)
+
+    @property
     def says_iteration(self) -> bool:
         """Whether the user says which column is the iteration of adjustment."""
         return "iteration" in self._said
@@ -159,7 +164,7 @@ class Layout:
             Columns that the format knows to hold one question each.
         """
         said = self._said
-        taken = {name for own in said.values() for name in own}
+        taken = set(self.taken)
         own = {new: names for new, names in said.items() if any(name in columns for name in names)}
         for new in COLUMNS:
             known = (sure or {}).get(new, new)
@@ -170,8 +175,10 @@ class Layout:
         chances = tuple(name for name in columns if PROBABILITY.match(name) and name not in taken)
         if len(chances) > 1 and "response" not in own and not questions:
             return Placed(own, (), chances)
-        if "question" in own or "question" in said:
+        asked = [name for name in columns if name in self._patterns and name not in taken]
+        if ("question" in own and "response" in own) or "question" in said or ("question" in own and not asked):
             return Placed(own)
+        own.pop("question", None)
         return Placed(*_wide(own, columns, self._patterns, questions))
 
     def check(self, name: str, columns: Sequence[str], placed: Placed, said: Sequence[str] = ()) -> None:
@@ -193,16 +200,17 @@ class Layout:
                 raise InputError(f"{name}: {text}: column '{own}' is missing; {listed(columns)}")
         missing = [new for new in REQUIRED if new not in placed.own and not (new != "arm" and _given(new, placed))]
         if missing:
-            raise InputError(" ".join([f"{name}: {self._lacking(name, columns, missing)}", *said]))
+            raise InputError(" ".join([f"{name}: {self._lacking(name, columns, missing, options)}", *said]))
 
-    def _lacking(self, name: str, columns: Sequence[str], missing: Sequence[str]) -> str:
+    def _lacking(self, name: str, columns: Sequence[str], missing: Sequence[str], options: Mapping[Any, str]) -> str:
         quoted = " and ".join(f"'{column}'" for column in missing)
         lacking = f"column{'s' if len(missing) > 1 else ''} {quoted} {'are' if len(missing) > 1 else 'is'} missing"
         found = listed(columns)
         proposed = proposal(columns, self)
         if not proposed:
             return f"{lacking}; {found}. Say which column is which: " + ", ".join(f"--{new} COLUMN" for new in missing)
-        return f"{lacking}; {found}. Try: confound check {name} {proposed}"
+        given = " ".join(options.values())
+        return f"{lacking}; {found}. Try: confound check {shlex.quote(name)} {f'{given} ' if given else ''}{proposed}"
 
 
 def _usual(new: str, columns: Sequence[str], taken: Iterable[str] = ()) -> str:

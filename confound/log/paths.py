@@ -16,6 +16,7 @@ FORMATS = {
     ".pq": "parquet",
     ".csv": "csv",
     ".tsv": "csv",
+    ".txt": "csv",
     ".jsonl": "json",
     ".ndjson": "json",
     ".json": "json",

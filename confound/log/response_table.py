@@ -99,6 +99,11 @@ class Responses:
         arm = self.table["arm"].cast("string")
         return replace(self, table=self.table.mutate(arm=arm.substitute(dict(names))))
 
+    def without_arms(self, names: Sequence[str]) -> "Responses":
+        """Leave out arms, named as they stand in the log."""
+        kept = ~self.table["arm"].cast("string").isin(list(names))
+        return replace(self, table=self.table.filter(kept))
+
     def with_repetitions(self) -> "Responses":
         """Take the iteration for the number of a trial: nothing was adjusted between."""
         import ibis

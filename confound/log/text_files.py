@@ -209,7 +209,7 @@ def _header(path: Path, *, tabs: bool) -> tuple[list[str], str, int]:
     with binary(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as text:
         head = list(itertools.islice(text, MOST_COMMENTS))
         blank, line = next(((n, line) for n, line in enumerate(head) if line.strip()), (0, ""))
-        while line.startswith("#") and _is_comment(line, head[blank + 1 :], tabs=tabs):
+        while line.startswith("sep=") or (line.startswith("#") and _is_comment(line, head[blank + 1 :], tabs=tabs)):
             blank, line = next(((n, each) for n, each in enumerate(head) if n > blank and each.strip()), (blank, ""))
         delimiter = "\t" if tabs else max(DELIMITERS, key=line.count)
         lines = itertools.chain([line], head[blank + 1 :], text)

@@ -1,6 +1,6 @@
 """EDSL: `Results.to_csv` or `to_pandas`, and the JSON of its results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ def _is_csv(file: Path) -> bool:
     return any(name.startswith("answer.") for name in names) and any(name.startswith("agent.") for name in names)
 
 
-def _read_csv(file: Path, _: Wanted) -> Imported:
+def _read_csv(file: Path, wanted: Wanted) -> Imported:
     names, *rows = _rows(file)
-    return _imported(file, [dict(zip(names, row, strict=False)) for row in rows if any(row)])
+    return _imported(file, [dict(zip(names, row, strict=False)) for row in rows if any(row)], wanted.taken)
 
 
 def _is_json(file: Path) -> bool:
@@ -29,12 +29,12 @@ def _is_json(file: Path) -> bool:
     )
 
 
-def _read_json(file: Path, _: Wanted) -> Imported:
+def _read_json(file: Path, wanted: Wanted) -> Imported:
     held = jsons.whole(file)
     results = held.get("data", held) if isinstance(held, dict) else held
     if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
         raise InputError(f"{file}: EDSL results should hold a list 'data'. Export them again with Results.to_dict")
-    return _imported(file, [_flat(result) for result in results])
+    return _imported(file, [_flat(result) for result in results], wanted.taken)
 
 
 def _flat(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def _flat(result: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _imported(file: Path, rows: Sequence[Mapping[str, Any]]) -> Imported:
+def _imported(file: Path, rows: Sequence[Mapping[str, Any]], taken: Collection[str]) -> Imported:
     if not rows:
         raise InputError(f"{file}: EDSL results without a row")
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -62,19 +62,18 @@ def _imported(file: Path, rows: Sequence[Mapping[str, Any]]) -> Imported:
     held = [name for name in PERSONA if name in names and any(row.get(name) not in (None, "") for row in plain)]
     columns |= {"persona": held[0]} if held else {}
     arms = [name for name in names if name.startswith(("agent.", "scenario.")) and ARM.fullmatch(name)]
-    columns |= {"arm": arms[0]} if arms else {}
-    scenarios = [
-        name for name in names if name.startswith("scenario.") and name not in arms and not name.endswith("_index")
-    ]
+    columns |= {"arm": arms[0]} if arms and arms[0] not in taken else {}
+    used = {*arms[:1], *taken} if "arm" in columns else set(taken)
+    scenarios = [n for n in names if n.startswith("scenario.") and n not in used and not n.endswith("_index")]
     questions = tuple(name for name in names if name.startswith("answer."))
     plain, items = _with_items(plain, scenarios)
     columns |= {"item": "item"} if items else {}
     cached = sum(
         str(row.get(name)).lower() == "true" for row in plain for name in names if name.startswith("cache_used.")
     )
-    taken = ", ".join(f"the {new} from '{name}'" for new, name in columns.items())
+    said_of = ", ".join(f"the {new} from '{name}'" for new, name in columns.items())
     said = (
-        f"{file}: read as EDSL results of {len(rows):,} interviews; it takes {taken}. 'iteration' counts repetitions."
+        f"{file}: read as EDSL results of {len(rows):,} interviews; it takes {said_of}. 'iteration' counts repetitions."
     )
     if cached:
         said += f" {cached:,} answers came from EDSL's cache: repetitions that a cache answers are copies."

@@ -21,11 +21,14 @@ class Wanted:
         How `custom_id` of a batch is made, such as ``{persona}|{arm}|{question}|{trial}``.
     table : str or None
         The table of a database, or the sheet of a workbook.
+    taken : tuple of str
+        Columns that the user names for something.
     """
 
     levels: tuple[str, ...] = ()
     custom_id: str | None = None
     table: str | None = None
+    taken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
