@@ -1,5 +1,6 @@
 """Files of statistical packages and spreadsheets, with their labels: SPSS, Stata, Excel."""
 
+import importlib.util
 import itertools
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import Any
 
 from confound.errors import InputError
 from confound.log.faults import refuse_duplicates
-from confound.log.importers import surveys
+from confound.log.importers import labelled, surveys
 from confound.log.importers.protocol import Imported, Importer, Wanted, guarded, table_by_column, text_of
 from confound.log.importers.zips import refuse_swollen
 
@@ -42,27 +43,22 @@ def _is_stata(file: Path) -> bool:
 @guarded
 def _labelled(file: Path, _: Wanted) -> Imported:
     """Read SPSS or Stata; the answers of an item whose every value has a label are the labels."""
+    if importlib.util.find_spec("pyreadstat") is None:
+        raise InputError(f"{file}: reading it takes pyreadstat. Install it with: pip install 'confound[spss]'")
     try:
-        import pyreadstat
-    except ImportError:
-        raise InputError(
-            f"{file}: reading it takes pyreadstat. Install it with: pip install 'confound[spss]'"
-        ) from None
-    read = pyreadstat.read_sav if file.suffix.lower() in (".sav", ".zsav") else pyreadstat.read_dta
-    try:
-        frame, about = read(str(file))
-    except Exception as error:
+        held, about = labelled.read(file)
+    except labelled.BrokenFileError as error:
         raise InputError(f"{file}: cannot be read: {error}. Save it again, or as CSV") from error
-    if frame.empty:
+    if not len(held):
         raise InputError(f"{file}: it holds no rows")
-    names = [str(name) for name in frame.columns]
-    codes = {str(name): _in_order(labels) for name, labels in about.variable_value_labels.items() if name in names}
-    columns = {name: [text_of(value) for value in frame[name].tolist()] for name in names}
+    names = held.column_names
+    codes = {name: _in_order(pairs) for name, pairs in about["values"].items() if name in names}
+    columns = {name: [text_of(value) for value in held[name].to_pylist()] for name in names}
     whole = [name for name, labels in codes.items() if _is_whole(columns[name], labels)]
     table = table_by_column(
         {n: [codes[n].get(v or "", v) for v in values] if n in whole else values for n, values in columns.items()}
     )
-    texts = {str(name): str(text) for name, text in zip(frame.columns, about.column_labels, strict=True) if text}
+    texts = about["texts"]
     labels = {name: ({"": texts[name]} if name in texts else {}) | codes.get(name, {}) for name in names}
     said = _said(file, whole, [name for name in codes if name not in whole])
     labels = {name: held for name, held in labels.items() if held}
@@ -72,11 +68,10 @@ def _labelled(file: Path, _: Wanted) -> Imported:
     return Imported(own.table, f"{said} {own.said}", own.columns, own.questions, labels)
 
 
-def _in_order(labels: Mapping[Any, str]) -> dict[str, str]:
+def _in_order(pairs: Sequence[tuple[Any, str]]) -> dict[str, str]:
     """Return the text of each code -> its label, in the order of the codes."""
-    numbers = all(isinstance(code, int | float) for code in labels)
-    codes = sorted(labels) if numbers else list(labels)
-    return {text_of(code) or "": str(labels[code]) for code in codes}
+    numbers = all(isinstance(code, int | float) for code, _ in pairs)
+    return {text_of(code) or "": str(label) for code, label in (sorted(pairs) if numbers else pairs)}
 
 
 def _is_whole(values: Sequence[str | None], labels: Mapping[str, str]) -> bool:
