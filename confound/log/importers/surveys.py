@@ -106,11 +106,18 @@ def _arms(table: "pa.Table", ids: Mapping[str, str]) -> tuple[list[str], str]:
 
 
 def _is_assigned(values: Sequence[str | None]) -> bool:
-    """Tell whether values look as if respondents were assigned to them: few, repeated, and no measurement."""
+    """Tell whether values look as if respondents were assigned to them: few, repeated, and no measurement.
+
+    >>> _is_assigned(["1", "2", "2", "1"]), _is_assigned(["31", "47", "31", "47"]), _is_assigned(["a", "b", "c"])
+    (True, False, False)
+    """
     held = [value for value in values if value]
-    numbers = all(re.fullmatch(r"-?\d+([.,]\d+)?", value) for value in held)
-    most = 3 if numbers else MOST_ARMS
-    return 2 <= len(set(held)) <= min(most, len(held) // 2)
+    different = set(held)
+    if not 2 <= len(different) <= min(MOST_ARMS, len(held) // 2):
+        return False
+    numbers = all(re.fullmatch(r"-?\d+([.,]\d+)?", value) for value in different)
+    counted = [{str(n + first) for n in range(len(different))} for first in (0, 1)]
+    return not numbers or different in counted  # numbers that count on from 0 or 1 are codes
 
 
 def _doubtful(table: "pa.Table") -> str:
