@@ -56,7 +56,7 @@ def exports(draw: st.DrawFn) -> Any:
         held = held[key]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(exports() | JSON, st.sampled_from([(), ("persona", "arm"), ("_", "question")]))
 def test_reading_raises_nothing_else(held: Any, levels: tuple[str, ...]) -> None:
     """An importer that is named for a file of another shape reads it or refuses it in words."""
@@ -80,7 +80,7 @@ OTHER = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=4), st.lists(OTHER, max_size=3, unique=True))
 def test_an_ordinary_log_is_recognised_as_nothing(rows: list[tuple[str, str]], more: list[str]) -> None:
     """A response table is none of the exports, whatever its texts and its other columns are."""
