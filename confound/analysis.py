@@ -1,6 +1,6 @@
 """The one pass: a log in, one result out."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +25,7 @@ from confound.findings import (
     drift,
     effects,
     joint_drift,
+    known,
     schema,
     sensitivity,
     truth,
@@ -44,6 +45,7 @@ from confound.result import Analysis
 from confound.vocabulary import DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
+REST_ON_COUNTS = ("decomposition", "sensitivity", "stabilization")
 VERSIONS = ("numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
 
 
@@ -64,6 +66,7 @@ def analyze(
     model: str | None = None,
     study: str | None = None,
     iteration: str | None = None,
+    weight: str | None = None,
     rename: Mapping[str, str] | None = None,
     format: str | None = None,  # noqa: A002 -- as the option is called
     levels: Sequence[str] = (),
@@ -106,6 +109,8 @@ def analyze(
         The log's own column that is this column of the response table; by default the one of that name. Without a
         column of the question the table is wide: `outcome`, `negative_control` and `confounder` name its columns.
         `item` is what was asked about: with the persona it makes the stratum of the negative controls.
+    weight : str, optional
+        The column of the answer's probability, in a log of distributions; so are columns called `P_...`.
     arm : sequence of str
         The column of the arm. Several make one arm of their combinations, and a study by each of them.
     rename : mapping, optional
@@ -221,15 +226,18 @@ def _found(
 ) -> Analysis:
     """Make every table in turn; a part that fails is left empty, and told."""
     failures, skip, confidence = Failures(), settings["skip"], options.confidence
+    if counted.of_distributions:  # the others rest on counts of answers
+        skip = {*skip, *REST_ON_COUNTS}
     with parallel.one_thread():
         tables, parts = _tables(counted, options, skip, failures, workers=workers, track=track)
         settling, why_not = _settling(counted, options, skip, failures, workers, tell)
+    data = data_table.frame(counted.cells)
     shares = partial(answers.share_rows, counted.cells, confidence=confidence)
     means = partial(answers.mean_rows, counted.cells, confidence=confidence)
     distributions = schema.frame(_part("distributions", failures, shares), answers.DISTRIBUTIONS)
-    known = run_files.truths(settings["log"])
+    truths = run_files.truths(settings["log"])
     beside = partial(
-        truth.rows, known, *(schema.records(tables[name]) for name in ("drift", "effects", "decomposition"))
+        truth.rows, truths, *(schema.records(tables[name]) for name in ("drift", "effects", "decomposition"))
     )
     tables["truth"] = schema.frame(_part("truth", failures, beside), truth.SCHEMA)
     verdict: tuple[sentences.Finding, ...] = ()
@@ -238,7 +246,7 @@ def _found(
         verdict = sentences.findings(said_of, confidence, margin=options.margin, copies=counted.copies)
     notes = [*warnings.data_notes(counted), *parts.notes, *why_not]
     return Analysis(
-        data=data_table.frame(counted.cells),
+        data=known.in_distributions(data) if counted.of_distributions else data,
         **tables,
         stabilization=settling.stabilization,
         settled=settling.settled,
@@ -255,12 +263,18 @@ def _found(
 
 
 def _tables(
-    counted: CountedLog, options: Options, skip: Sequence[str], failures: Failures, *, workers: int | None, track: Track
+    counted: CountedLog,
+    options: Options,
+    skip: Collection[str],
+    failures: Failures,
+    *,
+    workers: int | None,
+    track: Track,
 ) -> tuple[dict[str, pd.DataFrame], decomposition.Parts]:
     """Make the tables of drift and effects, and what rests on them."""
     drift_rows, effect_rows = _single(counted, options, skip, failures, workers=workers, track=track)
     compared: list[Row] = []
-    if "drift" not in skip:
+    if "drift" not in skip and not counted.of_distributions:
         joint = partial(joint_drift.rows, counted, list(drift_rows), failures, options=options, workers=workers)
         drift_rows += _part("joint tests of drift", failures, joint)
         compared = _part("comparisons", failures, partial(comparisons.rows, counted, options, workers=workers))
@@ -278,6 +292,8 @@ def _tables(
         "assumptions": schema.frame(parts.assumptions, assumptions.SCHEMA),
         "sensitivity": schema.frame(bounded, sensitivity.SCHEMA),
     }
+    if counted.of_distributions:
+        tables |= {name: known.in_distributions(tables[name]) for name in ("drift", "effects")}
     return tables, parts
 
 
@@ -289,13 +305,21 @@ def _part(name: str, failures: Failures, make: Callable[[], Iterable[Row]]) -> l
 
 
 def _single(
-    counted: CountedLog, options: Options, skip: Sequence[str], failures: Failures, *, workers: int | None, track: Track
+    counted: CountedLog,
+    options: Options,
+    skip: Collection[str],
+    failures: Failures,
+    *,
+    workers: int | None,
+    track: Track,
 ) -> tuple[list[Row], list[Row]]:
     """Make the rows of single contrasts: of negative controls for `drift`, of outcomes for `effects`."""
     part = {"negative_control": "drift", "outcome": "effects"}
     wanted = [contrast for contrast in counted.contrasts if part[contrast.cell.role] not in skip]
-    families = detectable.families(wanted)
-    task = Guarded(partial(_contrast_rows, options=options, families=families), "row", _about)
+    families = {} if counted.of_distributions else detectable.families(wanted)
+    task = Guarded(
+        partial(_contrast_rows, options=options, families=families, exact=counted.of_distributions), "row", _about
+    )
     found: dict[str, list[Row]] = {"drift": [], "effects": []}
     with failures.catching("drift and effects"):
         made = track(parallel.spread(task, wanted, workers=workers), len(wanted))
@@ -308,9 +332,13 @@ def _about(contrast: Contrast) -> str:
     return about(contrast.place)
 
 
-def _contrast_rows(contrast: Contrast, *, options: Options, families: detectable.Families) -> tuple[str, list[Row]]:
+def _contrast_rows(
+    contrast: Contrast, *, options: Options, families: detectable.Families, exact: bool
+) -> tuple[str, list[Row]]:
     """Return the role of a contrast's question, and its rows."""
     confidence = options.confidence
+    if exact and contrast.cell.role == "negative_control":
+        return "negative_control", [known.drift_row(contrast, confidence=confidence, margin=options.margin)]
     if contrast.cell.role == "outcome":
         return "outcome", effects.effect_rows(contrast, confidence=confidence)
     family = families[detectable.place_of(contrast)]
@@ -323,7 +351,7 @@ def _contrast_rows(contrast: Contrast, *, options: Options, families: detectable
 def _settling(
     counted: CountedLog,
     options: Options,
-    skip: Sequence[str],
+    skip: Collection[str],
     failures: Failures,
     workers: int | None,
     tell: stable.Tell | None,

@@ -111,6 +111,7 @@ OF_THE_LOG = (
     Keyword("model", "Column of the model.", metavar="COLUMN"),
     Keyword("study", "Column of the study.", metavar="COLUMN"),
     Keyword("iteration", "Column of the iteration of adjustment.", metavar="COLUMN"),
+    Keyword("weight", "Column of the answer's probability, in a log of distributions.", metavar="COLUMN"),
     _pairs("rename", "Use the log's column OLD as column NEW.", "OLD=NEW"),
     Keyword("format", "What LOG was written by, where it is not found out; `table` for none of them.", metavar="NAME"),
     Keyword("levels", "Of nested JSON, from the outside in.", metavar="LEVEL[,LEVEL..]", many=True),

@@ -29,6 +29,7 @@ def describe(
     model: str | None = None,
     study: str | None = None,
     iteration: str | None = None,
+    weight: str | None = None,
     rename: Mapping[str, str] | None = None,
     format: str | None = None,  # noqa: A002 -- as the option is called
     levels: Sequence[str] = (),
@@ -52,9 +53,9 @@ def describe(
 
     Parameters
     ----------
-    data, table, persona, arm, question, response, trial, item, model, study, iteration, rename, format, levels, \
-    custom_id, missing, merge, outcome, negative_control, confounder, control, placebo, reference, order, bins, \
-    study_file, design, cluster, unique
+    data, table, persona, arm, question, response, trial, item, model, study, iteration, weight, rename, format, \
+    levels, custom_id, missing, merge, outcome, negative_control, confounder, control, placebo, reference, order, \
+    bins, study_file, design, cluster, unique
         As for `analyze`.
 
     Returns
@@ -86,6 +87,7 @@ def read(
     model: str | None = None,
     study: str | None = None,
     iteration: str | None = None,
+    weight: str | None = None,
     rename: Mapping[str, str] | None = None,
     format: str | None = None,  # noqa: A002 -- as the option is called
     levels: Sequence[str] = (),
@@ -104,8 +106,8 @@ def read(
 
     Parameters
     ----------
-    data, table, persona, arm, question, response, trial, item, model, study, iteration, rename, format, levels, \
-    custom_id, missing, merge,     outcome, negative_control, confounder, order, study_file, design, cluster
+    data, table, persona, arm, question, response, trial, item, model, study, iteration, weight, rename, format, \
+    levels, custom_id, missing, merge, outcome, negative_control, confounder, order, study_file, design, cluster
         As for `analyze`.
 
     Returns

@@ -36,6 +36,8 @@ MAY_LACK = ("response", "role", "source_arm", "specified", "item")
 UNKNOWN_CODE = -1  # the code of a missing label
 NOT_ASKED_CODE = -2
 MAX_DIGITS = 9  # of an iteration
+PARTS = 1_000_000  # of a probability, in whose place whole numbers stand
+SLACK = 0.03  # by which rounded probabilities may miss 1
 MAX_SOUGHT = 1000  # a column of the wrong thing holds more bad labels than one query should name
 
 
@@ -104,6 +106,8 @@ def expression(responses: Responses, *, distinct_seeds: bool = False) -> "ir.Tab
     It is grouped by those of `KEYS` that the log has: one that holds the same throughout would cost as much as any.
     """
     table = responses.table
+    if "weight" in responses.columns:
+        return table.group_by([key for key in KEYS if key in responses.columns]).aggregate(**_weighed(table))
     measures = {"n": table.count()}
     if "value" in responses.columns:
         value = table["value"]
@@ -119,6 +123,33 @@ def expression(responses: Responses, *, distinct_seeds: bool = False) -> "ir.Tab
     return table.group_by([key for key in KEYS if key in responses.columns]).aggregate(**measures)
 
 
+def _weighed(table: "ir.Table") -> dict[str, Any]:
+    """Return the measures of a log of distributions: probabilities stand in the place of counts."""
+    weight = table["weight"].cast("string").try_cast("float64")
+    whole = (weight.sum() * PARTS).round().cast("int64")
+    return {"n": whole, "weight_low": weight.min(), "weight_bad": table.count() - weight.count()}
+
+
+def _check_weights(table: "pa.Table", responses: Responses) -> "pa.Table":
+    """Refuse probabilities that are none, and leave out answers with probability 0."""
+    import pyarrow.compute as pc
+
+    if pc.sum(table.column("weight_bad")).as_py():
+        raise InputError(f"{responses.where('weight', (), bad_number=False)}: a probability is missing or no number")
+    if (pc.min(table.column("weight_low")).as_py() or 0) < 0:
+        raise InputError(f"{responses.name}: a probability is below 0. Check the columns, or --weight")
+    table = table.filter(pc.greater(table.column("n"), 0))
+    place = [key for key in KEYS if key in table.column_names and key not in ("response", "role")]
+    sums = table.group_by(place).aggregate([("n", "sum")]).column("n_sum").to_numpy() / PARTS
+    whole = np.maximum(1, np.rint(sums))
+    if (abs(sums - whole) > SLACK * whole).any():
+        raise InputError(
+            f"{responses.name}: the probabilities of a persona, arm and question should add up to 1 (or 100), but "
+            f"somewhere to {sums[np.argmax(abs(sums - whole))]:.3g}. Survey weights cannot be used; leave out --weight"
+        )
+    return table
+
+
 def group(responses: Responses, *, distinct_seeds: bool = False) -> Grouped:
     """Count a log and check every label; its distinct seeds are counted on demand.
 
@@ -132,6 +163,8 @@ def group(responses: Responses, *, distinct_seeds: bool = False) -> Grouped:
         table = expression(responses, distinct_seeds=distinct_seeds).to_pyarrow()
     if table.num_rows == 0:
         raise InputError(f"{responses.name}: the log holds a header but no answers")
+    if "weight" in responses.columns:
+        table = _check_weights(table, responses)
     _check_values(table, responses)
     with ThreadPoolExecutor() as pool:  # Arrow and numpy let go of Python's lock
         encoded = dict(zip(KEYS, pool.map(partial(_encoded_key, table), KEYS), strict=True))

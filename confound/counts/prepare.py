@@ -57,6 +57,8 @@ class CountedLog:
         Column of the response table -> the log's own, as text.
     unused : tuple of str
         The log's columns that nothing reads.
+    of_distributions : bool
+        Whether the log holds distributions of answers: counts are then millionths of a probability.
     """
 
     cells: tuple[Cell, ...]
@@ -73,6 +75,7 @@ class CountedLog:
     copies: Mapping[tuple[str, str], str] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    of_distributions: bool = False
 
     @property
     def compared(self) -> tuple[Cell, ...]:
@@ -110,20 +113,27 @@ def prepare(
         first = group(opened)
         reading = readings.settled(opened, first, options, layout, adjusted=adjusted)
         log = reading.log
-        whole, copied, once_notes = _counted(log, group(log) if reading.changed else first, unique=options.unique)
-        row_notes = repeats.notes(log, whole, layout)
+        exact = "weight" in log.columns
+        whole = group(log) if reading.changed else first
+        whole, copied, once_notes = (whole, {}, []) if exact else _counted(log, whole, unique=options.unique)
+        row_notes = [DISTRIBUTIONS] if exact else [*repeats.notes(log, whole, layout), *_row_notes(first, options, log)]
         options.check_labels(whole.labels["arm"], whole.labels["model"])
         controls, arm_notes = control_arms(whole, options.control_arms)
         binned, questions, question_notes = resolve(whole, options)
         proper, sourced = apart(whole)
         grouped = whole.rows(proper)
-        together = None if once_notes else _elicited(log, grouped, questions)
+        together = None if once_notes or exact else _elicited(log, grouped, questions)
         alone = log if proper.all() else log.without_source_arms()
-        joint = joint and not once_notes  # which conversations are left is not known
+        joint = joint and not once_notes and not exact  # which conversations are left is not known
         talks, talk_notes = conversations.read(alone, grouped, binned.rows(proper), questions) if joint else (None, [])
     made = tuple(cells(binned.rows(proper), questions))
     compared = [cell for cell in made if _is_compared(cell, controls)]
     found = tuple(c for cell in compared for c in contrasts(cell, controls[cell.study], options.design))
+    if exact and any(contrast.design == "between" for contrast in found):
+        raise InputError(
+            "the log holds distributions of different personas in each arm, which cannot be compared yet. Ask the same "
+            "personas in both arms, or log answers"
+        )
     if not found:
         raise InputError(
             "no contrast can be made: no question was answered by personas of a control and a treated arm in "
@@ -137,8 +147,6 @@ def prepare(
         *talk_notes,
         *once_notes,
         *copies.notes(copied),
-        *([] if once_notes else data_warnings.duplicate_notes(first.rows(apart(first)[0]))),
-        *([] if options.design else readings.row_number_notes(grouped, log)),
         *data_warnings.seed_notes(grouped),
     ]
     return CountedLog(
@@ -156,6 +164,7 @@ def prepare(
         copies=copied,
         origin=opened.origin,
         unused=opened.unused,
+        of_distributions=exact,
     )
 
 
@@ -167,6 +176,21 @@ def read_long(data: LogLike, layout: Layout, options: Options, *, adjusted: bool
         with engine_errors(log.name):
             rows: pd.DataFrame = log.table.order_by(FILE, ROW, "question").select(*columns).to_pyarrow().to_pandas()
     return rows.astype({name: "string" for name in columns if name != "value"})
+
+
+DISTRIBUTIONS = Note(
+    "note",
+    "The log holds distributions of answers, and no answers: distances and effects have no sampling noise, and the "
+    "persona is the unit of every test and interval. Counts of answers are those of distributions.",
+)
+
+
+def _row_notes(first: Grouped, options: Options, log: Responses) -> list[Note]:
+    """Return warnings about rows that may be copies of one another, or of different people."""
+    return [
+        *([] if options.unique else data_warnings.duplicate_notes(first.rows(apart(first)[0]))),
+        *([] if options.design else readings.row_number_notes(first, log)),
+    ]
 
 
 def _counted(log: Responses, whole: Grouped, *, unique: bool) -> tuple[Grouped, dict[tuple[str, str], str], list[Note]]:

@@ -76,8 +76,9 @@ def settled(log: Responses, grouped: Grouped, options: Options, layout: Layout, 
     notes += labels.notes
     crossed = _crossed(grouped, options)
     if crossed:
-        read = read.with_strata(_raw(log, "question", crossed))
-        notes.append(_strata_note(grouped, crossed))
+        once = _once(grouped, crossed)
+        read = read.with_strata(_raw(log, "question", crossed), by_item=once)
+        notes.append(_strata_note(grouped, crossed, once=once))
     if options.design == "between" and _shared(grouped):
         read = read.with_personas_by_arm()
         notes.append(
@@ -187,8 +188,22 @@ def _crossed(grouped: Grouped, options: Options) -> list[str]:
     return sorted(q for q in several if (options.role(q) or by_role.get(q)) == "negative_control")
 
 
-def _strata_note(grouped: Grouped, questions: Sequence[str]) -> Note:
+def _once(grouped: Grouped, questions: Sequence[str]) -> bool:
+    """Tell whether personas answer some questions once about each item."""
+    codes = [grouped.labels["question"].index(name) for name in questions]
+    rows = grouped.rows(np.isin(grouped.codes["question"], codes) & (grouped.codes["item"] != UNKNOWN_CODE))
+    return bool((_sums(_numbered(rows, *_ASKED, "iteration"), rows.n) == 1).all())
+
+
+def _strata_note(grouped: Grouped, questions: Sequence[str], *, once: bool) -> Note:
     n = len(grouped.labels["item"])
+    if once:
+        return Note(
+            "note",
+            f"The stratum of {', '.join(questions)} is the item (column 'item', {n:,} of them), for each persona "
+            "answered once about each: the personas stand in the place of trials, and 'n_personas' counts items. The "
+            "distance is that between the arms' answers about the same item; single users may be farther apart.",
+        )
     return Note(
         "note",
         f"The stratum of {', '.join(questions)} is the persona and the item (column 'item', {n:,} of them): distances "

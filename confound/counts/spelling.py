@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from confound.counts.counting import UNKNOWN_CODE, Grouped
+from confound.counts.counting import Grouped
 from confound.counts.notes import Note
 from confound.counts.options import Options
 from confound.counts.scales import canonical, number_in
@@ -81,23 +81,28 @@ def settled(grouped: Grouped, options: Options) -> Spelling:
 
 def _answers(grouped: Grouped) -> dict[str, Counter[str]]:
     """Count the answers to each question, Unknown left out."""
-    n_answers = np.int64(len(grouped.labels["response"]))
-    known = grouped.codes["response"] != UNKNOWN_CODE
-    pair = grouped.codes["question"][known] * n_answers + grouped.codes["response"][known]
-    pairs, place = np.unique(pair, return_inverse=True)
-    counts = np.bincount(place, weights=grouped.n[known], minlength=len(pairs)).astype(int)
+    n_answers = np.int64(len(grouped.labels["response"]) + 1)  # Unknown's code is -1, and its place 0
+    pair = grouped.codes["question"] * n_answers + grouped.codes["response"] + 1
+    if n_answers * len(grouped.labels["question"]) <= len(pair):
+        counts = np.bincount(pair, weights=grouped.n).astype(int)
+        pairs = np.flatnonzero(counts)
+        counts = counts[pairs]
+    else:
+        pairs, place = np.unique(pair, return_inverse=True)
+        counts = np.bincount(place, weights=grouped.n, minlength=len(pairs)).astype(int)
     found: dict[str, Counter[str]] = {}
     for question, answer, n in zip(*np.divmod(pairs, n_answers), counts, strict=True):
-        name = grouped.labels["question"][question]
-        found.setdefault(name, Counter())[grouped.labels["response"][answer]] = int(n)
+        if answer:
+            name = grouped.labels["question"][question]
+            found.setdefault(name, Counter())[grouped.labels["response"][answer - 1]] = int(n)
     return found
 
 
 def _arms(grouped: Grouped) -> tuple[dict[str, str], list[Note]]:
     """Merge arms that differ in case, blanks or a full stop alone."""
-    counts: Counter[str] = Counter()
-    for code, n in zip(grouped.codes["arm"], grouped.n, strict=True):
-        counts[grouped.labels["arm"][code]] += int(n)
+    labels = grouped.labels["arm"]
+    sizes = np.bincount(grouped.codes["arm"], weights=grouped.n, minlength=len(labels)).astype(int)
+    counts = Counter(dict(zip(labels, sizes.tolist(), strict=True)))
     merged = {old: new for old, new in _alike(counts, (), folded).items() if old != new}
     return merged, [Note("warning", f"Arm {_pairs(merged)}: they differ in spelling alone.")] if merged else []
 

@@ -103,7 +103,9 @@ SCHEMA = Schema(
             group=_TEST,
             note="Direction: generalized Cochran-Mantel-Haenszel test of a common direction.",
         ),
-        Column("test", "text", "How `pvalue` was found: exact, bounds, monte carlo or pooled t"),
+        Column(
+            "test", "text", "How `pvalue` was found: exact, bounds, monte carlo or pooled t; of known distributions, t"
+        ),
         Column("test_common", "text", "How `pvalue_common` was found: chi-square or monte carlo", optional=True),
         Column("tvd_population_null", "number", "Expectation of `tvd_population` without drift", _UNIT, optional=True),
         Column(

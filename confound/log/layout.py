@@ -11,14 +11,14 @@ from confound.errors import InputError
 
 REQUIRED = ("persona", "arm", "question", "response")
 DEFAULTS = {"study": "study", "model": "model", "iteration": "0"}
-OPTIONAL = (*DEFAULTS, "role", "trial", "value", "seed", "source_arm", "specified", "item")
+OPTIONAL = (*DEFAULTS, "role", "trial", "value", "seed", "source_arm", "specified", "item", "weight")
 COLUMNS = (*REQUIRED, *OPTIONAL)
 # Those that an option of their name names; so does `arm`, which several columns may make.
-NAMED = ("persona", "question", "response", "trial", "item", "model", "study", "iteration")
+NAMED = ("persona", "question", "response", "trial", "item", "model", "study", "iteration", "weight")
 SHOWN = 20  # columns that a message lists
 SHOWN_TEXT = 40
 
-PROBABILITY = re.compile(r"(?:p|prob|probability)[_.\[(]|.*[_.](?:p|prob|probability)$", re.IGNORECASE)
+PROBABILITY = re.compile(r"(?:p|prob|probability)[_.](?P<answer>.+)", re.IGNORECASE)
 
 # What people call these columns; only proposed in messages, never taken without the user's word.
 USUAL_NAMES = {
@@ -44,15 +44,19 @@ class Placed:
         `persona` where nothing says who answered: all answers are of one.
     questions : tuple of str
         Columns that hold the answers to one question each (a wide table); empty if `question` is a column.
+    chances : tuple of str
+        Columns that hold the probability of one answer each; empty if the log holds answers.
     """
 
     own: Mapping[str, tuple[str, ...]]
     questions: tuple[str, ...] = ()
+    chances: tuple[str, ...] = ()
 
     @property
     def needed(self) -> list[str]:
         """The source's own columns that are read, each once."""
-        return list(dict.fromkeys([*(name for names in self.own.values() for name in names), *self.questions]))
+        own = (name for names in self.own.values() for name in names)
+        return list(dict.fromkeys([*own, *self.questions, *self.chances]))
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class Layout:
     model: str | None = None
     study: str | None = None
     iteration: str | None = None
+    weight: str | None = None
     format: str | None = None
     levels: Sequence[str] = ()
     custom_id: str | None = None
@@ -158,10 +163,13 @@ class Layout:
         own = {new: names for new, names in said.items() if any(name in columns for name in names)}
         for new in COLUMNS:
             known = (sure or {}).get(new, new)
-            if new not in said and known in columns and known not in taken:
+            if new not in (*said, "weight") and known in columns and known not in taken:
                 own[new] = (known,)
         if "persona" not in own and "persona" not in said and "arm" in own and not _usual("persona", columns):
             own["persona"] = ()  # one model answered everything
+        chances = tuple(name for name in columns if PROBABILITY.match(name) and name not in taken)
+        if len(chances) > 1 and "response" not in own and not questions:
+            return Placed(own, (), chances)
         if "question" in own or "question" in said:
             return Placed(own)
         return Placed(*_wide(own, columns, self._patterns, questions))
@@ -191,12 +199,6 @@ class Layout:
         quoted = " and ".join(f"'{column}'" for column in missing)
         lacking = f"column{'s' if len(missing) > 1 else ''} {quoted} {'are' if len(missing) > 1 else 'is'} missing"
         found = listed(columns)
-        chances = [column for column in columns if PROBABILITY.match(column)]
-        if "response" in missing and len(chances) > 1:
-            return (
-                f"{lacking}; {', '.join(chances[:3])} seem to hold probabilities. Distributions instead of answers "
-                "cannot be analysed: their noise is not that of counts. Log the answers, one row each"
-            )
         proposed = proposal(columns, self)
         if not proposed:
             return f"{lacking}; {found}. Say which column is which: " + ", ".join(f"--{new} COLUMN" for new in missing)
@@ -211,7 +213,7 @@ def _usual(new: str, columns: Sequence[str], taken: Iterable[str] = ()) -> str:
 
 def _given(new: str, placed: Placed) -> bool:
     """Tell whether a wide table has something in the place of a column."""
-    return bool(placed.questions) and new in ("question", "response")
+    return bool(placed.questions or placed.chances) and new in ("question", "response")
 
 
 def _wide(

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from confound.errors import InputError
 from confound.log import faults, files
-from confound.log.layout import COLUMNS, DEFAULTS, Layout, Placed, unused
+from confound.log.layout import COLUMNS, DEFAULTS, PROBABILITY, Layout, Placed, unused
 from confound.log.source import FILE, ROW, LogLike, Source, literal
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 ASKED, EXTRA = "_asked_", "_extra_"  # before the name of a wide table's question, and of a column that nothing reads
 JOINT = ", "  # between the labels of several arm columns
+ONE_QUESTION = "answer"  # what is called so where nothing names the question
 ALONE = "(one model)"  # the persona where nothing says who answered
 AND = " / "  # between a persona and an item, or a persona and an arm
 
@@ -107,12 +108,19 @@ class Responses:
         table = self.table.mutate(trial=number.cast("string"), iteration=first)
         return replace(self, table=table, columns=self.columns - {"iteration"} | {"trial"})
 
-    def with_strata(self, questions: Sequence[str]) -> "Responses":
-        """Make a stratum of persona and item of the answers to some questions, named as they stand in the log."""
+    def with_strata(self, questions: Sequence[str], *, by_item: bool = False) -> "Responses":
+        """Make a stratum of persona and item of the answers to some questions, named as they stand in the log.
+
+        With `by_item` the item alone is the stratum, and the persona its trial.
+        """
         table = self.table
-        within = table["persona"].cast("string").strip() + AND + table["item"].cast("string").strip()
+        persona, item, trial = (table[name].cast("string").strip() for name in ("persona", "item", "trial"))
         asked = table["question"].cast("string").isin(list(questions)) & table["item"].notnull()
-        return replace(self, table=table.mutate(persona=asked.ifelse(within, table["persona"].cast("string"))))
+        stratum = asked.ifelse(item if by_item else persona + AND + item, persona)
+        if not by_item:
+            return replace(self, table=table.mutate(persona=stratum))
+        table = table.mutate(persona=stratum, trial=asked.ifelse(persona, trial))
+        return replace(self, table=table, columns=self.columns | {"trial"})
 
     def with_personas_by_arm(self) -> "Responses":
         """Take equal personas of two arms for different people."""
@@ -161,6 +169,7 @@ def opened(data: LogLike, layout: Layout | None = None) -> Iterator[Responses]:
         name = found[0].name if len(found) == 1 else f"{found[0].name} and {len(found) - 1} more"
         present = frozenset(c for c in COLUMNS if any(c in own.own for own in placed))
         present |= {"question", "response"}  # of a wide table they are made
+        present |= {"weight"} if any(own.chances for own in placed) else set()
         whole = _whole(found, placed) - {"value"}
         unused = tuple(dict.fromkeys(name for s, own in zip(found, placed, strict=True) for name in _unused(s, own)))
         tables = [_canonical(s, own, whole, unused) for s, own in zip(found, placed, strict=True)]
@@ -180,6 +189,10 @@ def _origin(placed: Sequence[Placed]) -> dict[str, str]:
         if own.questions:
             found.setdefault("question", "the names of the columns that are questions")
             found.setdefault("response", f"the columns {', '.join(own.questions)}")
+        if own.chances:
+            found.setdefault("question", "(none: one question)")
+            found.setdefault("response", f"the names of the columns {', '.join(own.chances)}")
+            found.setdefault("weight", "what these columns hold: the probability of the answer")
     return {column: found[column] for column in COLUMNS if column in found}
 
 
@@ -215,6 +228,14 @@ def _canonical(source: Source, placed: Placed, whole: frozenset[str], extra: Seq
         table = table.mutate(question=table["question"].substr(len(ASKED)))
         own = {new: table[new] for new in (*own, "question", "response")}
         rest = {name: table[name] for name in rest}
+    if placed.chances:
+        chance = {f"{ASKED}{_answer(name)}": table[name].cast("string") for name in placed.chances}
+        question = {} if "question" in own else {"question": literal(ONE_QUESTION)}
+        kept = table.select(**{FILE: table[FILE], ROW: table[ROW], **own, **question, **rest, **chance})
+        table = kept.pivot_longer([*chance], names_to="response", values_to="weight")
+        table = table.mutate(response=table["response"].substr(len(ASKED)))
+        own = {new: table[new] for new in (*own, *question, "response", "weight")}
+        rest = {name: table[name] for name in rest}
     columns: dict[str, Any] = {FILE: table[FILE].cast("string"), ROW: table[ROW].cast("int64")}
     for column in COLUMNS:
         held = own.get(column, ibis.null("string"))
@@ -228,6 +249,12 @@ def _canonical(source: Source, placed: Placed, whole: frozenset[str], extra: Seq
         columns |= {"value": ibis.null("float64"), "_value_text": ibis.null("string")}
         columns |= {"_value_filled": ibis.null("boolean")}
     return table.select(**columns, **rest)
+
+
+def _answer(name: str) -> str:
+    """Return the answer whose probability a column holds."""
+    found = PROBABILITY.match(name)
+    return found["answer"] if found else name
 
 
 def _by_factor(table: "ir.Table", factors: Sequence[str]) -> "ir.Table":

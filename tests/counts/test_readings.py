@@ -59,6 +59,16 @@ def test_the_stratum_is_persona_and_item() -> None:
     assert blind["tvd"] < 0.1
 
 
+def test_the_stratum_is_the_item_where_each_is_asked_once() -> None:
+    """With one answer about each item the arms' answers about it are compared; the true .3 is within the interval."""
+    found = analysed(items(trials=1, personas=60), item="scenario", outcome=[])
+    row = found.drift[found.drift["question"] == "party"].iloc[0]
+    assert row["n_personas"] == 4
+    assert row["ci_low"] <= 0.3 <= row["ci_high"]
+    assert row["state"] == "shown"
+    assert "single users may be farther apart" in told(found)
+
+
 def test_an_item_that_nothing_reads_is_named() -> None:
     """A column that tells repeated rows apart is named, whatever it is called."""
     for name in ("scenario", "phase", "Preis"):

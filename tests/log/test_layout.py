@@ -210,13 +210,6 @@ def test_an_error_ends_with_a_command_that_works(tmp_path: Path) -> None:
     assert len(confound.describe(path, persona=found[1], arm=[found[2]], **ROLES).contrasts) == 1  # type: ignore[arg-type]
 
 
-def test_probabilities_are_no_answers() -> None:
-    """A log of distributions is refused as that, and not as one that lacks a column."""
-    frame = pd.DataFrame({"persona": ["a"], "arm": ["x"], "question": ["q"], "P_Dem": [0.2], "P_Rep": [0.8]})
-    with pytest.raises(InputError, match="probabilities"):
-        analysed(frame)
-
-
 def test_read_gives_the_long_table() -> None:
     """`confound.read` returns the table that is counted: columns named, answers missing where a code says so."""
     table = wide(made()).rename(columns={"arm": "version"})
