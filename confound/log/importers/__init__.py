@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from confound.errors import InputError
+from confound.log.importers.batches import BATCH
 from confound.log.importers.edsl import EDSL, EDSL_JSON
-from confound.log.importers.model_logs import BATCH, INSPECT, TAU2
+from confound.log.importers.harnesses import INSPECT, TAU2
 from confound.log.importers.nested import NESTED, PANDAS
 from confound.log.importers.protocol import Importer
 from confound.log.importers.sqlite import SQLITE

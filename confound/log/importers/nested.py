@@ -1,21 +1,25 @@
 """JSON that is no list of rows: objects in objects, by declared levels, and the forms that pandas writes."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from confound.errors import InputError
 from confound.log.importers import jsons
-from confound.log.importers.protocol import Imported, Importer, Wanted, table_of
+from confound.log.importers.protocol import Imported, Importer, Wanted, guarded, table_of
+from confound.log.layout import USUAL_NAMES
 
 LEVELS = ("persona", "arm", "question", "trial", "item", "model", "study", "iteration", "_")
 MOST_BYTES = 2**31
+SHOWN_LEVELS = 6
+NESTED_START = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*[\{\[]')
 
 
 def _object(file: Path) -> dict[str, Any]:
-    """Return the object that a file holds, empty where it holds none."""
-    if not jsons.head(file).lstrip().startswith("{") or file.stat().st_size > MOST_BYTES:
+    """Return the object of objects or lists that a file holds, empty where it holds another thing."""
+    if not NESTED_START.match(jsons.head_of_object(file)) or file.stat().st_size > MOST_BYTES:
         return {}
     try:
         held = jsons.whole(file)
@@ -24,31 +28,74 @@ def _object(file: Path) -> dict[str, Any]:
     return held if isinstance(held, dict) else {}
 
 
+def _alike(held: Mapping[str, Any]) -> bool:
+    """Tell whether an object holds objects that all have the same keys, and plain values."""
+    parts = [part for part in held.values() if isinstance(part, dict) and part]
+    keys = set(parts[0]) if parts else set()
+    return len(parts) == len(held) > 0 and all(
+        set(part) == keys and not any(isinstance(value, dict) for value in part.values()) for part in parts
+    )
+
+
 def _is_columns(held: Mapping[str, Any]) -> bool:
     """Tell whether an object holds columns by row number, as pandas writes by default."""
-    parts = [part for part in held.values() if isinstance(part, dict) and part]
-    return len(parts) == len(held) > 1 and all(set(part) == set(parts[0]) for part in parts) and "0" in parts[0]
+    if not _alike(held) or len(held) < 2:
+        return False
+    rows = next(iter(held.values()))
+    return all(key.isdecimal() for key in rows) and ("0" in rows or _known(held) > 1)
+
+
+def _is_index(held: Mapping[str, Any]) -> bool:
+    """Tell whether an object holds rows by their names; their columns have names of a log, as no nested object has."""
+    return _alike(held) and _known(next(iter(held.values()))) > 1
+
+
+def _known(columns: Mapping[str, Any]) -> int:
+    """Count the columns of a response table that names say."""
+    names = {name.casefold() for name in columns}
+    return sum(bool(names & set(usual)) for usual in USUAL_NAMES.values())
 
 
 def _is_split(held: Mapping[str, Any]) -> bool:
-    return {"columns", "data"} <= set(held) and isinstance(held["data"], list) and isinstance(held["columns"], list)
+    return isinstance(held.get("columns"), list) and isinstance(held.get("data"), list)
+
+
+def _is_table(held: Mapping[str, Any]) -> bool:
+    rows = held.get("data")
+    return "schema" in held and isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
 
 
 def _is_pandas(file: Path) -> bool:
     held = _object(file)
-    return bool(held) and (_is_split(held) or _is_columns(held))
+    return any(form(held) for form in (_is_split, _is_table, _is_columns, _is_index))
 
 
-def _read_pandas(file: Path, _: Wanted) -> Imported:
-    held = _object(file)
+@guarded
+def _read_pandas(file: Path, wanted: Wanted) -> Imported:
+    if wanted.levels:  # the user says that it is no data frame
+        return _read_nested(file, wanted)
+    rows = _frame(file, _object(file))
+    if not rows:
+        raise InputError(f"{file}: a data frame that pandas wrote, without rows")
+    return Imported(table_of(rows), f"{file}: read as a data frame that pandas wrote, {len(rows):,} rows.")
+
+
+def _frame(file: Path, held: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a data frame in any of pandas' forms."""
     if _is_split(held):
         names = [str(name) for name in held["columns"]]
         if not all(isinstance(row, list) and len(row) == len(names) for row in held["data"]):
             raise InputError(f"{file}: rows of 'data' that do not have its {len(names)} columns. Write it again")
-        rows = [dict(zip(names, row, strict=True)) for row in held["data"]]
-    else:
-        rows = [{name: part.get(key) for name, part in held.items()} for key in next(iter(held.values()))]
-    return Imported(table_of(rows), f"{file}: read as a data frame that pandas wrote, {len(rows):,} rows.")
+        if len(set(names)) < len(names):
+            raise InputError(f"{file}: a column stands there twice. Rename or drop one")
+        return [dict(zip(names, row, strict=True)) for row in held["data"]]
+    if _is_table(held):
+        return list(held["data"])
+    if _is_columns(held):
+        return [{name: part[key] for name, part in held.items()} for key in next(iter(held.values()))]
+    if _is_index(held):
+        return list(held.values())
+    raise InputError(f"{file}: no data frame that pandas wrote. Write it with orient='records', lines=True")
 
 
 def _is_nested(file: Path) -> bool:
@@ -56,11 +103,16 @@ def _is_nested(file: Path) -> bool:
     return bool(held) and all(isinstance(part, dict) for part in held.values()) and not _is_columns(held)
 
 
+@guarded
 def _read_nested(file: Path, wanted: Wanted) -> Imported:
-    held = jsons.whole(file)
+    held = jsons.whole(file, unique=True)
+    if not isinstance(held, dict):
+        raise InputError(f"{file}: --levels is for objects in objects, and the file holds a list or a plain value")
     if not wanted.levels:
+        path = _path(held)
+        shown = " > ".join([*path[:SHOWN_LEVELS], *(["..."] if len(path) > SHOWN_LEVELS else [])])
         raise InputError(
-            f"{file}: objects in objects, {_depth(held)} levels deep, such as {' > '.join(_path(held))}. Say what the "
+            f"{file}: objects in objects, {len(path)} levels deep, such as {shown}. Say what the "
             "levels are, from the outside in: --levels persona,arm,question"
         )
     strange = [level for level in wanted.levels if level not in LEVELS]
@@ -68,37 +120,56 @@ def _read_nested(file: Path, wanted: Wanted) -> Imported:
         raise InputError(
             f"--levels: there is no level '{strange[0]}'. Known are {', '.join(LEVELS[:-1])}, and _ to skip one"
         )
+    twice = [level for level in wanted.levels if level != "_" and wanted.levels.count(level) > 1]
+    if twice:
+        raise InputError(f"--levels: '{twice[0]}' stands there twice. Name each level once, and _ to skip one")
     rows = list(_walk(file, held, wanted.levels, {}))
+    if not rows:
+        raise InputError(f"{file}: nested JSON without an answer")
     named = " > ".join(wanted.levels)
     return Imported(table_of(rows), f"{file}: read as nested JSON, {named}; {len(rows):,} answers.")
 
 
 def _walk(file: Path, held: Any, levels: tuple[str, ...], place: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    if levels:
-        if not isinstance(held, dict):
-            where = " > ".join(place.values())
-            raise InputError(f"{file}: at {where!r} there is no object for the level '{levels[0]}'. Check --levels")
-        for key, part in held.items():
-            yield from _walk(file, part, levels[1:], place if levels[0] == "_" else {**place, levels[0]: key})
-    elif isinstance(held, list):
-        for trial, answer in enumerate(held):
-            yield {"trial": trial, **place, "response": answer}
-    elif isinstance(held, dict) and "question" not in place:
-        for question, answer in held.items():
-            yield {**place, "question": question, "response": answer}
-    else:
+    """Yield the answers below a place."""
+    if not levels:
+        several = isinstance(held, list) and "trial" not in place
+        for trial, answer in enumerate(held) if several else [(None, held)]:
+            yield from _answers(file, answer, place if trial is None else {"trial": str(trial), **place})
+        return
+    if not isinstance(held, dict):
+        raise InputError(f"{file}: at {_at(place)} there is no object for the level '{levels[0]}'. Check --levels")
+    for key, part in held.items():
+        yield from _walk(file, part, levels[1:], place if levels[0] == "_" else {**place, levels[0]: key})
+
+
+def _answers(file: Path, held: Any, place: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield what stands below the last level: an answer, or where no level is the question, one to each question."""
+    if not isinstance(held, dict):
         yield {**place, "response": held}
+        return
+    if "question" in place or any(isinstance(answer, dict) for answer in held.values()):
+        raise InputError(f"{file}: at {_at(place)} there are more objects than levels. Name them all with --levels")
+    for question, answer in held.items():
+        several = answer if isinstance(answer, list) and "trial" not in place else None
+        if several is None:
+            yield {**place, "question": question, "response": answer}
+        for trial, each in enumerate(several or []):
+            yield {"trial": str(trial), **place, "question": question, "response": each}
 
 
-def _depth(held: Any) -> int:
-    return 1 + _depth(next(iter(held.values()))) if isinstance(held, dict) and held else 0
+def _at(place: Mapping[str, str]) -> str:
+    return repr(" > ".join(place.values())[:80] or "the top")
 
 
 def _path(held: Any) -> list[str]:
-    if not isinstance(held, dict) or not held:
-        return []
-    key = next(iter(held))
-    return [json.dumps(key)[:30], *_path(held[key])]
+    """Return the first key of each level."""
+    keys = []
+    while isinstance(held, dict) and held:
+        key = next(iter(held))
+        keys.append(json.dumps(key, ensure_ascii=False)[:30])
+        held = held[key]
+    return keys
 
 
 PANDAS = Importer("pandas-json", "pandas' to_json", (".json",), _is_pandas, _read_pandas)

@@ -3,10 +3,12 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from confound.errors import InputError
-from confound.log.importers.protocol import Imported, Importer, Wanted, table_of
+from confound.log.faults import refuse_duplicates
+from confound.log.importers.protocol import Imported, Importer, Wanted, guarded, table_by_column
 
 MAGIC = b"SQLite format 3\x00"
 ANSWERS = {"response", "answer", "pred", "choice", "value"}
@@ -20,36 +22,52 @@ def _recognises(file: Path) -> bool:
         return False
 
 
+@guarded
 def _read(file: Path, wanted: Wanted) -> Imported:
-    address = f"file:{quote(str(file.absolute()))}?mode=ro"
     try:
-        with closing(sqlite3.connect(address, uri=True)) as connection:
-            connection.execute("PRAGMA trusted_schema = OFF")
-            name = _chosen(file, connection, wanted.table)
-            cursor = connection.execute(f"SELECT * FROM {_identifier(name)}")
-            columns = [column[0] for column in cursor.description]
-            rows = [dict(zip(columns, row, strict=True)) for row in cursor]
+        name, columns, rows = _selected(file, wanted.table)
     except sqlite3.Error as error:
         raise InputError(f"{file}: cannot be read: {error}. Copy the database again") from error
+    refuse_duplicates(str(file), columns)
     if not rows:
         raise InputError(f"{file}: table '{name}' holds no rows")
-    return Imported(table_of(rows), f"{file}: read from table '{name}'.")
+    by_place = zip(*rows, strict=True)
+    return Imported(table_by_column(dict(zip(columns, by_place, strict=True))), f"{file}: read from table '{name}'.")
+
+
+def _selected(file: Path, wanted: str | None, how: str = "mode=ro") -> tuple[str, list[str], list[tuple[Any, ...]]]:
+    """Return a table's name, columns and rows, writing nothing.
+
+    Where a database with a log of its own stands in a folder that cannot be written to, SQLite cannot make the notes
+    it wants there. It does without them if no program has left any.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(file.absolute()))}?{how}", uri=True)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            name = _chosen(file, connection, wanted)
+            cursor = connection.execute(f"SELECT * FROM {_identifier(name)}")
+            return name, [column[0] for column in cursor.description], cursor.fetchall()
+    except sqlite3.OperationalError as error:
+        left = any(file.with_name(f"{file.name}{end}").exists() for end in ("-wal", "-journal"))
+        if "unable to open" not in str(error) or left or how != "mode=ro":
+            raise
+    return _selected(file, wanted, "immutable=1")
 
 
 def _chosen(file: Path, connection: sqlite3.Connection, wanted: str | None) -> str:
     """Choose the table that is asked for, the only one, or the only one that holds answers."""
-    found = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY name"
-    )
-    names = [name for (name,) in found]
+    listed = connection.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name")
+    found = [(str(name), kind) for name, kind in listed if not str(name).startswith("sqlite_")]
+    names = [name for name, _ in found]
     if wanted is not None:
         if wanted not in names:
             raise InputError(f"--table {wanted}: {file} has no such table. It has {', '.join(names) or 'none'}")
         return wanted
-    with_answers = [name for name in names if ANSWERS & _columns(connection, name)]
-    for chosen in (names, with_answers):
+    tables = [name for name, kind in found if kind == "table"] or names  # a view repeats what tables hold
+    with_answers = [name for name in tables if ANSWERS & _columns(connection, name)]
+    for chosen in (tables, with_answers):
         if len(chosen) == 1:
-            return str(chosen[0])
+            return chosen[0]
     raise InputError(f"{file}: name the table with --table. There are: {', '.join(names) or 'none'}")
 
 
