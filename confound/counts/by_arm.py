@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from confound.counts.counting import UNKNOWN_CODE, Grouped
+from confound.counts.counting import UNKNOWN_CODE, Grouped, IntArray
 from confound.counts.notes import Note
+from confound.counts.scales import FloatArray
 
 LARGE = 10  # personas of an arm beside which an arm of one is a stray row
 APART = 0.5  # share of answers in one arm alone, in both arms, that is told
 SHOWN = 3
+MOST_CELLS = 2e7
 MOST_LABELS = 30  # answers of a question, beyond which they are measurements
 
 
@@ -26,7 +28,7 @@ def stray_arms(grouped: Grouped, arm_column: str) -> dict[str, str]:
     arm_column : str
         What the log calls the column.
     """
-    pairs = np.unique(np.stack([grouped.codes["arm"], grouped.codes["persona"]]), axis=1)
+    pairs = _combinations(grouped, "arm", "persona")
     arms = np.bincount(pairs[1], minlength=len(grouped.labels["persona"]))
     found: dict[str, str] = {}
     sizes = {code: pairs[1, pairs[0] == code] for code in np.unique(pairs[0])}
@@ -39,6 +41,15 @@ def stray_arms(grouped: Grouped, arm_column: str) -> dict[str, str]:
         elif alone and largest >= LARGE:
             found[name] = f"it holds one persona, {grouped.labels['persona'][personas[0]]!r}, who is in no other arm"
     return found if len(sizes) - len(found) >= 2 else {}
+
+
+def _combinations(grouped: Grouped, *keys: str) -> IntArray:
+    """Return the distinct combinations of labels' codes, shape (keys, combinations)."""
+    shape = tuple(len(grouped.labels[key]) for key in keys)
+    place = np.ravel_multi_index(tuple(np.asarray(grouped.codes[key], dtype=np.int64) for key in keys), shape)
+    size = int(np.prod(shape, dtype=np.float64))
+    found = np.flatnonzero(np.bincount(place, minlength=size)) if size <= 4 * len(place) else np.unique(place)
+    return np.stack(np.unravel_index(found, shape))
 
 
 def notes(grouped: Grouped, questions: Collection[str]) -> Iterator[Note]:
@@ -58,7 +69,7 @@ def folded(name: str) -> str:
 
 
 def _personas(grouped: Grouped) -> Iterator[Note]:
-    place = np.unique(np.stack([grouped.codes[key] for key in ("study", "model", "arm", "persona")]), axis=1)
+    place = _combinations(grouped, "study", "model", "arm", "persona")
     labels = grouped.labels
     for study, model in np.unique(place[:2], axis=1).T:
         mine = place[:, (place[0] == study) & (place[1] == model)]
@@ -79,26 +90,31 @@ def _personas(grouped: Grouped) -> Iterator[Note]:
 
 
 def _answers(grouped: Grouped, questions: Collection[str]) -> Iterator[Note]:
-    asked = [code for code, name in enumerate(grouped.labels["question"]) if name in questions]
-    known = grouped.rows((grouped.codes["response"] != UNKNOWN_CODE) & np.isin(grouped.codes["question"], asked))
+    keys = ("study", "question", "arm", "response")
     labels = grouped.labels
-    for study, question in np.unique(np.stack([known.codes["study"], known.codes["question"]]), axis=1).T:
-        rows = known.rows((known.codes["study"] == study) & (known.codes["question"] == question))
-        table = np.zeros((len(labels["arm"]), len(labels["response"])))
-        np.add.at(table, (rows.codes["arm"], rows.codes["response"]), rows.n)
-        table = table[table.sum(axis=1) > 0]
-        if len(table) < 2 or (table.sum(axis=0) > 0).sum() > MOST_LABELS:  # numbers rarely repeat
-            continue
-        alone = (table > 0).sum(axis=0) == 1
-        share = table[:, alone].sum(axis=1) / table.sum(axis=1)
-        if (share >= APART).sum() >= 2:
-            own = [
-                labels["response"][int(np.argmax(np.where(alone, row, 0)))]
-                for row, part in zip(table, share, strict=True)
-                if part >= APART
-            ]
-            message = (
-                f"Most answers of an arm are given in no other, such as {' and '.join(map(repr, own[:SHOWN]))}. If "
-                "they are the same answers written otherwise, say --merge: now they make most of the distance."
-            )
-            yield Note("warning", message, study=labels["study"][study], question=labels["question"][question])
+    shape = tuple(len(labels[key]) for key in keys)
+    if np.prod(shape, dtype=np.float64) > MOST_CELLS:  # measurements, which rarely repeat
+        return
+    known = grouped.codes["response"] != UNKNOWN_CODE
+    place = np.ravel_multi_index(tuple(np.asarray(grouped.codes[key][known], dtype=np.int64) for key in keys), shape)
+    counts = np.bincount(place, weights=grouped.n[known], minlength=int(np.prod(shape))).reshape(shape)
+    for study, by_question in zip(labels["study"], counts, strict=True):
+        for question, table in zip(labels["question"], by_question, strict=True):
+            own = _own_answers(table[table.sum(axis=1) > 0]) if question in questions else []
+            if len(own) > 1:
+                shown = " and ".join(repr(labels["response"][answer]) for answer in own[:SHOWN])
+                message = (
+                    f"Most answers of an arm are given in no other, such as {shown}. If they are the same answers "
+                    "written otherwise, say --merge: now they make most of the distance."
+                )
+                yield Note("warning", message, study=study, question=question)
+
+
+def _own_answers(table: FloatArray) -> list[int]:
+    """Return, of each arm most of whose answers no other arm gives, the most frequent of these."""
+    given = (table > 0).sum(axis=0)
+    if len(table) < 2 or (given > 0).sum() > MOST_LABELS:
+        return []
+    alone = given == 1
+    share = table[:, alone].sum(axis=1) / table.sum(axis=1)
+    return [int(np.argmax(np.where(alone, row, 0))) for row, part in zip(table, share, strict=True) if part >= APART]

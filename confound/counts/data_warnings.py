@@ -10,6 +10,9 @@ from confound.counts.contrasts import Contrast
 from confound.counts.counting import Grouped, IntArray
 from confound.counts.notes import Note
 
+MOSTLY = 0.5  # share of answers that are Unknown
+SHOWN = 3
+
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -93,6 +96,25 @@ def seed_notes(grouped: Grouped) -> list[Note]:
             notes.append(
                 Note("warning", message, study=grouped.labels["study"][study], model=grouped.labels["model"][model])
             )
+    return notes
+
+
+def unasked_notes(contrasts: Sequence[Contrast]) -> list[Note]:
+    """Warn of negative controls whose answers are mostly missing: blanks of what was not asked hide drift."""
+    named: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for contrast in contrasts:
+        share = (contrast.treated.n_unknown + contrast.control.n_unknown) / (contrast.treated.n + contrast.control.n)
+        if contrast.cell.role == "negative_control" and share > MOSTLY:
+            held = named[contrast.cell.study, contrast.cell.model]
+            held[contrast.cell.question] = max(share, held.get(contrast.cell.question, 0))
+    notes = []
+    for place, shares in named.items():
+        shown = ", ".join(f"{question} ({share:.0%})" for question, share in sorted(shares.items())[:SHOWN])
+        message = (
+            f"Most answers are Unknown in {shown}. Where a question was not asked there should be no row or, in a wide "
+            "table, another file: Unknown counts as an answer, and so many hide a distance."
+        )
+        notes.append(Note("warning", message, *place))
     return notes
 
 

@@ -172,14 +172,11 @@ def _respelled(log: Responses, labels: spelling.Spelling) -> Responses:
                 if key in labels.answers:
                     new[question, response] = labels.answers[key]
         read = read.respelled(new)
-    if labels.arms:
-        read = read.with_arms(
-            {
-                arm: labels.arms[name]
-                for (arm,) in log.distinct("arm")
-                if arm is not None and (name := scales.label(arm) or "") in labels.arms
-            }
-        )
+    for column, names in (("arm", labels.arms), ("question", labels.questions)):
+        if names:
+            held = [text for (text,) in log.distinct(column) if text is not None]
+            written = {text: names[name] for text in held if (name := scales.label(text) or "") in names}
+            read = read.renamed(column, written)
     return read
 
 

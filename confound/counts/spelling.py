@@ -21,12 +21,13 @@ from confound.counts.scales import MAX_ANSWERS, canonical, number_in
 SHOWN = 4
 # What people write where there is no answer. Beside numbers it is taken for missing; beside words it may be an answer.
 PLAIN_MISSING = frozenset(
-    ("n/a", "na", "#n/a", "n.a", "null", "missing", "no answer", "no response", "refused", "error")
+    ("n/a", "na", "#n/a", "n.a", "null", "missing", "no answer", "no response", "refused", "error", "keine angabe")
 )
 WORDS_FOR_MISSING = PLAIN_MISSING.union(
     ("none", "nil", "refuse", "refused to answer", "dk", "skip", "skipped", "-", "--", "?", "declined"),
     ("prefer not to say", "prefer not to answer", "rather not say", "decline to answer", "not applicable", "invalid"),
     ("don't know", "dont know", "do not know", "not sure", "not answered", "unanswered", "blank", "idk", "inf", "-inf"),
+    (".", "..", "...", "*", "nat", "(blank)", "(missing)", "(null)", "(none)", "nil", "void"),
     ("keine angabe", "k.a", "wei\u00df nicht", "weiss nicht", "ne sait pas", "nsp", "no sabe", "ns/nc", "no contesta"),
 )
 _POSITIVE = (7, 8, 9, 66, 77, 88, 97, 98, 99, 666, 777, 888, 997, 998, 999, 8888, 9998, 9999, 99999)
@@ -50,19 +51,23 @@ class Spelling:
     ----------
     answers : dict
         (question, answer) -> the answer that it counts as, None for Unknown.
-    arms : dict
-        Arm -> the arm that it counts as.
+    arms, questions : dict
+        Arm, or question -> the one that it counts as.
     notes : tuple of Note
     """
 
     answers: Mapping[tuple[str, str], str | None]
     arms: Mapping[str, str]
+    questions: Mapping[str, str]
     notes: tuple[Note, ...]
 
 
 def settled(grouped: Grouped, options: Options) -> Spelling:
     """Settle how the labels of a counted log are to be written."""
     arms, notes = _arms(grouped)
+    questions = _questions(grouped, options)
+    if questions:
+        notes.append(Note("warning", f"Question {_pairs(questions)}: they differ in case alone."))
     for key, names in grouped.respelled.items():
         notes.append(Note("note", f"Column '{key}': characters that look the same count as one, in {_listed(names)}."))
     answers: dict[tuple[str, str], str | None] = {}
@@ -76,7 +81,7 @@ def settled(grouped: Grouped, options: Options) -> Spelling:
         made.settle()
         answers |= {(question, old): new for old, new in made.written.items() if old != new}
         notes += made.notes
-    return Spelling(answers, arms, tuple(notes))
+    return Spelling(answers, arms, questions, tuple(notes))
 
 
 def _answers(grouped: Grouped) -> dict[str, Counter[str]]:
@@ -107,6 +112,27 @@ def _arms(grouped: Grouped) -> tuple[dict[str, str], list[Note]]:
     if {"0", "1", "false", "true"} >= set(counts) and len(counts) > 2:
         merged |= {name: number for name, number in (("false", "0"), ("true", "1")) if name in counts}
     return merged, [Note("warning", f"Arm {_pairs(merged)}: they differ in spelling alone.")] if merged else []
+
+
+def _questions(grouped: Grouped, options: Options) -> dict[str, str]:
+    """Merge questions that differ in case alone, and were not both asked of a persona in an arm."""
+    labels = grouped.labels["question"]
+    alike: dict[str, list[str]] = {}
+    for name in labels:
+        alike.setdefault(name.casefold(), []).append(name)
+    merged: dict[str, str] = {}
+    for names in [names for names in alike.values() if len(names) > 1]:
+        codes = [labels.index(name) for name in names]
+        places = [
+            set(zip(*(grouped.codes[k][grouped.codes["question"] == c] for k in HELD), strict=True)) for c in codes
+        ]
+        if not any(a & b for i, a in enumerate(places) for b in places[:i]):
+            kept = next((name for name in names if options.role(name)), names[0])
+            merged |= {name: kept for name in names if name != kept}
+    return merged
+
+
+HELD = ("study", "model", "iteration", "persona", "arm")
 
 
 class _Answers:
@@ -213,25 +239,22 @@ class _Answers:
 
     def _missing_words(self) -> None:
         """Take words for no answer, among numbers, for missing; ask about them among words."""
+        failed = {a for a in self._now() if a.casefold().startswith("error") and a not in self.fixed}
+        if failed and failed != self._now():
+            self._missing(failed, "text of an error")
         counts = self._current()
         words = {answer for answer in counts if _plain(answer) in WORDS_FOR_MISSING and answer not in self.fixed}
         rest = [answer for answer in counts if answer not in words]
         if not words or not rest:
             return
-        words |= {answer for answer in rest if answer.casefold().startswith("error") and answer not in self.fixed}
-        rest = [answer for answer in rest if answer not in words]
-        failed = {answer for answer in words if answer.casefold().startswith("error")}
-        if failed and rest:
-            self._missing(failed, "text that begins with 'error' is no answer;")
-            counts, words = self._current(), words - failed
         scale = all(_looks_numeric(answer) for answer in rest) or bool(scales.in_words(rest))
         if scale and sum(counts[answer] for answer in rest) * 2 > sum(counts.values()):
-            self._missing(words, "among the answers of a scale")
+            self._missing(words, "a usual word for it among the answers of a scale")
         elif plain := sorted(answer for answer in words if _plain(answer) in PLAIN_MISSING):
             self._note(
                 "warning",
-                f"The answers {_listed(plain)} may stand for no answer. They count as answers; {_codes(plain)} would "
-                "count them as Unknown.",
+                f"{_listed(plain)} may stand for no answer. It counts as an answer; {_codes(plain)} would count it as "
+                "Unknown.",
             )
 
     def _missing_codes(self) -> None:
@@ -256,7 +279,7 @@ class _Answers:
             return
         far = {a for a in codes if max(low - given[a], given[a] - high) > max(high - low, 5)}
         if far:
-            self._missing(far, f"among answers from {low:g} to {high:g}")
+            self._missing(far, f"a usual code for it, far off the other answers ({low:g} to {high:g})")
         near = [a for a in codes - far if given[a] < 0 <= low and not {0.0, -given[a]} <= set(rest)]
         if low >= 1 and high <= SHORT_SCALE:  # 8 and 9 beside answers from 1 to 5
             near += [a for a in codes - far if given[a] > high + 1]
@@ -287,8 +310,8 @@ class _Answers:
         self._write(dict.fromkeys(answers))
         self._note(
             "warning",
-            f"{n:,} answers ({listed}) were taken for no answer: {where} they are usual codes for it. They count as "
-            "Unknown. To count them as answers, name all answers in --order or in a study file.",
+            f"{_times(n)} ({listed}) {'was' if n == 1 else 'were'} taken for no answer: {where}. To count "
+            f"{'it as one' if n == 1 else 'them as answers'}, name all answers in --order or in a study file.",
         )
 
     def _read_sentences(self) -> None:
@@ -320,6 +343,10 @@ class _Answers:
                 f"{n:,} answers are sentences among short answers, such as {long[0][:LONG]!r}: text that was not read, "
                 "or a refusal. They count as answers of their own. --merge or --missing says what they are.",
             )
+
+
+def _times(n: int) -> str:
+    return "1 answer" if n == 1 else f"{n:,} answers"
 
 
 def folded(text: str) -> str:

@@ -53,7 +53,13 @@ def remarks(warnings: pd.DataFrame, failures: Iterable[Failure] = ()) -> list[di
 def data_notes(counted: CountedLog) -> list[Note]:
     """Return all remarks on the data, in the order in which they are made."""
     made_of = counted.contrasts
-    return [*counted.notes, *contrast_notes(made_of), *data_warnings.constant_notes(made_of), *counted.unasked]
+    return [
+        *counted.notes,
+        *contrast_notes(made_of),
+        *data_warnings.constant_notes(made_of),
+        *data_warnings.unasked_notes(made_of),
+        *counted.unasked,
+    ]
 
 
 def contrast_notes(contrasts: Sequence[Contrast]) -> list[Note]:

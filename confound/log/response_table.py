@@ -94,10 +94,10 @@ class Responses:
         written = joined["_question"].isnull().ifelse(joined["response"], joined["_new"])
         return replace(self, table=joined.mutate(response=written).drop(*columns))
 
-    def with_arms(self, names: Mapping[str, str]) -> "Responses":
-        """Give arms other names; by their text as it stands in the log."""
-        arm = self.table["arm"].cast("string")
-        return replace(self, table=self.table.mutate(arm=arm.substitute(dict(names))))
+    def renamed(self, column: str, names: Mapping[str, str]) -> "Responses":
+        """Give labels of a column other names; by their text as it stands in the log."""
+        held = self.table[column].cast("string")
+        return replace(self, table=self.table.mutate(**{column: held.substitute(dict(names))}))
 
     def without_arms(self, names: Sequence[str]) -> "Responses":
         """Leave out arms, named as they stand in the log."""

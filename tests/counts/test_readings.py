@@ -162,3 +162,61 @@ def test_exchanged_columns_are_asked_about() -> None:
     """More arms than personas are told."""
     swapped = made(trials=2).rename(columns={"persona": "arm", "arm": "persona"})
     assert "exchanged" in told(analysed(swapped), "warning")
+
+
+@pytest.mark.parametrize("stray", [{"persona": "persona", "arm": "arm"}, {"persona": "Total", "arm": "all"}])
+def test_stray_rows_are_no_arms(stray: dict[str, str]) -> None:
+    """A header inside the log, or a line of totals, is left out and told."""
+    row = pd.DataFrame([{**stray, "trial": "0", "question": q, "response": "n"} for q in ("party", "likely")])
+    found = analysed(pd.concat([made(), row]))
+    pd.testing.assert_frame_equal(numbers(found), numbers(analysed(made())))
+    assert "seem to be stray rows" in told(found, "warning")
+
+
+def test_people_written_otherwise_in_each_arm_are_told() -> None:
+    """Names that would meet without case or leading zeros are pointed to; different people are not."""
+    frame = made()
+    for write in (str.upper, lambda name: name.replace("p", "p-")):
+        other = frame.assign(
+            persona=[write(p) if a == "treated" else p for p, a in zip(frame["persona"], frame["arm"], strict=True)]
+        )
+        assert "No persona is in two arms, but 12 would be" in told(analysed(other), "warning")
+    apart = frame.assign(persona=frame["arm"] + frame["persona"])
+    assert "would be if case" not in told(analysed(apart), "warning")
+
+
+def test_answers_of_one_arm_alone_are_told() -> None:
+    """Where the arms share no answer it may be the spelling; a usual log is not suspected."""
+    frame = made()
+    other = frame.assign(
+        response=frame["response"].mask(
+            (frame["arm"] == "treated") & (frame["question"] == "party"), "I am a " + frame["response"]
+        )
+    )
+    assert "given in no other" in told(analysed(other), "warning")
+    assert "given in no other" not in told(analysed(frame), "warning")
+
+
+def test_items_that_do_not_meet_are_not_used() -> None:
+    """A column `item` that numbers rows does not turn the design around."""
+    frame = made(trials=2)
+    found = analysed(frame.assign(item=range(len(frame))))
+    pd.testing.assert_frame_equal(numbers(found), numbers(analysed(frame)))
+    assert "Column 'item' is not used" in told(found, "warning")
+
+
+def test_controls_that_are_mostly_blank_are_told() -> None:
+    """Blanks of what was not asked would hide drift."""
+    frame = made()
+    blank = (frame["question"] == "party") & (frame["trial"] > "0")
+    assert "Most answers are Unknown in party (75%)" in told(
+        analysed(frame.assign(response=frame["response"].mask(blank))), "warning"
+    )
+
+
+def test_what_keeps_an_outcome_from_having_a_mean_is_told() -> None:
+    """One answer that is no number among many is named."""
+    frame = made()
+    place = frame.index[frame["question"] == "likely"][0]
+    frame.loc[place, "response"] = "I'd say 4"
+    assert "1 of 96 answers are no numbers" in told(analysed(frame), "warning")

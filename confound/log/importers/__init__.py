@@ -6,7 +6,7 @@ from confound.errors import InputError
 from confound.log.importers.batches import BATCH
 from confound.log.importers.edsl import EDSL, EDSL_JSON
 from confound.log.importers.harnesses import INSPECT, TAU2
-from confound.log.importers.nested import NESTED, PANDAS
+from confound.log.importers.nested import NESTED, PANDAS, WRAPPED
 from confound.log.importers.protocol import Importer
 from confound.log.importers.sqlite import SQLITE
 from confound.log.importers.surveys import OTREE, QUALTRICS
@@ -15,7 +15,7 @@ from confound.log.paths import suffix
 
 # In the order in which they are tried.
 IMPORTERS: tuple[Importer, ...] = (
-    *(QUALTRICS, OTREE, EDSL, EDSL_JSON, INSPECT, TAU2, BATCH, PANDAS, NESTED),
+    *(QUALTRICS, OTREE, EDSL, EDSL_JSON, INSPECT, TAU2, BATCH, PANDAS, WRAPPED, NESTED),
     *(SPSS, STATA, EXCEL, SQLITE),
 )
 SUFFIXES = frozenset(ending for importer in IMPORTERS for ending in importer.suffixes)

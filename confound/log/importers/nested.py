@@ -113,7 +113,7 @@ def _read_nested(file: Path, wanted: Wanted) -> Imported:
         shown = " > ".join([*path[:SHOWN_LEVELS], *(["..."] if len(path) > SHOWN_LEVELS else [])])
         raise InputError(
             f"{file}: objects in objects, {len(path)} levels deep, such as {shown}. Say what the "
-            "levels are, from the outside in: --levels persona,arm,question"
+            f"levels are, from the outside in: --levels {_levels(held)}"
         )
     strange = [level for level in wanted.levels if level not in LEVELS]
     if strange:
@@ -148,6 +148,9 @@ def _answers(file: Path, held: Any, place: Mapping[str, str]) -> Iterator[dict[s
     if not isinstance(held, dict):
         yield {**place, "response": held}
         return
+    if "persona" not in place and {name.casefold() for name in held} & set(USUAL_NAMES["persona"]):
+        yield {**place, **held}  # a row that says itself whose it is
+        return
     if "question" in place or any(isinstance(answer, dict) for answer in held.values()):
         raise InputError(f"{file}: at {_at(place)} there are more objects than levels. Name them all with --levels")
     for question, answer in held.items():
@@ -162,6 +165,18 @@ def _at(place: Mapping[str, str]) -> str:
     return repr(" > ".join(place.values())[:80] or "the top")
 
 
+def _levels(held: Any) -> str:
+    """Propose levels for nested objects, by how deep they are and whether rows stand at the end."""
+    depth = len(_path(held))
+    while isinstance(held, dict) and held:
+        held = next(iter(held.values()))
+    rows = isinstance(held, list) and bool(held) and isinstance(held[0], dict)
+    if not rows:
+        return "persona,arm,question"
+    own = bool({name.casefold() for name in held[0]} & set(USUAL_NAMES["persona"]))
+    return "arm" if own and depth == 1 else "persona,arm"
+
+
 def _path(held: Any) -> list[str]:
     """Return the first key of each level."""
     keys = []
@@ -172,5 +187,34 @@ def _path(held: Any) -> list[str]:
     return keys
 
 
+def _rows_inside(held: Any) -> list[dict[str, Any]]:
+    """Return the only list of flat objects that an object holds, empty where there is not one."""
+    parts = held.values() if isinstance(held, dict) else []
+    lists = [part for part in parts if isinstance(part, list) and part and all(isinstance(row, dict) for row in part)]
+    return lists[0] if len(lists) == 1 and _known(lists[0][0]) else []
+
+
+def _is_wrapped(file: Path) -> bool:
+    if not jsons.head(file).lstrip("\ufeff \t\r\n").startswith("{") or file.stat().st_size > MOST_BYTES:
+        return False
+    try:
+        return bool(_rows_inside(jsons.whole(file)))
+    except InputError:
+        return False
+
+
+@guarded
+def _read_wrapped(file: Path, wanted: Wanted) -> Imported:
+    if wanted.levels:
+        return _read_nested(file, wanted)
+    held = jsons.whole(file)
+    rows = _rows_inside(held)
+    if not rows:
+        raise InputError(f"{file}: no object that holds one list of rows. Write one object on each line")
+    key = next(name for name, part in held.items() if part is rows)
+    return Imported(table_of(rows), f"{file}: read from its list '{key}', {len(rows):,} rows.")
+
+
+WRAPPED = Importer("wrapped-json", "JSON that holds its rows under one key", (".json",), _is_wrapped, _read_wrapped)
 PANDAS = Importer("pandas-json", "pandas' to_json", (".json",), _is_pandas, _read_pandas)
 NESTED = Importer("levels", "Nested JSON, with --levels", (".json",), _is_nested, _read_nested)
