@@ -29,6 +29,7 @@ from confound.log.paths import FORMATS, binary, suffix
 from confound.log.source import FILE, ROW, Source, literal
 
 DELIMITERS = ",;\t|"
+LONGEST_ROW = 2_000_000  # bytes
 MOST_COMMENTS = 100  # lines before the header
 
 
@@ -91,6 +92,7 @@ class TextFiles:
         import duckdb
 
         path = self._utf8(file)
+        _check_end(file, Path(path))
         header, delimiter, blank = _header(Path(path), tabs=suffix(file) == ".tsv")
         if not header:
             return header
@@ -201,6 +203,20 @@ class TextFiles:
         ):
             shutil.copyfileobj(source, target)
         return str(copy)
+
+
+def _check_end(file: Path, path: Path) -> None:
+    """Refuse a last row that is longer than the engine reads: it would be left out in silence."""
+    if path.suffix.lower() == ".gz" or path.stat().st_size <= LONGEST_ROW:
+        return
+    with path.open("rb") as stream:
+        stream.seek(-LONGEST_ROW, io.SEEK_END)
+        end = stream.read()
+    if b"\n" not in end.rstrip(b"\r\n"):
+        raise InputError(
+            f"{file}: the last row is longer than {LONGEST_ROW:,} bytes. A quote may be opened and never closed; write "
+            "the log anew, or as parquet"
+        )
 
 
 def _header(path: Path, *, tabs: bool) -> tuple[list[str], str, int]:

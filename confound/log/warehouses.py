@@ -4,6 +4,7 @@ A URL may hold a password. It reaches the engine and nothing else: `masked` is w
 """
 
 import contextlib
+import glob
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 SPARK = ("spark", "pyspark")
 SHOWN_TEXT = 300
 HIDDEN = "***"
+MOST_PARTS = 2  # before a table's name: its catalog and its schema
 SHORT = 3  # an option's value of so few characters, such as a number, is no secret
 
 
@@ -74,7 +76,10 @@ def opened(url: str, table: str | None, options: dict[str, Any]) -> Iterator[tup
     connection = None
     try:
         connection = _connected(url, options)
-        yield f"{name}, table {table}", _table(connection, name, table)
+        held = _table(connection, name, table)
+        if connection.name == "duckdb":
+            _shut_in(connection)
+        yield f"{name}, table {table}", held
     except ConfoundError as error:
         raise type(error)(_hidden(str(error), url)) from None
     except Exception as error:
@@ -118,6 +123,12 @@ def _duckdb(parts: SplitResult) -> dict[str, Any]:
     return {"read_only": True}
 
 
+def _shut_in(connection: Any) -> None:
+    """Keep a database to itself: a view in it may read no other file, no address and no setting of this process."""
+    connection.raw_sql("SET enable_external_access = false")
+    connection.raw_sql("SET lock_configuration = true")
+
+
 def _spark(parts: SplitResult) -> Any:
     """Start Spark, or join the session of this process; settings that Ibis would set too late are set before."""
     import ibis
@@ -138,8 +149,16 @@ def _table(connection: Any, name: str, table: str | None) -> "ir.Table":
     if table is None:
         raise InputError(f"{name}: name the table with --table{_tables(connection)}")
     if "/" in table:
+        if "://" in table:
+            raise InputError(
+                f"{name}: --table {table}: an address is no table. Fetch the file first, and name its path"
+            )
+        if connection.name == "duckdb" and not glob.glob(table) and not Path(table).exists():  # noqa: PTH207 -- absolute
+            raise InputError(f"{name}: --table {table}: there is no such file")
         return connection.read_parquet(table)
     *database, own = table.split(".")
+    if not all((*database, own)) or len(database) > MOST_PARTS:
+        raise InputError(f"{name}: --table {table!r}: a table is named as name, schema.name or catalog.schema.name")
     place: Any = {0: None, 1: database[0] if database else None}.get(len(database), tuple(database))
     try:
         return connection.table(own, database=place)

@@ -1,6 +1,7 @@
 """The folder of a result: written aside and put in its place whole; tables and page first, then pictures."""
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from confound.errors import InputError
 from confound.failures import Failure, Failures
 from confound.findings import record
 from confound.findings.findings import Findings
-from confound.presentation import frames
+from confound.presentation import frames, owned
 from confound.presentation.tables import publication, rendering
 from confound.presentation.tables.layouts import LAYOUTS
 
@@ -25,20 +26,14 @@ if TYPE_CHECKING:
 FITS = "stabilization.nc"
 PAGE = "report.html"
 TRACES = "failures.txt"
-MADE_HERE = frozenset({record.FILE, PAGE, TRACES, "tables", "figures", FITS})
 
 
 def check_target(folder: Path) -> None:
-    """Refuse a folder for results that holds anything but an earlier analysis."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file. Name a folder for the results")
-    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    foreign = sorted(held - MADE_HERE)
-    if foreign or (held and record.FILE not in held):
-        raise InputError(
-            f"{folder}: holds {(foreign or sorted(held))[0]!r}, which no analysis wrote; nothing was changed. "
-            "Name a new folder, or empty this one"
-        )
+    """Refuse a folder for results that holds anything but an earlier analysis, as that left it."""
+    with _errors_told(folder):
+        folder = folder.resolve()
+        owned.recover(folder)
+        owned.check(folder)
 
 
 def save(found: Findings, folder: Path, *, workers: int | None = None) -> tuple[Failure, ...]:
@@ -64,6 +59,7 @@ def save(found: Findings, folder: Path, *, workers: int | None = None) -> tuple[
         Where the folder holds anything but an earlier analysis, or cannot be written.
     """
     check_target(folder)
+    folder = folder.resolve()  # a link is followed
     failures = Failures(found.failures)
     with _errors_told(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +67,8 @@ def save(found: Findings, folder: Path, *, workers: int | None = None) -> tuple[
             _write_tables(found, aside, failures)
             _write_page(found, aside, (), failures)
             _write_traces(aside, failures)
+            _keep_fits(found, folder, aside)
+            owned.record(aside)
             _swap(aside, folder)
         _add_pictures(found, folder, failures, workers)
     return tuple(failures)
@@ -90,6 +88,7 @@ def _aside(folder: Path) -> Iterator[Path]:
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         aside.chmod(0o777 & ~_umask())
+        owned.mark(aside)
         yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -110,6 +109,16 @@ def _write_tables(found: Findings, folder: Path, failures: Failures) -> None:
     if found.fits:
         with failures.catching(f"file {FITS}"):
             record.save_fits(found.fits, folder / FITS)
+
+
+def _keep_fits(found: Findings, folder: Path, aside: Path) -> None:
+    """Take over the draws of an earlier result of the same analysis, which one that was read back does not hold."""
+    if found.fits or not (folder / FITS).is_file():
+        return
+    with contextlib.suppress(InputError, KeyError):
+        before = record.read(folder)
+        if before["settings"] == json.loads(json.dumps(dict(found.settings))):
+            shutil.copy2(folder / FITS, aside / FITS)
 
 
 def _texts(name: str, frame: pd.DataFrame, found: Findings, failures: Failures) -> Iterator[tuple[str, str]]:
@@ -139,6 +148,7 @@ def _add_pictures(found: Findings, folder: Path, failures: Failures, workers: in
                 (aside / "figures" / f"{picture.name}.{kind}").write_bytes(content)
         _write_page(found, aside, drawn, failures)
         _write_traces(aside, failures)
+        owned.record(folder, aside)
         for made in ("figures", PAGE, TRACES):
             if (aside / made).exists():
                 (aside / made).replace(folder / made)

@@ -450,3 +450,11 @@ def test_unreadable_file(log: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "log.csv").chmod(0)
     with pytest.raises(InputError, match=r"log\.csv: cannot be read"):
         confound.analyze(tmp_path / "log.csv")
+
+
+def test_a_last_row_that_is_too_long_is_refused(log: pd.DataFrame, tmp_path: Path) -> None:
+    """Rows there are rows read: a row beyond what the engine reads is an error, at the end of a file too."""
+    text = log.assign(note="").to_csv(index=False)
+    (tmp_path / "log.csv").write_text(text[:-1] + "x" * 3_000_000 + "\n")
+    with pytest.raises(InputError, match=r"the last row is longer than|too long"):
+        confound.analyze(tmp_path / "log.csv")

@@ -137,6 +137,28 @@ def test_what_cannot_be_opened(database: Path, url: str, table: str | None, mess
         confound.analyze(url.format(database=database), table=table)
 
 
+def test_a_database_reads_nothing_beside_itself(tmp_path: Path) -> None:
+    """A view over another file is refused; so is an address in the place of a table, and a name that is none."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("hush")
+    database = tmp_path / "evil.db"
+    connection = duckdb.connect(str(database))
+    columns = "'p' || i AS persona, ['a', 'b'][1 + i % 2] AS arm, 'party' AS question"
+    source = f"read_text('{secret}'), range(4) t(i)"
+    connection.execute("CREATE VIEW spy AS SELECT " + columns + ", content AS response FROM " + source)
+    connection.close()
+    for table, message in (
+        ("spy", "disabled by configuration"),
+        ("https://example.org/log.parquet", "an address is no table"),
+        ("a.b.c.d", r"a table is named as name, schema.name"),
+        ("", "a table is named as"),
+        (f"{tmp_path}/none.parquet", "there is no such file"),
+    ):
+        with pytest.raises(InputError, match=message) as error:
+            confound.describe(f"duckdb://{database}", table=table, negative_control=["party"])
+        assert "hush" not in str(error.value)
+
+
 def test_a_url_stands_alone(database: Path, log: Path) -> None:
     """A URL and a file are not one log."""
     with pytest.raises(InputError, match="a URL stands alone"):
