@@ -10,7 +10,8 @@ from tabulate import tabulate
 from confound.text import named, p_value, printable
 
 DIGITS = 10  # of a number written for machines: more would differ from one machine to the next
-_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\w.%]*$)")
+# What a spreadsheet would run, full-width signs too; a number with a sign is none.
+_FORMULA = re.compile(r"[=@\t\uff1d\uff20]|[+\-\uff0b\uff0d](?!\d[\w.,]*%?$)")
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#~$&"})
 
 
@@ -65,7 +66,11 @@ def _rounded(value: float) -> str:
 
 
 def _harmless(text: Any) -> Any:
-    return f"'{text}" if isinstance(text, str) and _FORMULA.match(text) else text
+    """Take the power of a formula from a text, and returns, which the standard library's writer does not quote."""
+    if not isinstance(text, str):
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _text_columns(frame: pd.DataFrame) -> list[str]:

@@ -145,7 +145,7 @@ def test_a_database_reads_nothing_beside_itself(tmp_path: Path) -> None:
     connection = duckdb.connect(str(database))
     columns = "'p' || i AS persona, ['a', 'b'][1 + i % 2] AS arm, 'party' AS question"
     source = f"read_text('{secret}'), range(4) t(i)"
-    connection.execute("CREATE VIEW spy AS SELECT " + columns + ", content AS response FROM " + source)
+    connection.execute("CREATE VIEW spy AS SELECT " + columns + ", content AS response FROM " + source)  # noqa: S608
     connection.close()
     for table, message in (
         ("spy", "disabled by configuration"),

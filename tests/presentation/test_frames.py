@@ -25,7 +25,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("text", HOSTILE[:5])
+@pytest.mark.parametrize("text", [*HOSTILE[:5], "+A1", "\uff1d1+1", "-A1"])
 def test_csv_formulas_are_disarmed(text: str) -> None:
     """A label that a spreadsheet would run is led by an apostrophe."""
     written = frames.to_csv(pd.DataFrame({"arm": [text]}))
@@ -38,6 +38,15 @@ def test_csv_leaves_plain_labels(text: str) -> None:
     """Labels that no spreadsheet runs stay as they are."""
     (_, (value,)) = list(csv.reader(io.StringIO(frames.to_csv(pd.DataFrame({"arm": [text]})))))
     assert value == text
+
+
+@pytest.mark.parametrize("text", ["a\r=1+1", "a\r\nb", 'say "no"', "a,b;c", " x"])
+def test_csv_labels_are_one_field(text: str) -> None:
+    """Returns, quotes and separators in a label stay in its field."""
+    written = frames.to_csv(pd.DataFrame({"arm": [text], "n": [1]}))
+    rows = list(csv.reader(io.StringIO(written)))
+    assert rows == [["arm", "n"], [text.replace("\r\n", "\n").replace("\r", "\n"), "1"]]
+    assert pd.read_csv(io.StringIO(written))["arm"].tolist() == [rows[1][0]]
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1))

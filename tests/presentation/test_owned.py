@@ -72,7 +72,7 @@ def test_what_a_killed_process_left_is_put_right(found: confound.Analysis, tmp_p
     """A result that was set aside comes back, and scratch folders of dead processes go; those of others stay."""
     folder = found.save(tmp_path / "out")
     code = "import os; print(os.getpid())"
-    dead = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    dead = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)  # noqa: S603
     content = json.loads((folder / owned.FILE).read_text())
     (folder / owned.FILE).write_text(json.dumps(content | {"process": int(dead.stdout)}))
     folder.rename(tmp_path / ".out-abc-old")
@@ -90,7 +90,8 @@ def test_what_a_killed_process_left_is_put_right(found: confound.Analysis, tmp_p
 SAVE = """
 import sys
 from tests.log.made import analysed, made
-analysed(made(seed=int(sys.argv[2])), skip=("decomposition", "sensitivity", "stabilization", "figures")).save(sys.argv[1])
+skip = ("decomposition", "sensitivity", "stabilization", "figures")
+analysed(made(seed=int(sys.argv[2])), skip=skip).save(sys.argv[1])
 """
 
 
