@@ -1,7 +1,9 @@
 """What the commands share: how options are typed, progress, and errors as one message."""
 
 import csv
+import errno
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
@@ -116,5 +118,10 @@ def errors_told(command: Command) -> Command:
 
             click.echo(f"Error: {printable(str(error))}", err=True)
             sys.exit(EXIT_BAD_INPUT)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            click.echo("Error: the output cannot be written: no space is left. Free some, or write elsewhere", err=True)
+            os._exit(EXIT_FAILED)  # what is buffered cannot be written either
 
     return told

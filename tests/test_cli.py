@@ -1,5 +1,7 @@
 """The commands, as a user runs them."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -165,3 +167,19 @@ def test_help_has_an_example(command: list[str]) -> None:
     done = run(*command, "--help")
     assert done.exit_code == 0
     assert "\n    confound " in done.stdout or "\n    confound" in done.stdout
+
+
+def test_output_that_cannot_be_written_is_one_message(log: Path) -> None:
+    """A full device ends with a message and no traceback."""
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    frame = pd.read_csv(log).rename(columns={"condition": "arm"})
+    frame.to_csv(log, index=False)
+    code = "from confound.cli import main; main()"
+    options = ["--negative-control", "party", "--outcome", "likely"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code, "check", str(log), *options], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("Error: the output cannot be written")

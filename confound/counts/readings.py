@@ -19,6 +19,7 @@ from confound.errors import InputError
 from confound.log.layout import Layout
 from confound.log.response_table import ALONE, Responses
 
+MOST_ARMS = 300
 FEW_MEET = 0.2  # share of personas and items that are in several arms
 ROUNDED = re.compile(r"\d(?:\.\d+)?[eE]\+?\d{2,}")
 
@@ -60,6 +61,11 @@ def settled(log: Responses, grouped: Grouped, options: Options, layout: Layout, 
         Where personas cannot be told apart.
     """
     _check_personas(grouped, log)
+    if len(grouped.labels["arm"]) > MOST_ARMS:
+        raise InputError(
+            f"{log.name}: column '{log.origin.get('arm', 'arm')}' holds {len(grouped.labels['arm']):,} different "
+            f"labels, and {MOST_ARMS:,} arms can be compared. If another column is the arm, name it with --arm"
+        )
     read, notes = log, [Note("note", sentence) for sentence in log.said]
     notes += _persona_notes(grouped)
     if not (adjusted or layout.says_iteration) and _is_repetition(grouped, log):

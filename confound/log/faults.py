@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ SHOWN_ROWS = 3
 SHOWN_TEXT = 40
 
 
+MOST_COLUMNS = 20_000
 HEAD = 4096  # bytes that tell a text from a binary file
 
 
@@ -188,6 +190,11 @@ def refuse_binary(file: Path, start: bytes) -> None:
 
 def refuse_duplicates(name: str, columns: Sequence[str]) -> None:
     """Raise where a log has two columns of one name."""
-    doubled = sorted({column for column in columns if list(columns).count(column) > 1})
+    doubled = sorted(column for column, n in Counter(columns).items() if n > 1)
     if doubled:
         raise InputError(f"{name}: column '{doubled[0]}' stands there twice. Rename or drop one")
+    if len(columns) > MOST_COLUMNS:
+        raise InputError(
+            f"{name}: it has {len(columns):,} columns, and {MOST_COLUMNS:,} can be read. Drop some, or write one row "
+            "an answer"
+        )

@@ -106,6 +106,8 @@ def _connected(url: str, options: dict[str, Any]) -> Any:
             return _spark(parts)
         if engine == "duckdb":
             return ibis.connect(url, **_duckdb(parts), **options)
+        if engine == "sqlite" and not Path(f"{parts.netloc}{parts.path}").is_file():  # it would make one
+            raise InputError(f"{masked(url)}: there is no such database file")
         return ibis.connect(url)
     except ImportError as error:
         extra = "confound[spark]" if engine == "pyspark" else f"ibis-framework[{engine}]"

@@ -220,3 +220,10 @@ def test_what_keeps_an_outcome_from_having_a_mean_is_told() -> None:
     place = frame.index[frame["question"] == "likely"][0]
     frame.loc[place, "response"] = "I'd say 4"
     assert "1 of 96 answers are no numbers" in told(analysed(frame), "warning")
+
+
+def test_too_many_arms_are_refused() -> None:
+    """A column with a label a row is no arm."""
+    frame = pd.concat([made(personas=2, trials=1).assign(arm=f"a{i}") for i in range(301)])
+    with pytest.raises(InputError, match="301 different labels, and 300 arms can be compared"):
+        analysed(frame)

@@ -458,3 +458,11 @@ def test_a_last_row_that_is_too_long_is_refused(log: pd.DataFrame, tmp_path: Pat
     (tmp_path / "log.csv").write_text(text[:-1] + "x" * 3_000_000 + "\n")
     with pytest.raises(InputError, match=r"the last row is longer than|too long"):
         confound.analyze(tmp_path / "log.csv")
+
+
+def test_too_many_columns_are_refused_at_once(tmp_path: Path) -> None:
+    """A file with more columns than anybody has questions is refused before it is parsed."""
+    names = ["persona", "arm", *(f"c{i}" for i in range(20_000))]
+    (tmp_path / "log.csv").write_text(",".join(names) + "\n" + ",".join(["x"] * len(names)) + "\n")
+    with pytest.raises(InputError, match="20,002 columns, and 20,000 can be read"):
+        confound.analyze(tmp_path / "log.csv")

@@ -159,6 +159,13 @@ def test_a_database_reads_nothing_beside_itself(tmp_path: Path) -> None:
         assert "hush" not in str(error.value)
 
 
+def test_a_wrong_path_makes_no_database(tmp_path: Path) -> None:
+    """A URL of an SQLite file that is not there is refused, and leaves no file behind."""
+    with pytest.raises(InputError, match="there is no such database file"):
+        confound.describe(f"sqlite://{tmp_path}/none.db", table="t")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_url_stands_alone(database: Path, log: Path) -> None:
     """A URL and a file are not one log."""
     with pytest.raises(InputError, match="a URL stands alone"):
