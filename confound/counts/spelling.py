@@ -4,7 +4,6 @@ One arm that says "Dem." where the other says "Dem" is no drift, and -99 among a
 plain is settled here and told; what only a person can decide is asked for (`--missing`, `--merge`, `--order`).
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from confound.counts import notations, scales
+from confound.counts.alike import alike, folded, lettered, sorted_list, sorted_parts
 from confound.counts.counting import Grouped
 from confound.counts.notes import Note
 from confound.counts.options import Options
@@ -36,11 +36,6 @@ FEWEST_WORDS, OFTEN = 4, 0.05  # of a sentence: its words, and a share of the an
 FAR = 20.0  # times as far from the others as they are apart
 SHORT_SCALE = 6  # its highest answer, beside which 8 and 9 are codes
 LONG, SHORT = 60, 25  # letters: of a sentence, and of the labels it stands among
-
-_LETTERED = re.compile(r"\(?([A-Za-z]|\d{1,2})\s*[).:\]]\s+(\S.*)|([A-Za-z]|\d{1,2})\s+[-\u2013\u2014=]\s+(\S.*)")
-_LISTED = re.compile(r"\[(.*)\]", re.DOTALL)
-_QUOTED = re.compile(r"""\s*(?:'([^']*)'|"([^"]*)"|([^,'"]+?))\s*(?:,|$)""")
-_PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +103,7 @@ def _arms(grouped: Grouped) -> tuple[dict[str, str], list[Note]]:
     labels = grouped.labels["arm"]
     sizes = np.bincount(grouped.codes["arm"], weights=grouped.n, minlength=len(labels)).astype(int)
     counts = Counter(dict(zip(labels, sizes.tolist(), strict=True)))
-    merged = {old: new for old, new in _alike(counts, (), folded).items() if old != new}
+    merged = {old: new for old, new in alike(counts, (), folded).items() if old != new}
     if {"0", "1", "false", "true"} >= set(counts) and len(counts) > 2:
         merged |= {name: number for name, number in (("false", "0"), ("true", "1")) if name in counts}
     return merged, [Note("warning", f"Arm {_pairs(merged)}: they differ in spelling alone.")] if merged else []
@@ -117,11 +112,11 @@ def _arms(grouped: Grouped) -> tuple[dict[str, str], list[Note]]:
 def _questions(grouped: Grouped, options: Options) -> dict[str, str]:
     """Merge questions that differ in case alone, and were not both asked of a persona in an arm."""
     labels = grouped.labels["question"]
-    alike: dict[str, list[str]] = {}
+    by_case: dict[str, list[str]] = {}
     for name in labels:
-        alike.setdefault(name.casefold(), []).append(name)
+        by_case.setdefault(name.casefold(), []).append(name)
     merged: dict[str, str] = {}
-    for names in [names for names in alike.values() if len(names) > 1]:
+    for names in [names for names in by_case.values() if len(names) > 1]:
         codes = [labels.index(name) for name in names]
         places = [
             set(zip(*(grouped.codes[k][grouped.codes["question"] == c] for k in HELD), strict=True)) for c in codes
@@ -153,8 +148,8 @@ class _Answers:
         if self._now() != set(self.fixed) & self._now():
             self._lists()
             self._numbers()
-            self._write(_alike(self._current(), self.fixed, folded), "they differ in spelling alone")
-            self._write(_lettered(self._current(), self.fixed), "the letter or number stands for the same answer")
+            self._write(alike(self._current(), self.fixed, folded), "they differ in spelling alone")
+            self._write(lettered(self._current(), self.fixed), "the letter or number stands for the same answer")
             self._read_sentences()
             self._missing_words()
             self._numbers()  # they may have been hidden by words for missing
@@ -188,7 +183,7 @@ class _Answers:
     def _said(self) -> None:
         """Do what the options say: which answers are missing, and which count as one."""
         codes = {name for code in self.options.missing if (name := canonical(code)) is not None}
-        missing = {answer: None for answer in self._now() if answer in codes or _plain(answer) in codes}
+        missing = {answer: None for answer in self._now() if answer in codes or folded(answer) in codes}
         if missing:
             n = sum(self.counts[answer] for answer in missing)
             self._note("note", f"--missing: {n:,} answers ({_listed(missing)}) count as Unknown.")
@@ -199,11 +194,11 @@ class _Answers:
     def _lists(self) -> None:
         """Write lists of chosen options in one order."""
         now = self._now()
-        readers: list[Callable[[str], str | None]] = [_sorted_list]
-        readers += [partial(_sorted_parts, separator=sign) for sign in ";|,"]
+        readers: list[Callable[[str], str | None]] = [sorted_list]
+        readers += [partial(sorted_parts, separator=sign) for sign in ";|,"]
         for read in readers:
             new = {answer: read(answer) for answer in now}
-            written = read is _sorted_list
+            written = read is sorted_list
             held = {old: name for old, name in new.items() if name is not None}
             if not held or (written and len(held) < len(now)):
                 continue
@@ -216,7 +211,7 @@ class _Answers:
     def _numbers(self) -> None:
         """Read numbers that are written with a decimal comma, separated thousands, a unit, or as 7/10."""
         now = self._now()
-        if all(_PLAIN.fullmatch(answer) for answer in now):
+        if all(notations.PLAIN.fullmatch(answer) for answer in now):
             self._ambiguous_points()
             return
         for words, read in notations.ALL.items():
@@ -243,14 +238,14 @@ class _Answers:
         if failed and failed != self._now():
             self._missing(failed, "text of an error")
         counts = self._current()
-        words = {answer for answer in counts if _plain(answer) in WORDS_FOR_MISSING and answer not in self.fixed}
+        words = {answer for answer in counts if folded(answer) in WORDS_FOR_MISSING and answer not in self.fixed}
         rest = [answer for answer in counts if answer not in words]
         if not words or not rest:
             return
         scale = all(_looks_numeric(answer) for answer in rest) or bool(scales.in_words(rest))
         if scale and sum(counts[answer] for answer in rest) * 2 > sum(counts.values()):
             self._missing(words, "a usual word for it among the answers of a scale")
-        elif plain := sorted(answer for answer in words if _plain(answer) in PLAIN_MISSING):
+        elif plain := sorted(answer for answer in words if folded(answer) in PLAIN_MISSING):
             self._note(
                 "warning",
                 f"{_listed(plain)} may stand for no answer. It counts as an answer; {_codes(plain)} would count it as "
@@ -264,7 +259,11 @@ class _Answers:
         if any(number is None for number in numbers.values()):
             return
         given = {answer: number for answer, number in numbers.items() if number is not None}
-        codes = {a for a, x in given.items() if x in CODES_FOR_MISSING and _PLAIN.fullmatch(a) and a not in self.fixed}
+        codes = {
+            a
+            for a, x in given.items()
+            if x in CODES_FOR_MISSING and notations.PLAIN.fullmatch(a) and a not in self.fixed
+        }
         while codes:  # a number such as 99 may be an answer where others are as large
             rest = [x for a, x in given.items() if a not in codes]
             if len(rest) < 2:
@@ -347,82 +346,6 @@ class _Answers:
 
 def _times(n: int) -> str:
     return "1 answer" if n == 1 else f"{n:,} answers"
-
-
-def folded(text: str) -> str:
-    """Return what two spellings of one label share: no case, no closing full stop, no quotes or stars around it.
-
-    >>> folded("**Dem.**") == folded("dem") and folded("3.") == "3"
-    True
-    """
-    plain = text.strip(" *_`\"'").rstrip(".;,:!").strip(" *_`\"'").casefold()
-    return plain or text
-
-
-def _plain(text: str) -> str:
-    return folded(text)
-
-
-def _alike(counts: Counter[str], fixed: Sequence[str], key: Callable[[str], str]) -> dict[str, str]:
-    """Merge labels that share a key into the one that is given, else the shortest, else the most frequent."""
-    groups: dict[str, list[str]] = {}
-    for name in dict.fromkeys([*fixed, *counts]):
-        groups.setdefault(key(name), []).append(name)
-    merged: dict[str, str] = {}
-    for names in groups.values():
-        given = [name for name in names if name in fixed]
-        if len(given) > 1:
-            continue
-        kept = given[0] if given else min(names, key=lambda name: (len(name), -counts[name], name.isupper(), name))
-        merged |= {name: kept for name in names if name != kept}
-    return merged
-
-
-def _lettered(counts: Counter[str], fixed: Sequence[str]) -> dict[str, str]:
-    """Merge "A" and "Dem" into "A) Dem", where that is an answer too and no other has the letter or the words."""
-    whole: dict[str, tuple[str, str]] = {}
-    for name in dict.fromkeys([*fixed, *counts]):
-        found = _LETTERED.fullmatch(name)
-        if found:
-            whole[name] = ((found[1] or found[3]).casefold(), folded(found[2] or found[4]))
-    merged: dict[str, str] = {}
-    for name, parts in whole.items():
-        for part, same in zip(parts, zip(*whole.values(), strict=True), strict=True):
-            others = [other for other in counts if other not in whole and folded(other) == part]
-            if same.count(part) == 1 and len(others) == 1 and others[0] not in fixed:
-                merged[others[0]] = name
-    return merged
-
-
-def _sorted_list(text: str) -> str | None:
-    """Return a written list with its entries sorted, None if the text is no list.
-
-    >>> [_sorted_list(t) for t in ("['b', 'a']", '["a"]', "[]", "a, b")]
-    ["['a', 'b']", "['a']", '[]', None]
-    """
-    whole = _LISTED.fullmatch(text)
-    if whole is None:
-        return None
-    entries, place = [], 0
-    while place < len(whole[1]):
-        found = _QUOTED.match(whole[1], place)
-        if found is None or found.end() == place:
-            return None
-        entries.append(next(part for part in found.groups() if part is not None))
-        place = found.end()
-    return "[" + ", ".join(f"'{entry}'" for entry in sorted(set(entries))) + "]"
-
-
-def _sorted_parts(text: str, *, separator: str) -> str | None:
-    """Return options that a sign separates, sorted; None where they are not several.
-
-    >>> _sorted_parts("Web; TV", separator=";"), _sorted_parts("TV", separator=";")
-    ('TV; Web', None)
-    """
-    parts = [part.strip() for part in text.split(separator)]
-    if len(parts) < 2 or not all(parts) or all(_PLAIN.fullmatch(part) for part in parts):
-        return None
-    return f"{separator} ".join(sorted(parts))
 
 
 def _looks_numeric(answer: str) -> bool:
