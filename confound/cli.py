@@ -78,15 +78,17 @@ main.add_command(
 def analyze(log: tuple[str, ...], out: Path, **given: Any) -> None:
     """Measure user drift and effects in LOG..., and say what they mean.
 
-    LOG is a file, folder or glob: parquet, CSV, TSV, JSON lines or Arrow. One row an answer, with the columns persona,
-    arm, question, response; study, model, iteration, trial, role, value where there are any. Or the URL of a database
-    or cluster, with --table.
+    LOG is a file, folder or glob: parquet, CSV, TSV, JSON lines, Arrow, or what another tool exports. One row an
+    answer, with the columns persona, arm, question, response; study, model, iteration, trial, role, value where there
+    are any; or one row a conversation, with a column a question. Or the URL of a database or cluster, with --table.
+    `confound check LOG` says how a log is read, and which options it takes.
 
     \b
     Examples:
       confound analyze results.parquet --out report
-      confound analyze log.csv --rename user_id=persona --rename condition=arm \\
+      confound analyze log.csv --persona user_id --arm condition \\
           --outcome 'likely_*' --negative-control party --negative-control race
+      confound analyze 'runs/{model}/{arm}.csv' --outcome buys --negative-control party    # from the path
       confound analyze duckdb://logs.db --table responses      # counted there; also postgres://..., spark://...
       confound analyze tax.parquet --control 25pct --order change=down,same,up
     """  # noqa: D301 -- click reads the escape
@@ -111,7 +113,7 @@ def analyze(log: tuple[str, ...], out: Path, **given: Any) -> None:
 @with_options([LOG, *(keyword.decorator() for keyword in keywords.OF_THE_LOG)])
 @errors_told
 def check(log: tuple[str, ...], **given: Any) -> None:
-    """Validate and describe LOG... without any statistics.
+    """Say how LOG... is read, what it holds, and which command analyses it; without any statistics.
 
     \b
     Example:
