@@ -30,7 +30,7 @@ def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
     names = {f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "md")} | {
         f"tables/{name}.{kind}" for name in ("data", "drift", "effects", "sensitivity") for kind in ("tex", "html")
     }
-    assert set(files(folder)) == {"analysis.json", "report.html", *names}
+    assert set(files(folder)) == {".confound.json", "analysis.json", "report.html", *names}
     for name, columns in {
         "data": TABLES["data"].names,
         "drift": TABLES["drift"].names,
@@ -89,9 +89,9 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_an_earlier_analysis_is_replaced(result: confound.Analysis, tmp_path: Path) -> None:
     """Saving again renews the folder and leaves nothing beside it."""
     result.save(tmp_path / "out")
-    (tmp_path / "out" / "analysis.json").write_text("old")
+    first = (tmp_path / "out" / "analysis.json").stat().st_ino
     result.save(tmp_path / "out")
-    assert (tmp_path / "out" / "analysis.json").read_text() != "old"
+    assert (tmp_path / "out" / "analysis.json").stat().st_ino != first
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 

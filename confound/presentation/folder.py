@@ -85,10 +85,9 @@ def _errors_told(folder: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _aside(folder: Path) -> Iterator[Path]:
     """Yield a new folder beside the one that is meant; it is gone afterwards, unless it was moved."""
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    aside = Path(tempfile.mkdtemp(prefix=owned.scratch_prefix(folder), dir=folder.parent))
     try:
         aside.chmod(0o777 & ~_umask())
-        owned.mark(aside)
         yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -5,9 +5,11 @@ work, and a new result is refused rather than written over it.
 """
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -33,8 +35,7 @@ def record(folder: Path, *beside: Path) -> None:
     for root in (folder, *beside):
         for name in _names(root):
             digests.setdefault(name, []).append(_digest(root / name))
-    content = {"files": digests, "process": os.getpid(), "host": socket.gethostname()}
-    (folder / FILE).write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
+    (folder / FILE).write_text(json.dumps({"files": digests}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def check(folder: Path) -> None:
@@ -69,32 +70,39 @@ def recover(folder: Path) -> None:
     """Put back a result that a process was about to replace when it was killed, and sweep what such processes left."""
     if not folder.parent.is_dir():
         return
-    for left in sorted(folder.parent.glob(f".{folder.name}-*")):
-        if not left.is_dir() or _is_alive(left):
+    for left in sorted(folder.parent.glob(f".{glob.escape(folder.name)}-confound-*")):
+        process = SCRATCH.search(left.name)
+        if process is None or not left.is_dir() or _may_be_alive(process["host"], int(process["id"])):
             continue
         if left.name.endswith("-old") and not folder.exists():
             left.rename(folder)
-        elif (left / FILE).exists() or not any(left.iterdir()):
+        else:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def mark(folder: Path) -> None:
-    """Say whose folder this is while it is being filled, so that nobody else sweeps it."""
-    (folder / FILE).write_text(json.dumps({"process": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")
+def scratch_prefix(folder: Path) -> str:
+    """Return how scratch folders of this process are called, so that others can tell whether it is still at work."""
+    return f".{folder.name}-confound-{_host()}-{os.getpid()}-"
 
 
-def _is_alive(folder: Path) -> bool:
-    """Tell whether the process that fills a folder may still be at work."""
-    content = _content(folder)
-    if content.get("host") != socket.gethostname():
-        return "host" in content  # of another machine nothing is known
-    if folder.name.endswith("-old"):  # its list was written when it was made
-        maker = _content(folder.with_name(folder.name.removesuffix("-old")))
-        content = maker or content
-    with contextlib.suppress(OSError, TypeError, ValueError):
-        os.kill(int(content["process"]), 0)
+SCRATCH = re.compile(r"-confound-(?P<host>[0-9a-f]+)-(?P<id>\d+)-[^-]+(?:-old)?$")
+
+
+def _host() -> str:
+    return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+
+
+def _may_be_alive(host: str, process: int) -> bool:
+    """Tell whether a process may be at work: of those on other machines nothing is known."""
+    if host != _host():
         return True
-    return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _names(folder: Path) -> Iterator[str]:

@@ -73,18 +73,14 @@ def test_what_a_killed_process_left_is_put_right(found: confound.Analysis, tmp_p
     folder = found.save(tmp_path / "out")
     code = "import os; print(os.getpid())"
     dead = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)  # noqa: S603
-    content = json.loads((folder / owned.FILE).read_text())
-    (folder / owned.FILE).write_text(json.dumps(content | {"process": int(dead.stdout)}))
-    folder.rename(tmp_path / ".out-abc-old")
-    (tmp_path / ".out-def").mkdir()
-    (tmp_path / ".out-def" / owned.FILE).write_text(json.dumps(content | {"process": int(dead.stdout)}))
-    (tmp_path / ".out-mine").mkdir()
-    (tmp_path / ".out-mine" / "notes.txt").write_text("mine")
-    (tmp_path / ".out-live").mkdir()
-    owned.mark(tmp_path / ".out-live")
+    mine = owned.scratch_prefix(folder)
+    its = mine.replace(f"-{os.getpid()}-", f"-{int(dead.stdout)}-")
+    folder.rename(tmp_path / f"{its}abc-old")
+    for name in (f"{its}def", ".out-mine", f"{mine}live"):
+        (tmp_path / name / "tables").mkdir(parents=True)
     owned.recover(folder)
     assert (folder / "analysis.json").is_file()
-    assert {path.name for path in tmp_path.iterdir()} == {"out", ".out-mine", ".out-live"}
+    assert {path.name for path in tmp_path.iterdir()} == {"out", ".out-mine", f"{mine}live"}
 
 
 SAVE = """
