@@ -28,7 +28,7 @@ def stray_arms(grouped: Grouped, arm_column: str) -> dict[str, str]:
     arm_column : str
         What the log calls the column.
     """
-    pairs = _combinations(grouped, "arm", "persona")
+    pairs = combinations(grouped, "arm", "persona")
     arms = np.bincount(pairs[1], minlength=len(grouped.labels["persona"]))
     found: dict[str, str] = {}
     sizes = {code: pairs[1, pairs[0] == code] for code in np.unique(pairs[0])}
@@ -43,7 +43,7 @@ def stray_arms(grouped: Grouped, arm_column: str) -> dict[str, str]:
     return found if len(sizes) - len(found) >= 2 else {}
 
 
-def _combinations(grouped: Grouped, *keys: str) -> IntArray:
+def combinations(grouped: Grouped, *keys: str) -> IntArray:
     """Return the distinct combinations of labels' codes, shape (keys, combinations)."""
     shape = tuple(len(grouped.labels[key]) for key in keys)
     place = np.ravel_multi_index(tuple(np.asarray(grouped.codes[key], dtype=np.int64) for key in keys), shape)
@@ -69,7 +69,7 @@ def folded(name: str) -> str:
 
 
 def _personas(grouped: Grouped) -> Iterator[Note]:
-    place = _combinations(grouped, "study", "model", "arm", "persona")
+    place = combinations(grouped, "study", "model", "arm", "persona")
     labels = grouped.labels
     for study, model in np.unique(place[:2], axis=1).T:
         mine = place[:, (place[0] == study) & (place[1] == model)]

@@ -135,7 +135,7 @@ def _check_weights(table: "pa.Table", responses: Responses) -> "pa.Table":
     import pyarrow.compute as pc
 
     if pc.sum(table.column("weight_bad")).as_py():
-        raise InputError(f"{responses.where('weight', (), bad_number=False)}: a probability is missing or no number")
+        raise InputError(f"{responses.name}, column 'weight': a probability is missing or no number")
     if (pc.min(table.column("weight_low")).as_py() or 0) < 0:
         raise InputError(f"{responses.name}: a probability is below 0. Check the columns, or --weight")
     table = table.filter(pc.greater(table.column("n"), 0))

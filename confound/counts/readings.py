@@ -196,7 +196,7 @@ def _crossed(grouped: Grouped, options: Options) -> list[str]:
     if len(grouped.labels["item"]) < 2:
         return []
     rows = grouped.rows(grouped.codes["item"] != UNKNOWN_CODE)
-    pairs = np.unique(np.stack([rows.codes[key] for key in ("question", "study", "model", "persona", "item")]), axis=1)
+    pairs = by_arm.combinations(rows, "question", "study", "model", "persona", "item")
     held, n_items = np.unique(pairs[:4], axis=1, return_counts=True)
     several = {grouped.labels["question"][code] for code in np.unique(held[0, n_items > 1])}
     controls = [code for code, role in enumerate(grouped.labels["role"]) if role == "negative_control"]
@@ -208,8 +208,7 @@ def _crossed(grouped: Grouped, options: Options) -> list[str]:
 def _items_meet(grouped: Grouped) -> bool:
     """Tell whether personas who are in several arms meet the same items there."""
     rows = grouped.rows(grouped.codes["item"] != UNKNOWN_CODE)
-    keys = ("study", "model", "persona", "item", "arm")
-    place = np.unique(np.stack([rows.codes[key] for key in keys]), axis=1)
+    place = by_arm.combinations(rows, "study", "model", "persona", "item", "arm")
     strata, arms = np.unique(place[:4], axis=1, return_counts=True)
     people = np.unique(place[[0, 1, 2, 4]], axis=1)
     crossing = np.unique(people[:3], axis=1, return_counts=True)[1].max() > 1
@@ -241,7 +240,7 @@ def _strata_note(grouped: Grouped, questions: Sequence[str], *, once: bool) -> N
 
 def _shared(grouped: Grouped) -> bool:
     """Tell whether a name of a persona stands in several arms of a study and model."""
-    place = np.unique(np.stack([grouped.codes[key] for key in ("study", "model", "persona", "arm")]), axis=1)
+    place = by_arm.combinations(grouped, "study", "model", "persona", "arm")
     return bool(np.unique(place[:3], axis=1).shape[1] < place.shape[1])
 
 
