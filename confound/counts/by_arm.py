@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from confound.counts.counting import UNKNOWN_CODE, Grouped, IntArray
+from confound.counts.counting import UNKNOWN_CODE, Grouped
 from confound.counts.notes import Note
 from confound.counts.scales import FloatArray
+from confound.counts.totals import totals
 
 LARGE = 10  # personas of an arm beside which an arm of one is a stray row
 APART = 0.5  # share of answers in one arm alone, in both arms, that is told
@@ -28,7 +29,7 @@ def stray_arms(grouped: Grouped, arm_column: str) -> dict[str, str]:
     arm_column : str
         What the log calls the column.
     """
-    pairs = combinations(grouped, "arm", "persona")
+    pairs, _ = totals(grouped, "arm", "persona")
     arms = np.bincount(pairs[1], minlength=len(grouped.labels["persona"]))
     found: dict[str, str] = {}
     sizes = {code: pairs[1, pairs[0] == code] for code in np.unique(pairs[0])}
@@ -41,15 +42,6 @@ def stray_arms(grouped: Grouped, arm_column: str) -> dict[str, str]:
         elif alone and largest >= LARGE:
             found[name] = f"it holds one persona, {grouped.labels['persona'][personas[0]]!r}, who is in no other arm"
     return found if len(sizes) - len(found) >= 2 else {}
-
-
-def combinations(grouped: Grouped, *keys: str) -> IntArray:
-    """Return the distinct combinations of labels' codes, shape (keys, combinations)."""
-    shape = tuple(len(grouped.labels[key]) for key in keys)
-    place = np.ravel_multi_index(tuple(np.asarray(grouped.codes[key], dtype=np.int64) for key in keys), shape)
-    size = int(np.prod(shape, dtype=np.float64))
-    found = np.flatnonzero(np.bincount(place, minlength=size)) if size <= 4 * len(place) else np.unique(place)
-    return np.stack(np.unravel_index(found, shape))
 
 
 def notes(grouped: Grouped, questions: Collection[str]) -> Iterator[Note]:
@@ -69,7 +61,7 @@ def folded(name: str) -> str:
 
 
 def _personas(grouped: Grouped) -> Iterator[Note]:
-    place = combinations(grouped, "study", "model", "arm", "persona")
+    place, _ = totals(grouped, "study", "model", "arm", "persona")
     labels = grouped.labels
     for study, model in np.unique(place[:2], axis=1).T:
         mine = place[:, (place[0] == study) & (place[1] == model)]
@@ -95,9 +87,10 @@ def _answers(grouped: Grouped, questions: Collection[str]) -> Iterator[Note]:
     shape = tuple(len(labels[key]) for key in keys)
     if np.prod(shape, dtype=np.float64) > MOST_CELLS:  # measurements, which rarely repeat
         return
-    known = grouped.codes["response"] != UNKNOWN_CODE
-    place = np.ravel_multi_index(tuple(np.asarray(grouped.codes[key][known], dtype=np.int64) for key in keys), shape)
-    counts = np.bincount(place, weights=grouped.n[known], minlength=int(np.prod(shape))).reshape(shape)
+    codes, n = totals(grouped, *keys)
+    known = codes[-1] != UNKNOWN_CODE
+    counts = np.zeros(shape)
+    counts[tuple(codes[:, known])] = n[known]
     for study, by_question in zip(labels["study"], counts, strict=True):
         for question, table in zip(labels["question"], by_question, strict=True):
             own = _own_answers(table[table.sum(axis=1) > 0]) if question in questions else []

@@ -169,8 +169,8 @@ def group(responses: Responses, *, distinct_seeds: bool = False) -> Grouped:
     with ThreadPoolExecutor() as pool:  # Arrow and numpy let go of Python's lock
         encoded = dict(zip(KEYS, pool.map(partial(_encoded_key, table), KEYS), strict=True))
         raw = {key: labels for key, (labels, _) in encoded.items()}
-        known = {key: _canonical(encoded[key][0], key, responses) for key in KEYS}
-        codes = pool.map(lambda key: known[key][1].take(encoded.pop(key)[1]), KEYS)
+        known = {key: _canonical(raw[key], key, responses) for key in KEYS}
+        codes = pool.map(lambda key: _looked_up(known[key][1], encoded[key][1], table.num_rows), KEYS)
         measures = pool.map(lambda name: _numbers(table, name, _MEASURES[name]), _MEASURES)
         return Grouped(
             labels={key: labels for key, (labels, _) in known.items()},
@@ -190,10 +190,10 @@ def _alike(raw: Sequence[str | None], key: str) -> tuple[str, ...]:
     return tuple(sorted(name for name, texts in ways.items() if len(texts | ({name} & ascii_ways)) > 1))
 
 
-def _encoded_key(table: "pa.Table", key: str) -> tuple[list[str | None], CodeArray]:
+def _encoded_key(table: "pa.Table", key: str) -> tuple[list[str | None], list[CodeArray]]:
     """Return the distinct labels of a key and the place of each row's; a key that the log does not have is missing."""
     if key not in table.column_names:
-        return [None], np.broadcast_to(np.int32(0), (table.num_rows,))
+        return [None], []
     return _encoded(table.column(key))
 
 
@@ -206,14 +206,29 @@ def _numbers(table: "pa.Table", name: str, dtype: type[np.generic]) -> npt.NDArr
     return np.asarray((column.fill_null(0) if counts and column.null_count else column).to_numpy(), dtype=dtype)
 
 
-def _encoded(column: "pa.ChunkedArray") -> tuple[list[str | None], CodeArray]:
-    """Return the distinct labels of a column, and for each row the place of its label."""
+def _encoded(column: "pa.ChunkedArray") -> tuple[list[str | None], list[CodeArray]]:
+    """Return the distinct labels of a column, and for each row the place of its label, in pieces."""
     encoded = column.dictionary_encode(null_encoding="encode")
     if not encoded.num_chunks:
-        return [], np.empty(0, dtype=np.int32)
+        return [], []
     # All chunks have the dictionary of the whole column.
     labels = [None if value is None else str(value) for value in encoded.chunk(0).dictionary.to_pylist()]
-    return labels, np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
+    return labels, [chunk.indices.to_numpy() for chunk in encoded.chunks]
+
+
+def _looked_up(lookup: CodeArray, pieces: Sequence[CodeArray], n_rows: int) -> CodeArray:
+    """Return the code of each row; of a key without pieces, which no row has, one code that takes no memory.
+
+    Memory that is touched for the first time costs more than the arithmetic: pieces go straight to their place.
+    """
+    if not pieces:
+        return np.broadcast_to(lookup[0], (n_rows,))
+    codes = np.empty(n_rows, dtype=lookup.dtype)
+    at = 0
+    for piece in pieces:
+        np.take(lookup, piece, out=codes[at : at + len(piece)], mode="clip")
+        at += len(piece)
+    return codes
 
 
 def apart(grouped: Grouped) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
@@ -344,17 +359,17 @@ def in_order(labels: Collection[str], key: str) -> list[str]:
 
 def _coded(column: "pa.ChunkedArray", key: str, responses: Responses) -> tuple[tuple[str, ...], IntArray]:
     """Return the canonical labels of a column, sorted, and the code of each row's."""
-    raw, places = _encoded(column)
+    raw, pieces = _encoded(column)
     labels, lookup = _canonical(raw, key, responses)
-    return labels, lookup[places].astype(np.int64)
+    return labels, _looked_up(lookup, pieces, len(column)).astype(np.int64)
 
 
 def recode(column: "pa.ChunkedArray", key: str, labels: Sequence[str] | None) -> IntArray:
     """Return the code of each row's label, by labels already known; by the labels found themselves if None."""
-    raw, places = _encoded(column)
+    raw, pieces = _encoded(column)
     clean = [_clean(key, text or "") for text in raw]
     lookup = _lookup(clean, in_order({name for name in clean if name}, key) if labels is None else labels)
-    return lookup[places].astype(np.int64)
+    return _looked_up(lookup, pieces, len(column)).astype(np.int64)
 
 
 def _lookup(clean: Sequence[str | None], labels: Sequence[str]) -> CodeArray:

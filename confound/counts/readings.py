@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from confound.counts import by_arm, scales, spelling
-from confound.counts.counting import UNKNOWN_CODE, Grouped, IntArray
+from confound.counts.counting import UNKNOWN_CODE, Grouped
 from confound.counts.notes import Note
 from confound.counts.options import Options
+from confound.counts.totals import totals
 from confound.errors import InputError
 from confound.log.layout import Layout
 from confound.log.response_table import ALONE, Responses
@@ -148,23 +149,10 @@ def _is_repetition(grouped: Grouped, log: Responses) -> bool:
     several = len(grouped.labels["iteration"]) > 1
     if not several or "trial" in log.columns or adjusted or grouped.labels["source_arm"]:
         return False
-    return bool((_sums(_numbered(grouped, "iteration", *_ASKED), grouped.n) == 1).all())
+    return bool((totals(grouped, *_ASKED)[1] == 1).all())
 
 
-_ASKED = ("study", "model", "persona", "arm", "question", "item")
-
-
-def _numbered(grouped: Grouped, *keys: str) -> IntArray:
-    """Return the number of each row's combination of labels."""
-    number = np.zeros(len(grouped.n), dtype=np.int64)
-    for key in keys:
-        number = number * (len(grouped.labels[key]) + 1) + grouped.codes[key] + 1
-        number = np.unique(number, return_inverse=True)[1]
-    return number
-
-
-def _sums(place: IntArray, n: IntArray) -> IntArray:
-    return np.bincount(place, weights=n).astype(np.int64)
+_ASKED = ("study", "model", "iteration", "persona", "arm", "question", "item")
 
 
 def _respelled(log: Responses, labels: spelling.Spelling) -> Responses:
@@ -196,7 +184,7 @@ def _crossed(grouped: Grouped, options: Options) -> list[str]:
     if len(grouped.labels["item"]) < 2:
         return []
     rows = grouped.rows(grouped.codes["item"] != UNKNOWN_CODE)
-    pairs = by_arm.combinations(rows, "question", "study", "model", "persona", "item")
+    pairs, _ = totals(rows, "question", "study", "model", "persona", "item")
     held, n_items = np.unique(pairs[:4], axis=1, return_counts=True)
     several = {grouped.labels["question"][code] for code in np.unique(held[0, n_items > 1])}
     controls = [code for code, role in enumerate(grouped.labels["role"]) if role == "negative_control"]
@@ -208,7 +196,7 @@ def _crossed(grouped: Grouped, options: Options) -> list[str]:
 def _items_meet(grouped: Grouped) -> bool:
     """Tell whether personas who are in several arms meet the same items there."""
     rows = grouped.rows(grouped.codes["item"] != UNKNOWN_CODE)
-    place = by_arm.combinations(rows, "study", "model", "persona", "item", "arm")
+    place, _ = totals(rows, "study", "model", "persona", "item", "arm")
     strata, arms = np.unique(place[:4], axis=1, return_counts=True)
     people = np.unique(place[[0, 1, 2, 4]], axis=1)
     crossing = np.unique(people[:3], axis=1, return_counts=True)[1].max() > 1
@@ -219,7 +207,7 @@ def _once(grouped: Grouped, questions: Sequence[str]) -> bool:
     """Tell whether personas answer some questions once about each item."""
     codes = [grouped.labels["question"].index(name) for name in questions]
     rows = grouped.rows(np.isin(grouped.codes["question"], codes) & (grouped.codes["item"] != UNKNOWN_CODE))
-    return bool((_sums(_numbered(rows, *_ASKED, "iteration"), rows.n) == 1).all())
+    return bool((totals(rows, *_ASKED)[1] == 1).all())
 
 
 def _strata_note(grouped: Grouped, questions: Sequence[str], *, once: bool) -> Note:
@@ -240,7 +228,7 @@ def _strata_note(grouped: Grouped, questions: Sequence[str], *, once: bool) -> N
 
 def _shared(grouped: Grouped) -> bool:
     """Tell whether a name of a persona stands in several arms of a study and model."""
-    place = by_arm.combinations(grouped, "study", "model", "persona", "arm")
+    place, _ = totals(grouped, "study", "model", "persona", "arm")
     return bool(np.unique(place[:3], axis=1).shape[1] < place.shape[1])
 
 
@@ -252,7 +240,7 @@ def row_number_notes(grouped: Grouped, log: Responses) -> list[Note]:
     numbers = sorted(map(int, names))
     if len(numbers) < 2 or numbers not in (list(range(len(numbers))), list(range(1, len(numbers) + 1))):
         return []
-    if not _shared(grouped) or (_sums(_numbered(grouped, *_ASKED, "iteration"), grouped.n) != 1).any():
+    if not _shared(grouped) or (totals(grouped, *_ASKED)[1] != 1).any():
         return []
     return [
         Note(

@@ -9,14 +9,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from confound.counts import notations, scales
 from confound.counts.alike import alike, folded, lettered, sorted_list, sorted_parts
-from confound.counts.counting import Grouped
+from confound.counts.counting import UNKNOWN_CODE, Grouped
 from confound.counts.notes import Note
 from confound.counts.options import Options
 from confound.counts.scales import MAX_ANSWERS, canonical, number_in
+from confound.counts.totals import totals
 
 SHOWN = 4
 # What people write where there is no answer. Beside numbers it is taken for missing; beside words it may be an answer.
@@ -67,7 +66,7 @@ def settled(grouped: Grouped, options: Options) -> Spelling:
         notes.append(Note("note", f"Column '{key}': characters that look the same count as one, in {_listed(names)}."))
     answers: dict[tuple[str, str], str | None] = {}
     with_role = {
-        grouped.labels["question"][q] for q in np.unique(grouped.codes["question"][grouped.codes["role"] >= 0])
+        grouped.labels["question"][q] for q, role in totals(grouped, "question", "role")[0].T if role != UNKNOWN_CODE
     }
     for question, counts in _answers(grouped).items():
         if question not in with_role and options.role(question) is None:
@@ -81,28 +80,20 @@ def settled(grouped: Grouped, options: Options) -> Spelling:
 
 def _answers(grouped: Grouped) -> dict[str, Counter[str]]:
     """Count the answers to each question, Unknown left out."""
-    n_answers = np.int64(len(grouped.labels["response"]) + 1)  # Unknown's code is -1, and its place 0
-    pair = grouped.codes["question"] * n_answers + grouped.codes["response"] + 1
-    if n_answers * len(grouped.labels["question"]) <= len(pair):
-        counts = np.bincount(pair, weights=grouped.n).astype(int)
-        pairs = np.flatnonzero(counts)
-        counts = counts[pairs]
-    else:
-        pairs, place = np.unique(pair, return_inverse=True)
-        counts = np.bincount(place, weights=grouped.n, minlength=len(pairs)).astype(int)
     found: dict[str, Counter[str]] = {}
-    for question, answer, n in zip(*np.divmod(pairs, n_answers), counts, strict=True):
-        if answer:
+    codes, counts = totals(grouped, "question", "response")
+    for question, answer, n in zip(*codes.tolist(), counts.tolist(), strict=True):
+        if answer != UNKNOWN_CODE:
             name = grouped.labels["question"][question]
-            found.setdefault(name, Counter())[grouped.labels["response"][answer - 1]] = int(n)
+            found.setdefault(name, Counter())[grouped.labels["response"][answer]] = n
     return found
 
 
 def _arms(grouped: Grouped) -> tuple[dict[str, str], list[Note]]:
     """Merge arms that differ in case, blanks or a full stop alone."""
     labels = grouped.labels["arm"]
-    sizes = np.bincount(grouped.codes["arm"], weights=grouped.n, minlength=len(labels)).astype(int)
-    counts = Counter(dict(zip(labels, sizes.tolist(), strict=True)))
+    (codes,), sizes = totals(grouped, "arm")
+    counts = Counter({labels[code]: n for code, n in zip(codes.tolist(), sizes.tolist(), strict=True)})
     merged = {old: new for old, new in alike(counts, (), folded).items() if old != new}
     if {"0", "1", "false", "true"} >= set(counts) and len(counts) > 2:
         merged |= {name: number for name, number in (("false", "0"), ("true", "1")) if name in counts}

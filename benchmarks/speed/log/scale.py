@@ -31,13 +31,20 @@ WHOLE = "import sys; sys.argv[0] = 'confound'; from confound.cli import main; ma
 
 def side(name: str, path: str) -> dict[str, float]:
     """Count one log in this process."""
+    from confound.counts import by_arm, readings, repeats
     from confound.counts import counting as counts
+    from confound.counts.options import Options
     from confound.log import response_table
+    from confound.log.layout import Layout
 
     if name == "confound":
         with response_table.opened(path) as log:
             start, used = time.perf_counter(), _cpu()
-            groups = len(counts.group(log).n)
+            counted = counts.group(log)
+            readings.settled(log, counted, Options(), Layout(), adjusted=False)  # and every check of labels
+            repeats.notes(log, counted, Layout())
+            list(by_arm.notes(counted, counted.labels["question"]))
+            groups = len(counted.n)
     else:
         import duckdb
 
