@@ -102,8 +102,8 @@ def analyze(log: tuple[str, ...], out: Path, **given: Any) -> None:
     result = analysis.analyze(log, **given, track=console.track, tell=tell)
     failures = folder.save(result, out, workers=given["workers"])
     click.echo(terminal.text(result, failures))
-    page = "" if "report" in given["skip"] else f"{out / folder.PAGE}, "
-    click.echo(f"\nSaved: {page}{out / 'analysis.json'} and {out / 'tables'} (seed {given['seed']}).")
+    held = [name for name in (folder.PAGE, "analysis.json", "tables", "figures") if (out / name).exists()]
+    click.echo(f"\nSaved in {out}: {', '.join(held)} (seed {given['seed']}).")
     if failures:
         click.echo(f"{len(failures)} parts could not be made; the tracebacks are in {out / folder.TRACES}.", err=True)
         sys.exit(EXIT_FAILED)

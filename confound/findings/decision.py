@@ -96,10 +96,18 @@ def _family(rows: pd.DataFrame, n_contrasts: int) -> str:
 
 
 def _states(rows: pd.DataFrame, margin: float) -> Any:
-    controls = _is_control(rows)
-    small = (rows["ci_high"] < margin).to_numpy().copy()
-    small[~controls] = small[controls].all()
+    controls, telling = _is_control(rows), ~blind(rows, margin)
+    small = (rows["ci_high"] < margin).to_numpy() & telling
+    small[~controls] = small[controls & telling].all() and (controls & telling).any()
     return np.where(rows["pvalue_verdict"] <= LEVEL, SHOWN, np.where(small, SMALL, UNSETTLED))
+
+
+def blind(rows: pd.DataFrame, margin: float) -> Any:
+    """Tell which controls nearly everyone answers alike, so that no distance of the margin can show in them.
+
+    Where a share u of both arms' answers together is not the most frequent one, the arms lie at most 2 u apart.
+    """
+    return (2 * (1 - rows["modal_share"]) < margin).to_numpy()
 
 
 def of_contrasts(drift: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from confound.counts.contrasts import Contrast
 from confound.counts.counting import IntArray
 from confound.findings import decision, detectable, ordered_drift, schema
 from confound.findings.schema import CONTRAST, ITERATION, MODEL, N_PERSONAS, STUDY, Column, Row, Schema
-from confound.findings.sides import Sides, canonical_sides, distance_test
+from confound.findings.sides import Sides, canonical_sides, distance_test, sizes
 from confound.statistics import multiplicity
 from confound.statistics.drift import (
     common_direction,
@@ -161,6 +161,13 @@ SCHEMA = Schema(
         Column("pvalue_error", "number", "Monte Carlo standard error of `pvalue`; 0 where it is exact", optional=True),
         *ordered_drift.COLUMNS,
         detectable.NEEDED,
+        Column(
+            "modal_share",
+            "number",
+            "Share of the most frequent answer in both arms together, Unknown left out: near 1 no drift can show",
+            "share, 0 to 1",
+            optional=True,
+        ),
     ),
 )
 
@@ -220,7 +227,7 @@ def drift_row(
     return {
         **contrast.place,
         "design": contrast.design,
-        **_sizes(contrast),
+        **sizes(contrast),
         **found,
         **distance,
         **detectable.of_control(contrast.design, sides, family, margin),
@@ -254,18 +261,6 @@ def _of_answered(contrast: Contrast, method: str, confidence: float) -> Row:
         "tvd_answered": distance["tvd"],
         "pvalue_answered": found["pvalue"],
         "pvalue_common_answered": found["pvalue_common"],
-    }
-
-
-def _sizes(contrast: Contrast) -> Row:
-    treated, control = contrast.treated, contrast.control
-    return {
-        "n_personas": contrast.n_personas,
-        "n_control": control.n,
-        "n_treated": treated.n,
-        "n_categories": int(((treated.answers.sum(axis=0) + control.answers.sum(axis=0)) > 0).sum()),
-        "unknown_control": control.n_unknown,
-        "unknown_treated": treated.n_unknown,
     }
 
 

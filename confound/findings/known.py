@@ -5,6 +5,7 @@ import pandas as pd
 from confound.counts.contrasts import Contrast
 from confound.counts.counting import PARTS
 from confound.findings.schema import Row
+from confound.findings.sides import sizes
 from confound.statistics.drift.distributions import known_distance
 
 TEST = "t"
@@ -30,12 +31,7 @@ def drift_row(contrast: Contrast, *, confidence: float, margin: float) -> Row:
     return {
         **contrast.place,
         "design": contrast.design,
-        "n_personas": contrast.n_personas,
-        "n_control": contrast.control.n,
-        "n_treated": contrast.treated.n,
-        "n_categories": int(((treated + control).sum(axis=0) > 0).sum()),
-        "unknown_control": contrast.control.n_unknown,
-        "unknown_treated": contrast.treated.n_unknown,
+        **sizes(contrast),
         "tvd_plugin": found.tvd,
         "tvd_null": 0.0,
         "tvd": found.tvd,

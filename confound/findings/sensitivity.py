@@ -111,7 +111,8 @@ def _largest(drift: Iterable[Mapping[str, Any]]) -> dict[Place, tuple[float, flo
     found: dict[Place, tuple[float, float]] = {}
     for row in drift:
         tvd = row.get("tvd", np.nan)
-        if row["question"] != ALL_CONTROLS and not np.isnan(tvd):
+        everyone_alike = row.get("modal_share", 0) == 1  # says nothing about how far apart users are
+        if row["question"] != ALL_CONTROLS and not np.isnan(tvd) and not everyone_alike:
             largest = found.get(_place(row), (0.0, 0.0))
             found[_place(row)] = (max(tvd, largest[0]), float(np.fmax(row["ci_high"], largest[1])))
     return found

@@ -1,6 +1,7 @@
 """An analysis as it is read on a terminal: the verdict, then the tables."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,48 +9,124 @@ import numpy as np
 import pandas as pd
 
 from confound.failures import Failure
+from confound.findings.decision import SHOWN, SMALL, UNSETTLED, WITHHELD
 from confound.findings.findings import Description, Findings
 from confound.findings.power import Planned
 from confound.findings.verdict.effect_points import main_rows
+from confound.findings.verdict.sentences import Finding
 from confound.findings.warnings import remarks
 from confound.presentation.frames import to_terminal
-from confound.presentation.report import repeat
-from confound.text import named, printable
+from confound.presentation.report import overview, repeat
+from confound.text import bracketed, named, number, p_value, printable
 
 WIDTH = 100
-ROWS = 20
-_PLACE = ["study", "model", "iteration", "contrast", "question"]
-_DRIFT = [
-    *_PLACE,
-    "design",
-    "n_personas",
-    "tvd",
-    "ci_low",
-    "ci_high",
-    "pvalue",
-    "pvalue_common",
-    "pvalue_verdict",
-    "state",
-]
-_EFFECTS = [*_PLACE, "level", "n_personas", "mean_control", "mean_treated", "estimate", "ci_low", "ci_high", "pvalue"]
+LINES = 37  # of a summary; where it was saved takes three more
+ROWS = 4  # of a table at least
+REMARK_LINES = 7
+ALONE = 2  # studies and models of which each has its own sentences; more stand in one table
+_DRIFT = ["contrast", "question", "tvd", "ci_low", "ci_high", "pvalue_verdict", "state"]
+_EFFECTS = ["contrast", "question", "level", "mean_control", "mean_treated", "estimate", "ci_low", "ci_high", "pvalue"]
+_PLACE = ["study", "model", "iteration"]
+STATES = {
+    SHOWN: ("shown", "the arms hold different people: an effect is not causal as it stands."),
+    UNSETTLED: (
+        "not settled",
+        "drift is neither shown nor shown to be small: no effect can be read either way yet.",
+    ),
+    SMALL: ("small", "the distance of every control is shown to lie below the margin."),
+    WITHHELD: ("withheld", "the log holds copies, and no test is valid for copies."),
+    None: ("not measured", "no negative control was asked: an effect may be selection bias."),
+}
 
 
 def text(analysis: Findings, failures: Sequence[Failure] = ()) -> str:
-    """Return the summary of an analysis: verdict, drift, effects, remarks on the data, and what could not be made."""
-    parts = ["VERDICT"]
-    for finding in analysis.verdict:
-        parts.append(wrapped(f"{named(finding.study)}, {named(finding.model)}: {finding.headline}"))
-        parts += [wrapped(f"- {point}", indent="  ") for point in finding.points]
+    """Return the summary of an analysis: verdict, drift, effects, remarks on the data. The page holds the rest.
+
+    Parameters
+    ----------
+    analysis : Findings
+    failures : sequence of Failure
+        Parts that could not be made after the analysis.
+
+    Returns
+    -------
+    str
+        At most `LINES` lines, of any log.
+    """
+    told = _remarks(analysis.warnings, failures, lines=REMARK_LINES)
+    room = LINES - len(told)
+    if len(analysis.verdict) > ALONE:
+        return "\n".join([*_grid(analysis, room), *told])
+    tables = []
     if len(analysis.drift):
-        parts.append(_table("DRIFT of the negative controls", _ends(analysis.drift), _DRIFT))
+        tables.append(("DRIFT of the negative controls", _last(analysis.drift), _DRIFT))
     if len(analysis.effects):
-        parts.append(_table("EFFECTS (treated - control)", main_rows(analysis.effects), _EFFECTS))
-    return "\n".join([*parts, *_remarks(analysis.warnings, failures)])
+        tables.append(("EFFECTS (treated - control)", main_rows(_last(analysis.effects)), _EFFECTS))
+    least = sum(min(len(frame), ROWS) + 4 for _, frame, _ in tables)  # with a blank line, title, names and a rule
+    lines = ["VERDICT", *_sentences(analysis.verdict, room - least - 1)]
+    for left, (title, frame, columns) in zip(range(len(tables), 0, -1), tables, strict=True):
+        after = sum(min(len(later), ROWS) + 4 for _, later, _ in tables[len(tables) - left + 1 :])
+        lines += _table(title, frame, columns, rows=room - len(lines) - after - 4)
+    return "\n".join([*lines, *told])
 
 
-def _ends(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep the first iteration and the last."""
-    return frame[frame["iteration"].isin([frame["iteration"].min(), frame["iteration"].max()])]
+def _sentences(verdict: Sequence[Finding], room: int) -> list[str]:
+    """Return the verdict's sentences, as many as there is room for; each study and model gets its share."""
+    lines: list[str] = []
+    for left, finding in zip(range(len(verdict), 0, -1), verdict, strict=True):
+        share = (room - len(lines)) // left
+        own = wrapped(f"{named(finding.study)}, {named(finding.model)}: {finding.headline}").splitlines()
+        points = [wrapped(f"- {point}", indent="  ").splitlines() for point in finding.points]
+        said = 0
+        while said < len(points) and len(own) + len(points[said]) < share:
+            own += points[said]
+            said += 1
+        if more := len(points) - said:
+            own.append(f"  ({more} more sentence{'s are' if more > 1 else ' is'} saved)")
+        lines += own
+    return lines
+
+
+def _grid(analysis: Findings, room: int) -> list[str]:
+    """Return a line for each study and model, those that need attention first, and what the words mean."""
+    groups = {(g.study, g.model): g for g in overview.groups(analysis.drift, analysis.effects, analysis.decomposition)}
+    shown = [(finding, groups[finding.study, finding.model]) for finding in analysis.verdict]
+    counts = Counter(finding.drift for finding, _ in shown)
+    meaning = [wrapped(f"{STATES[state][0]}: {STATES[state][1]}").splitlines() for state in STATES if state in counts]
+    summary = ", ".join(f"{STATES[state][0]} in {n:,}" for state, n in counts.items())
+    heading = wrapped(f"Drift of the users, {len(shown):,} studies and models: {summary}.").splitlines()
+    rest = 1 + len(heading) + sum(map(len, meaning)) + 4  # title, blank line, names, rule, what is not shown
+    frame = pd.DataFrame([_glance(finding, group) for finding, group in shown[: max(ROWS, room - rest)]])
+    kept = [name for name in frame if frame[name].any()]
+    table = to_terminal(frame[kept]).splitlines()
+    more = len(shown) - len(frame)
+    return [
+        *("VERDICT", *heading, *(line for lines in meaning for line in lines), "", *table),
+        *([f"({more:,} more are saved)"] if more else []),
+    ]
+
+
+def _glance(finding: Finding, group: overview.Group) -> dict[str, str]:
+    row = {"study": named(group.study, 24), "model": named(group.model, 18), "drift": STATES[finding.drift][0]}
+    last, effect = group.drift[-1] if group.drift else None, group.effect
+    row["p, adjusted"] = p_value(last.pvalue) if last else ""
+    row["largest distance"] = _interval(last.largest, "tvd", 2) if last else ""
+    row["effect, smallest p"] = row["p"] = ""
+    if effect:
+        of = f" ({named(effect['question'], 18)})" if group.n_effects > 1 else ""
+        row["effect, smallest p"] = number(effect["estimate"], 3, sign=True) + of
+        row["p"] = p_value(effect["pvalue"])
+    row["causal part"] = _interval(group.parts["cate"], "estimate", 3) if "cate" in group.parts else ""
+    return row
+
+
+def _interval(row: Mapping[Any, Any], name: str, decimals: int) -> str:
+    return f"{number(row[name], decimals)} {bracketed(row['ci_low'], row['ci_high'], decimals)}"
+
+
+def _last(frame: pd.DataFrame) -> pd.DataFrame:
+    kept: pd.DataFrame = frame[frame["iteration"] == frame["iteration"].max()]
+    return kept
 
 
 def description(found: Description) -> str:
@@ -74,23 +151,35 @@ def _head(frame: pd.DataFrame, *, rows: int = 60) -> str:
     return to_terminal(frame.head(rows)) + more
 
 
-def _table(title: str, frame: pd.DataFrame, columns: Sequence[str]) -> str:
+def _table(title: str, frame: pd.DataFrame, columns: Sequence[str], *, rows: int) -> list[str]:
     """Show the rows with the smallest p-values; a column that holds one value throughout moves to the title."""
-    shown = frame.sort_values(["iteration", "pvalue"], kind="stable").head(ROWS)
-    fixed = {c: frame[c].iloc[0] for c in columns if c in (*_PLACE, "design") and len(frame[c].unique()) == 1}
-    table = to_terminal(shown[[c for c in columns if c not in fixed and not (c == "level" and not frame[c].any())]])
+    names = [*_PLACE, *columns]
+    shown = frame.sort_values("pvalue", kind="stable").head(rows)
+    fixed = {c: shown[c].iloc[0] for c in (*_PLACE, "contrast") if len(frame[c].unique()) == 1}
+    table = to_terminal(shown[[c for c in names if c not in fixed and not (c == "level" and not frame[c].any())]])
     where = ", ".join(f"{name} {named(str(value))}" for name, value in fixed.items())
-    more = "\n(more rows in the saved table)" if len(frame) > ROWS else ""
-    return f"\n{title}{': ' if where else ''}{where}\n{table}{more}"
+    more = f" (the {len(shown):,} of {len(frame):,} with the smallest p)" if len(frame) > len(shown) else ""
+    return ["", f"{title}{': ' if where else ''}{where}{more}", *table.splitlines()]
 
 
-def _remarks(warnings: pd.DataFrame, failures: Sequence[Failure] = ()) -> list[str]:
-    """Return a wrapped paragraph for each remark: what is missing, then warnings, then notes."""
-    lines = []
-    for row in remarks(warnings, failures):
+def _remarks(warnings: pd.DataFrame, failures: Sequence[Failure] = (), *, lines: int | None = None) -> list[str]:
+    """Return wrapped lines for each remark: what is missing, then warnings, then notes; as many as there is room."""
+    told = remarks(warnings, failures)
+    paragraphs = []
+    for row in told:
         where = " / ".join(named(row[key]) for key in ("study", "model", "question") if row[key])
-        lines.append(wrapped(f"{row['level']}: {where + ': ' if where else ''}{printable(row['message'])}"))
-    return ["\nABOUT THE DATA", *lines] if lines else []
+        said = wrapped(f"{row['level']}: {where + ': ' if where else ''}{printable(row['message'])}")
+        paragraphs.append(said.splitlines())
+    shown = paragraphs
+    while lines is not None and sum(map(len, shown)) + 2 + (len(shown) < len(told)) > lines and shown:
+        shown = shown[:-1]
+    more = Counter(row["level"] for row in told[len(shown) :])
+    rest = [f"({_plural(more)} {'is' if more.total() == 1 else 'are'} saved)"] if more else []
+    return ["", "ABOUT THE DATA", *(line for paragraph in shown for line in paragraph), *rest] if told else []
+
+
+def _plural(counts: Mapping[str, int]) -> str:
+    return " and ".join(f"{n:,} more {level}{'s' if n > 1 else ''}" for level, n in counts.items())
 
 
 def wrapped(sentence: str, *, indent: str = "") -> str:

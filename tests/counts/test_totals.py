@@ -12,7 +12,7 @@ from confound.log import response_table
 
 @pytest.fixture(scope="module")
 def log() -> pd.DataFrame:
-    """A log of a few labels, some answers missing."""
+    """Make a log of a few labels, some answers missing."""
     rng = np.random.default_rng(5)
     made = pd.DataFrame({key: rng.choice(list("abcd"), 3000) for key in ("study", "persona", "arm", "question")})
     made["response"] = rng.choice(["x", "y", None], 3000)

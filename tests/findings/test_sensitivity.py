@@ -66,7 +66,11 @@ def test_steps_name_what_was_adopted(analysis: confound.Analysis) -> None:
     assert (rows["change_low"] < rows["change"]).tolist()[1:] == [True, True]
     (finding,) = analysis.verdict
     assert any("A confounder as strong as religion would move the effect by" in point for point in finding.points)
-    assert any("could explain this effect away" in point for point in finding.points)
+    last = rows.iloc[-1]
+    (said,) = [point for point in finding.points if "is not ruled out, and" in point]
+    assert f"at iteration {rows.index[-1]} reach {last['largest_tvd']:.2f}" in said
+    enough = last["drift_to_explain_away"] <= last["largest_tvd_high"]
+    assert f"users {last['drift_to_explain_away']:.2f} apart: {'no more' if enough else 'more'}." in said
 
 
 def test_remaining_drift_and_shift_are_repeated_as_checks(analysis: confound.Analysis) -> None:
@@ -103,5 +107,5 @@ def test_without_a_decomposition_the_drift_needed_is_still_said() -> None:
     found = confound.analyze(pd.concat([outcome, control]))
     (finding,) = found.verdict
     needed = found.sensitivity["drift_to_explain_away"].iloc[0]
-    assert any(f"Users apart by {needed:.2f} (total variation" in point for point in finding.points)
+    assert any(f"on y (b - a) by itself takes users {needed:.2f} apart" in point for point in finding.points)
     assert not any("causal part" in point for point in finding.points)

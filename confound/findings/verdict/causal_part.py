@@ -67,8 +67,8 @@ def part_points(
     if len(groups) > SHOWN:
         yield f"and {len(groups) - SHOWN} more outcomes in the table of the decomposition."
     said_of = groups if len(groups) <= DETAILED else {}
-    first = sensitivity[sensitivity["iteration"] == sensitivity["iteration"].min()].to_dict("records")
-    yield from _drift_needed([r for r in first if (r["contrast"], r["question"]) not in said_of])
+    last = sensitivity[sensitivity["iteration"] == sensitivity["iteration"].max()].to_dict("records")
+    yield from _drift_needed([r for r in last if (r["contrast"], r["question"]) not in said_of])
 
 
 def _other_routes(rows: Sequence[Row], method: str, question: str, confidence: float) -> Iterator[str]:
@@ -150,42 +150,46 @@ def _overlap(found: Mapping[str, float]) -> Iterator[str]:
 
 
 def _sensitive(rows: Sequence[Row], confidence: float) -> Iterator[str]:
-    """Say what drift would explain the first iteration's effect away, and how far the largest step moved it."""
-    if not rows:
-        return
-    first = min(rows, key=lambda row: row["iteration"])
-    if not pd.isna(first["largest_tvd"]):
-        yield (
-            f"At iteration {first['iteration']}, users apart by {first['drift_to_explain_away']:.2f} (total variation "
-            "distance) or more could explain this effect away; "
-            f"{_seen(first['largest_tvd'], first['largest_tvd_high'])}."
-        )
+    """Say what drift would explain the last iteration's effect away, and how far the largest step moved it."""
+    yield from _drift_needed([row for row in rows if row["iteration"] == max(r["iteration"] for r in rows)])
     steps = [row for row in rows if isinstance(row["adopted"], str) and row["adopted"]]
     if steps:
         yield _step(max(steps, key=lambda row: abs(row["change"])), confidence)
 
 
 def _drift_needed(rows: Sequence[Row]) -> Iterator[str]:
-    """Say in one sentence what drift would explain effects away of which no more is said."""
+    """Say which effects users as far apart as the controls may be could make by themselves."""
     known = [row for row in rows if not pd.isna(row["largest_tvd"])]
-    if known:
-        needed = [row["drift_to_explain_away"] for row in known]
-        widest = max(known, key=lambda row: row["largest_tvd"])
-        one = len(known) == 1
-        apart = f"{needed[0]:.2f}" if one else f"{min(needed):.2f} to {max(needed):.2f}"
-        what = "the observed effect" if one else f"one of the {len(known)} observed effects or another"
-        yield (
-            f"Users apart by {apart} (total variation distance) or more could explain {what} away; "
-            f"{_seen(widest['largest_tvd'], max(row['largest_tvd_high'] for row in known))}."
-        )
-
-
-def _seen(distance: float, high: float) -> str:
-    return (
-        f"the largest distance of a control is {distance:.2f} (up to {high:.2f}), and users may be farther apart "
-        "than any "
-        "control shows"
+    if not known:
+        return
+    high = max(row["largest_tvd_high"] for row in known)
+    when = f"at iteration {known[0]['iteration']} " if known[0]["iteration"] else ""
+    seen = (
+        f"The controls' distances {when}reach {max(row['largest_tvd'] for row in known):.2f} (total variation "
+        f"distance), {high:.2f} is not ruled out, and users may be farther apart than any control shows"
     )
+    beyond = [row for row in known if row["drift_to_explain_away"] > row["largest_tvd_high"]]
+    if len(known) == 1:
+        (row,) = known
+        apart = f"users {row['drift_to_explain_away']:.2f} apart"
+        yield f"{seen}. To make the effect on {_whose(row)} by itself takes {apart}: {'more' if beyond else 'no more'}."
+        return
+    own = ", each held against its own contrast's controls" if len({row["contrast"] for row in known}) > 1 else ""
+    names = f": {_listed(beyond)}" if beyond else ""
+    yield (
+        f"{seen}. Users {high:.2f} apart could make {len(known) - len(beyond)} of the {len(known)} observed effects by "
+        f"themselves{own}; {len(beyond) or 'none'} would take more{names}."
+    )
+
+
+def _whose(row: Row) -> str:
+    return f"{named(row['question'])} ({named(row['contrast'])})"
+
+
+def _listed(rows: Sequence[Row]) -> str:
+    """Name effects, each with the drift that would explain it away."""
+    said = [f"{_whose(row)} {row['drift_to_explain_away']:.2f}" for row in rows[:SHOWN]]
+    return ", ".join(said) + (f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
 
 
 def _step(row: Row, confidence: float) -> str:

@@ -63,6 +63,12 @@ def headline(state: str | None, drift: pd.DataFrame, *, margin: float, asked: As
             f"{_reason(asked)}; in what "
             "was not asked users may still differ."
         )
+    if decision.blind(controls := last[last["question"] != ALL_CONTROLS], margin).all():
+        these = "the control" if len(controls) == 1 else "every control"
+        return (
+            f"not settled{when}. Nearly everyone gives the same answer to {these}, so no drift could show: ask what "
+            "people differ in, such as their politics, age or habits."
+        )
     return (
         f"not settled{when}. No drift is shown, nor is it shown to be small: a distance of {margin:g} or more is not "
         "ruled "
@@ -106,7 +112,7 @@ def points(drift: pd.DataFrame, *, confidence: float, margin: float) -> Iterator
 
 def _begun(when: str, sentence: str) -> str:
     """Put the iteration first; what begins with a name from the log keeps its spelling."""
-    own_words = sentence.startswith(("the ", "this ", "with "))
+    own_words = sentence.startswith(("the ", "this ", "with ", "nearly "))
     return f"{when}{sentence}" if when or not own_words else sentence[:1].upper() + sentence[1:]
 
 
@@ -116,8 +122,9 @@ def _at(rows: pd.DataFrame, confidence: float, margin: float) -> Iterator[str]:
     yield from _joint(decision.of_contrasts(rows), several=several)
     yield from _controls_named(controls, confidence, several=several)
     if not (controls["state"] == SHOWN).any():
-        yield from _not_ruled_out(controls, several=several)
+        yield from _not_ruled_out(controls[~decision.blind(controls, margin)], several=several)
         yield from _findable(decision.of_contrasts(rows), margin)
+    yield from _blind(controls, margin)
     if controls["tvd"].isna().all():
         yield (
             "with one answer of a persona in each arm only drift in a common direction can be tested; drift of "
@@ -157,6 +164,15 @@ def _not_ruled_out(controls: pd.DataFrame, *, several: bool) -> Iterator[str]:
         widest = controls.sort_values("ci_high", ascending=False, kind="stable").to_dict("records")[0]
         where = _where(widest, several=several)
         yield f"the largest distance that is not ruled out is {number(widest['ci_high'], 2)} ({where})."
+
+
+def _blind(controls: pd.DataFrame, margin: float) -> Iterator[str]:
+    """Name the controls in which no drift can show."""
+    names = list(dict.fromkeys(controls.loc[decision.blind(controls, margin), "question"]))
+    if names:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        listed = f"{', '.join(map(named, names[:NAMED]))}{more}"
+        yield f"nearly everyone gives the same answer to {listed}: no drift of {margin:g} can show there."
 
 
 def _findable(contrasts: pd.DataFrame, margin: float) -> Iterator[str]:

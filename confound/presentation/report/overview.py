@@ -22,6 +22,8 @@ class Drift:
     iteration : int
     state : str
         What was decided, as in the verdict: `shown`, `small`, `unsettled` or `withheld`.
+    pvalue : float
+        The smallest of its contrasts' adjusted p-values, by which it was decided.
     n : int
         Controls times contrasts, 1 or more.
     largest : mapping
@@ -31,6 +33,7 @@ class Drift:
 
     iteration: int
     state: str
+    pvalue: float
     n: int
     largest: Row
 
@@ -109,11 +112,13 @@ def ends(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _drift(rows: pd.DataFrame) -> Iterator[Drift]:
     for iteration, together in ends(rows).groupby("iteration"):
-        state = decision.combined(decision.of_contrasts(together)["state"])
+        contrasts = decision.of_contrasts(together)
+        state = decision.combined(contrasts["state"])
         at = controls(together)
         beyond = at["tvd_plugin"] - at["tvd_null"]
         place = beyond.idxmax() if at["tvd"].isna().all() else at["tvd"].idxmax()
-        yield Drift(int(str(iteration)), str(state), len(at), at.loc[[place]].to_dict("records")[0])
+        largest = at.loc[[place]].to_dict("records")[0]
+        yield Drift(int(str(iteration)), str(state), float(contrasts["pvalue_verdict"].min()), len(at), largest)
 
 
 def _effect(rows: pd.DataFrame) -> tuple[Row | None, int]:

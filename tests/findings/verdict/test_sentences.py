@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import confound
-from confound.findings import schema
+from confound.findings import decision, schema
 from confound.findings.drift import frame
 from confound.findings.tables import TABLES
 from confound.findings.verdict import sentences
@@ -162,3 +162,38 @@ def test_drift_that_cannot_be_corrected_is_shown_beside_chance() -> None:
     (finding,) = sentences.findings(tables(rows), 0.95)
     assert "distance 0.25, 0.10 expected with no drift, adjusted p = .002" in finding.points[1]
     assert any("only drift in a common direction can be tested" in point for point in finding.points)
+
+
+def test_a_control_that_everyone_answers_alike_does_not_show_that_drift_is_small() -> None:
+    """Where no drift could show, its absence is no finding: alone it settles nothing, beside others it is left out."""
+    alike = drift({"legs": 1.0}, high=0.0).assign(modal_share=1.0)
+    one = decision.decided(alike, margin=0.05)
+    (finding,) = sentences.findings(tables(one), 0.95)
+    assert finding.drift == "unsettled"
+    assert "Nearly everyone gives the same answer to the control, so no drift could show" in finding.headline
+    assert not any("not ruled out" in point for point in finding.points)
+    both = drift({"legs": 1.0, "party": 1.0, "(all)": 1.0}, high=0.01).assign(modal_share=[1.0, 0.5, np.nan])
+    (finding,) = sentences.findings(tables(decision.decided(both, margin=0.05)), 0.95)
+    assert finding.drift == "small"
+    assert any("same answer to legs: no drift of 0.05 can show there" in point for point in finding.points)
+
+
+def test_the_effects_that_users_so_far_apart_could_make_are_counted() -> None:
+    """Of many outcomes: how many effects the largest distance not ruled out could make, and which take more."""
+    needed = {f"y{i}": 0.1 * i for i in range(1, 9)}
+    rows = [
+        {
+            **PLACE,
+            "question": q,
+            "estimate": x,
+            "drift_to_explain_away": x,
+            "largest_tvd": 0.3,
+            "largest_tvd_high": 0.65,
+        }
+        for q, x in needed.items()
+    ]
+    frame = pd.DataFrame(rows).reindex(columns=list(TABLES["sensitivity"].names))
+    (finding,) = sentences.findings(replace(tables(drift({"party": 0.001})), sensitivity=frame), 0.95)
+    (said,) = [point for point in finding.points if "by themselves" in point]
+    assert "reach 0.30 (total variation distance), 0.65 is not ruled out" in said
+    assert "could make 6 of the 8 observed effects by themselves; 2 would take more: y7 (b - a) 0.70, y8" in said
