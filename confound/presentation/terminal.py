@@ -21,8 +21,8 @@ from confound.text import bracketed, named, number, p_value, printable
 
 WIDTH = 100
 LINES = 37  # of a summary; where it was saved takes three more
-ROWS = 4  # of a table at least
-REMARK_LINES = 7
+ROWS = 3  # of a table at least
+REMARK_LINES = 6
 ALONE = 2  # studies and models of which each has its own sentences; more stand in one table
 _DRIFT = ["contrast", "question", "tvd", "ci_low", "ci_high", "pvalue_verdict", "state"]
 _EFFECTS = ["contrast", "question", "level", "mean_control", "mean_treated", "estimate", "ci_low", "ci_high", "pvalue"]
@@ -66,7 +66,8 @@ def text(analysis: Findings, failures: Sequence[Failure] = ()) -> str:
     lines = ["VERDICT", *_sentences(analysis.verdict, room - least - 1)]
     for left, (title, frame, columns) in zip(range(len(tables), 0, -1), tables, strict=True):
         after = sum(min(len(later), ROWS) + 4 for _, later, _ in tables[len(tables) - left + 1 :])
-        lines += _table(title, frame, columns, rows=room - len(lines) - after - 4)
+        places = _PLACE[2:] if len(analysis.verdict) == 1 else _PLACE  # one study and model were named above
+        lines += _table(title, frame, [*places, *columns], rows=room - len(lines) - after - 4)
     return "\n".join([*lines, *told])
 
 
@@ -153,10 +154,10 @@ def _head(frame: pd.DataFrame, *, rows: int = 60) -> str:
 
 def _table(title: str, frame: pd.DataFrame, columns: Sequence[str], *, rows: int) -> list[str]:
     """Show the rows with the smallest p-values; a column that holds one value throughout moves to the title."""
-    names = [*_PLACE, *columns]
     shown = frame.sort_values("pvalue", kind="stable").head(rows)
-    fixed = {c: shown[c].iloc[0] for c in (*_PLACE, "contrast") if len(frame[c].unique()) == 1}
-    table = to_terminal(shown[[c for c in names if c not in fixed and not (c == "level" and not frame[c].any())]])
+    places = [name for name in columns if name in (*_PLACE, "contrast")]
+    fixed = {c: shown[c].iloc[0] for c in places if len(frame[c].unique()) == 1}
+    table = to_terminal(shown[[c for c in columns if c not in fixed and not (c == "level" and not frame[c].any())]])
     where = ", ".join(f"{name} {named(str(value))}" for name, value in fixed.items())
     more = f" (the {len(shown):,} of {len(frame):,} with the smallest p)" if len(frame) > len(shown) else ""
     return ["", f"{title}{': ' if where else ''}{where}{more}", *table.splitlines()]

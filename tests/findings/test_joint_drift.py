@@ -131,7 +131,7 @@ def test_reference_model() -> None:
     (row,) = result.comparisons.to_dict("records")
     assert (row["model"], row["question"], row["against"]) == ("llm", "(all)", "model human")
     assert row["ci_low"] > 0
-    assert any("less that of model human" in point for point in result.verdict[0].points)
+    assert any("minus that of model human" in point for point in result.verdict[0].points)
 
 
 @pytest.mark.parametrize(

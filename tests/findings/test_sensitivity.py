@@ -65,12 +65,13 @@ def test_steps_name_what_was_adopted(analysis: confound.Analysis) -> None:
     assert rows["change"].tolist()[1:] == pytest.approx(np.diff(rows["estimate"]).tolist())
     assert (rows["change_low"] < rows["change"]).tolist()[1:] == [True, True]
     (finding,) = analysis.verdict
-    assert any("A confounder as strong as religion would move the effect by" in point for point in finding.points)
+    assert any("Adopting religion at iteration 1 moved the effect by" in point for point in finding.points)
     last = rows.iloc[-1]
     (said,) = [point for point in finding.points if "is not ruled out, and" in point]
     assert f"at iteration {rows.index[-1]} reach {last['largest_tvd']:.2f}" in said
     enough = last["drift_to_explain_away"] <= last["largest_tvd_high"]
-    assert f"users {last['drift_to_explain_away']:.2f} apart: {'no more' if enough else 'more'}." in said
+    assert f"Users {last['drift_to_explain_away']:.2f} apart could make the effect on" in said
+    assert said.endswith("by themselves: this is not ruled out." if enough else "by themselves: more than that.")
 
 
 def test_remaining_drift_and_shift_are_repeated_as_checks(analysis: confound.Analysis) -> None:
@@ -107,5 +108,5 @@ def test_without_a_decomposition_the_drift_needed_is_still_said() -> None:
     found = confound.analyze(pd.concat([outcome, control]))
     (finding,) = found.verdict
     needed = found.sensitivity["drift_to_explain_away"].iloc[0]
-    assert any(f"on y (b - a) by itself takes users {needed:.2f} apart" in point for point in finding.points)
+    assert any(f"Users {needed:.2f} apart could make the effect on y (b - a)" in point for point in finding.points)
     assert not any("causal part" in point for point in finding.points)

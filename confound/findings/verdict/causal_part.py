@@ -25,8 +25,8 @@ OTHERS = {"adjustment": "adjustment", "source": "attributes drawn in one arm"}
 Row = Mapping[Any, Any]
 
 
-def interval(row: Row, confidence: float) -> str:
-    """Write an estimate with its interval, if it has one."""
+def interval(row: Row, confidence: float | None) -> str:
+    """Write an estimate with its interval, if it has one; what it is is said once in a sentence."""
     return estimate(row["estimate"], row["ci_low"], row["ci_high"], 3, sign=True, confidence=confidence)
 
 
@@ -50,16 +50,17 @@ def part_points(
         method = next(method for method in ROUTES if any(row["method"] == method for row in rows))
         iteration = max(row["iteration"] for row in rows if row["method"] == method)
         parts = {r["quantity"]: r for r in rows if r["method"] == method and r["iteration"] == iteration}
-        observed, cate, asb = (interval(parts[name], confidence) for name in ("observed", "cate", "asb"))
+        observed = interval(parts["observed"], confidence)
+        cate, asb = (interval(parts[name], None) for name in ("cate", "asb"))
         yield (
             f"{named(question)}, {named(contrast)}: of the observed effect {observed}, the causal part is "
-            f"{cate} and selection bias {asb} ({ROUTES[method].format(iteration=iteration)})."
+            f"{cate} and selection bias {asb}, {ROUTES[method].format(iteration=iteration)}."
         )
         here = [row for row in _of(assumptions, contrast) if row["iteration"] == iteration]
         said = [sentence for sentence in _checks(here, question, method) if sentence not in checked]
         checked |= dict.fromkeys(said)
         if said:
-            yield f"What this assumes, checked: {'; '.join(said)}."
+            yield f"Its assumptions, checked: {'; '.join(said)}."
         if len(groups) > DETAILED:
             continue
         yield from _other_routes(rows, method, question, confidence)
@@ -171,8 +172,8 @@ def _drift_needed(rows: Sequence[Row]) -> Iterator[str]:
     beyond = [row for row in known if row["drift_to_explain_away"] > row["largest_tvd_high"]]
     if len(known) == 1:
         (row,) = known
-        apart = f"users {row['drift_to_explain_away']:.2f} apart"
-        yield f"{seen}. To make the effect on {_whose(row)} by itself takes {apart}: {'more' if beyond else 'no more'}."
+        apart = f"Users {row['drift_to_explain_away']:.2f} apart could make the effect on {_whose(row)} by themselves"
+        yield f"{seen}. {apart}: {'more than that' if beyond else 'this is not ruled out'}."
         return
     own = ", each held against its own contrast's controls" if len({row["contrast"] for row in known}) > 1 else ""
     names = f": {_listed(beyond)}" if beyond else ""
@@ -194,11 +195,9 @@ def _listed(rows: Sequence[Row]) -> str:
 
 def _step(row: Row, confidence: float) -> str:
     adopted = [named(name) for name in row["adopted"].split(", ")]
-    together = len(adopted) > 1
-    what = f"{', '.join(adopted[:-1])} and {adopted[-1]} together" if together else adopted[0]
+    what = f"{', '.join(adopted[:-1])} and {adopted[-1]}" if len(adopted) > 1 else adopted[0]
     moved = {"estimate": row["change"], "ci_low": row["change_low"], "ci_high": row["change_high"]}
     return (
-        f"{'Confounders' if together else 'A confounder'} as strong as {what} would move the effect by "
-        f"{interval(moved, confidence)}: so much did adopting {'them' if together else 'it'}, at iteration "
-        f"{row['iteration']}."
+        f"Adopting {what} at iteration {row['iteration']} moved the effect by {interval(moved, confidence)}; "
+        "confounders as strong that are not adopted would move it as far."
     )

@@ -91,8 +91,8 @@ def _all_below(rows: pd.DataFrame, margin: float) -> bool:
     return bool((rows.loc[rows["question"] != ALL_CONTROLS, "ci_high"] < margin).all())
 
 
-def points(drift: pd.DataFrame, *, confidence: float, margin: float) -> Iterator[str]:
-    """Say what the decision rests on, at the first iteration and the last.
+def by_iteration(drift: pd.DataFrame, *, confidence: float, margin: float) -> tuple[list[str], list[str]]:
+    """Say what the decision rests on, at the first iteration and at the last.
 
     Parameters
     ----------
@@ -102,12 +102,19 @@ def points(drift: pd.DataFrame, *, confidence: float, margin: float) -> Iterator
         Of the intervals.
     margin : float
         Drift below it counts as small.
+
+    Returns
+    -------
+    tuple of list of str
+        Of the first iteration, where it is not the last; and of the last.
     """
     ends = sorted({int(drift["iteration"].min()), int(drift["iteration"].max())}) if len(drift) else []
+    said = []
     for iteration in ends:
         when = f"At iteration {iteration}, " if len(ends) > 1 else ""
-        for sentence in _at(drift[drift["iteration"] == iteration], confidence, margin):
-            yield _begun(when, sentence)
+        rows = drift[drift["iteration"] == iteration]
+        said.append([_begun(when, sentence) for sentence in _at(rows, confidence, margin)])
+    return (said[0] if len(ends) > 1 else []), (said[-1] if said else [])
 
 
 def _begun(when: str, sentence: str) -> str:

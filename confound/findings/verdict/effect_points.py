@@ -24,12 +24,12 @@ def comparison_points(comparisons: pd.DataFrame, confidence: float) -> Iterator[
     several = len(comparisons["contrast"].unique()) > 1
     for row in last.head(NAMED).to_dict("records"):
         where = f" in {named(row['contrast'])}" if several else ""
-        yield f"Drift over all controls{where}, less that of {named(row['against'])}: {_estimate(row, confidence)}."
+        yield f"Drift over all controls{where} minus that of {named(row['against'])}: {_estimate(row, confidence)}."
     if len(last) > NAMED:
         yield f"and {len(last) - NAMED} more comparisons."
 
 
-def _estimate(row: Row, confidence: float) -> str:
+def _estimate(row: Row, confidence: float | None) -> str:
     if pd.isna(row["pvalue"]):
         return f"{number(row['estimate'], 3, sign=True)} (too few personas for an interval)"
     ends = row["ci_low"], row["ci_high"]
@@ -50,14 +50,15 @@ def effect_points(effects: pd.DataFrame, confidence: float) -> Iterator[str]:
     rows = main_rows(effects[effects["iteration"] == last]).sort_values("pvalue", kind="stable")
     when = f"At iteration {last}, " if len(effects["iteration"].unique()) > 1 else ""
     few = len(rows) <= NAMED
-    shown = "; ".join(_effect(row, confidence) for row in rows.head(NAMED if few else SUREST).to_dict("records"))
+    named_rows = rows.head(NAMED if few else SUREST).to_dict("records")
+    shown = "; ".join(_effect(row, confidence if row is named_rows[0] else None) for row in named_rows)
     sure = int((rows["pvalue"] < LEVEL).sum())
     many = f"{sure} of {len(rows)} observed effects have p < .05, uncorrected; the smallest p-values belong to"
     what = f"{when}{'observed effect' if few else many}"
     yield f"{what[:1].upper()}{what[1:]}: {shown}."
 
 
-def _effect(row: Row, confidence: float) -> str:
+def _effect(row: Row, confidence: float | None) -> str:
     return f"{_what(row)}, {named(row['contrast'])}: {_estimate(row, confidence)}"
 
 

@@ -121,11 +121,13 @@ def _finding(study: str, model: str, tables: Tables, confidence: float, margin: 
 
 
 def _points(drift: pd.DataFrame, tables: Tables, confidence: float, margin: float) -> Iterator[str]:
-    yield from drift_points.points(drift, confidence=confidence, margin=margin)
-    yield from comparison_points(tables.comparisons, confidence)
+    first, last = drift_points.by_iteration(drift, confidence=confidence, margin=margin)
+    yield from last
     yield from effect_points(tables.effects, confidence)
     yield from missing_points(tables.effects)
     yield from part_points(tables.decomposition, tables.assumptions, tables.sensitivity, confidence)
+    yield from truth.points(tables.truth, confidence)
     settling = tables.settling
     yield from settling_points(settling.stabilization, settling.settled, settling.checks, confidence)
-    yield from truth.points(tables.truth, confidence)
+    yield from comparison_points(tables.comparisons, confidence)
+    yield from first  # what adjustment began with

@@ -301,7 +301,7 @@ def _word(plan: _Plan, key: str, value: Any) -> str:
 
 SPECIAL = {ALL_CONTROLS: "All controls", ALL_ARMS: "all arms together"}
 NAMES: Mapping[str, Mapping[str, str]] = {"quantity": QUANTITY_WORDS, "role": ROLE_WORDS, "path": PATH_WORDS}
-AROUND = {"method": ("by ", ""), "against": ("less that of ", "")}
+AROUND = {"method": ("by ", ""), "against": ("minus that of ", "")}
 
 
 def _notes(

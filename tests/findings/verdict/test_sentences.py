@@ -111,12 +111,13 @@ def test_without_negative_control_nothing_is_claimed() -> None:
 
 
 def test_last_iteration_decides() -> None:
-    """Drift that adjustment removed is told at iteration 0, and the headline speaks of the last."""
+    """The headline and the first sentence speak of the last iteration; what adjustment removed is told at the end."""
     both = pd.concat([drift({"q": 0.001}), drift({"q": 0.5}, iteration=3)], ignore_index=True)
     (finding,) = sentences.findings(tables(both), 0.95)
     assert finding.drift == "unsettled"
     assert "not settled at iteration 3, the last" in finding.headline
-    assert finding.points[0] == "At iteration 0, the test of q has p = .002."
+    assert finding.points[0] == "At iteration 3, the test of q has p > .999."
+    assert finding.points[-2] == "At iteration 0, the test of q has p = .002."
 
 
 def test_what_needs_attention_comes_first() -> None:
