@@ -31,11 +31,10 @@ from confound.findings import (
     truth,
     warnings,
 )
-from confound.findings import (
-    data as data_table,
-)
+from confound.findings import data as data_table
 from confound.findings import stabilization as stable
 from confound.findings.schema import Row
+from confound.findings.trajectories import OutcomeTrajectory
 from confound.findings.verdict import sentences
 from confound.keywords import PARTS
 from confound.log import run_files, warehouses
@@ -45,6 +44,7 @@ from confound.result import Analysis
 from confound.vocabulary import DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
+SoFar = Callable[[Analysis, float], None]
 REST_ON_COUNTS = ("decomposition", "sensitivity", "stabilization")
 VERSIONS = ("numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
 
@@ -90,19 +90,21 @@ def analyze(
     margin: float = DEFAULT_MARGIN,
     confidence: float = 0.95,
     seed: int = 0,
+    stabilization: bool = False,
     skip: Sequence[str] = (),
     targeted_from: int | None = None,
     workers: int | None = None,
     track: Track = _untracked,
     tell: stable.Tell | None = None,
+    so_far: SoFar | None = None,
 ) -> Analysis:
     """Measure user drift and the effect in a log of an experiment on simulated users.
 
     Parameters
     ----------
     data : path, sequence of paths, pandas.DataFrame, pyarrow.Table or ibis.Table
-        The response table, one row an answer; see the README for its columns. Paths may be folders and globs.
-        Or the URL of a database or cluster, such as ``"duckdb://file.db"``: the log is counted there.
+        The response table, one row an answer; see the README for its columns. Paths may be folders and globs, or the
+        URL of a database or cluster, such as ``"duckdb://file.db"``: the log is counted there.
     table : str, optional
         The table's name, for a URL; see `confound.log.warehouses.opened`.
     persona, question, response, trial, item, model, study, iteration : str, optional
@@ -131,8 +133,7 @@ def analyze(
         Questions with that role, globs allowed; they override column `role`.
     control : sequence of str, or mapping
         Control arms, for every study that has them, or for one study if written ``"study=arm"``; or study -> arm.
-        By default an arm called control, baseline,
-        placebo, untreated or 0, else the first in sorted order.
+        By default an arm called control, baseline, placebo, untreated or 0, else the first in sorted order.
     placebo : mapping, optional
         Arm -> the arm that it rewords: drift is then also reported in excess of what rewording alone makes.
     reference : str, optional
@@ -161,6 +162,9 @@ def analyze(
     seed : int
         Of resampling in the decomposition, and of sampling. The same seed gives the same result to the last byte.
         Drift does not depend on it: what cannot be exact there is drawn by a key made of the counts.
+    stabilization : bool
+        Whether the Bayesian models of whether effects settle are fitted however long that takes. By default they are
+        where it takes some two minutes at most.
     skip : sequence of {"drift", "effects", "decomposition", "sensitivity", "stabilization", "figures", "report"}
         Parts to leave out; figures and the report are made when the result is saved.
     targeted_from : int, optional
@@ -172,6 +176,8 @@ def analyze(
         Wraps the rows as they are made, of which there are so many, to show progress.
     tell : callable, optional
         Is told which model is being fitted, and the sampler shows how far it is.
+    so_far : callable, optional
+        Is given the result without Bayesian models, and how many seconds they will take, before any is fitted.
 
     Returns
     -------
@@ -205,14 +211,9 @@ def analyze(
         raise InputError(f"--workers {workers}: at least 1 process is needed")
     name = warehouses.names_of(data)
     counted = prepare(data, layout, options, joint="drift" not in skip, adjusted=run_files.is_run(name))
-    settings = {
-        "log": name,
-        **layout.listed(),
-        **options.listed(),
-        "skip": list(skip),
-    }
+    settings = {"log": name, **layout.listed(), **options.listed(), "skip": list(skip)}
     settings["targeted_from"] = _targeted_from(data, counted, targeted_from)
-    return _found(counted, options, settings, workers=workers, track=track, tell=tell)
+    return _found(counted, options, settings, workers=workers, track=track, tell=tell, so_far=so_far)
 
 
 def _found(
@@ -223,36 +224,81 @@ def _found(
     workers: int | None,
     track: Track,
     tell: stable.Tell | None,
+    so_far: SoFar | None,
 ) -> Analysis:
-    """Make every table in turn; a part that fails is left empty, and told."""
-    failures, skip, confidence = Failures(), settings["skip"], options.confidence
+    """Make every table in turn, Bayesian models last; a part that fails is left empty, and told."""
+    failures, skip = Failures(), settings["skip"]
     if counted.of_distributions:  # the others rest on counts of answers
         skip = {*skip, *REST_ON_COUNTS}
     with parallel.one_thread():
         tables, parts = _tables(counted, options, skip, failures, workers=workers, track=track)
-        settling, why_not = _settling(counted, options, skip, failures, workers, tell)
+    tables |= _described(counted, options, settings, tables, failures)
+    series, why_not = _to_model(counted, options, skip, failures)
+    notes = [*warnings.data_notes(counted), *parts.notes, *why_not]
+    result = partial(_result, counted, options, settings, tables, notes, failures)
+    if not series:
+        return result(stable.NOTHING)
+    if so_far is not None:
+        so_far(result(stable.NOTHING), stable.predicted_seconds(series))
+    settling = stable.NOTHING
+    with failures.catching("stabilization"), parallel.one_thread():
+        confidence, seed = options.confidence, options.seed
+        settling = stable.modelled(series, confidence=confidence, seed=seed, workers=workers, tell=tell)
+    return result(settling)
+
+
+def _to_model(
+    counted: CountedLog, options: Options, skip: Collection[str], failures: Failures
+) -> tuple[list[OutcomeTrajectory], list[Note]]:
+    if "stabilization" not in skip:
+        with failures.catching("stabilization"):
+            return stable.wanted(counted.contrasts, asked=options.stabilization)
+    return [], []
+
+
+def _described(
+    counted: CountedLog,
+    options: Options,
+    settings: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    failures: Failures,
+) -> dict[str, pd.DataFrame]:
+    """Make the tables of what the log holds, and of its truth where that is known."""
     data = data_table.frame(counted.cells)
-    shares = partial(answers.share_rows, counted.cells, confidence=confidence)
-    means = partial(answers.mean_rows, counted.cells, confidence=confidence)
-    distributions = schema.frame(_part("distributions", failures, shares), answers.DISTRIBUTIONS)
+    shares = partial(answers.share_rows, counted.cells, confidence=options.confidence)
+    means = partial(answers.mean_rows, counted.cells, confidence=options.confidence)
     truths = run_files.truths(settings["log"])
     beside = partial(
         truth.rows, truths, *(schema.records(tables[name]) for name in ("drift", "effects", "decomposition"))
     )
-    tables["truth"] = schema.frame(_part("truth", failures, beside), truth.SCHEMA)
+    return {
+        "data": known.in_distributions(data) if counted.of_distributions else data,
+        "distributions": schema.frame(_part("distributions", failures, shares), answers.DISTRIBUTIONS),
+        "means": schema.frame(_part("means", failures, means), answers.MEANS),
+        "truth": schema.frame(_part("truth", failures, beside), truth.SCHEMA),
+    }
+
+
+def _result(
+    counted: CountedLog,
+    options: Options,
+    settings: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    notes: Sequence[Note],
+    failures: Failures,
+    settling: stable.Stabilization,
+) -> Analysis:
+    """Put the tables together, and say in words what they hold."""
     verdict: tuple[sentences.Finding, ...] = ()
+    failures = Failures(failures)  # this is made twice where models follow
     with failures.catching("verdict"):
-        said_of = sentences.Tables(**tables, settling=settling)
-        verdict = sentences.findings(said_of, confidence, margin=options.margin, copies=counted.copies)
-    notes = [*warnings.data_notes(counted), *parts.notes, *why_not]
+        said_of = sentences.Tables(**{name: tables[name] for name in sentences.FRAMES}, settling=settling)
+        verdict = sentences.findings(said_of, options.confidence, margin=options.margin, copies=counted.copies)
     return Analysis(
-        data=known.in_distributions(data) if counted.of_distributions else data,
         **tables,
         stabilization=settling.stabilization,
         settled=settling.settled,
         stabilization_checks=settling.checks,
-        distributions=distributions,
-        means=schema.frame(_part("means", failures, means), answers.MEANS),
         warnings=warnings.frame(notes, failures),
         verdict=verdict,
         settings=settings,
@@ -317,9 +363,8 @@ def _single(
     part = {"negative_control": "drift", "outcome": "effects"}
     wanted = [contrast for contrast in counted.contrasts if part[contrast.cell.role] not in skip]
     families = {} if counted.of_distributions else detectable.families(wanted)
-    task = Guarded(
-        partial(_contrast_rows, options=options, families=families, exact=counted.of_distributions), "row", _about
-    )
+    make = partial(_contrast_rows, options=options, families=families, exact=counted.of_distributions)
+    task = Guarded(make, "row", _about)
     found: dict[str, list[Row]] = {"drift": [], "effects": []}
     with failures.catching("drift and effects"):
         made = track(parallel.spread(task, wanted, workers=workers), len(wanted))
@@ -346,23 +391,6 @@ def _contrast_rows(
         contrast, confidence=confidence, family=family, margin=options.margin, method=options.correction
     )
     return "negative_control", [row]
-
-
-def _settling(
-    counted: CountedLog,
-    options: Options,
-    skip: Collection[str],
-    failures: Failures,
-    workers: int | None,
-    tell: stable.Tell | None,
-) -> tuple[stable.Stabilization, list[Note]]:
-    """Model the outcomes over iterations, where there are enough of them; `tell` is None where nobody watches."""
-    if "stabilization" in skip:
-        return stable.NOTHING, []
-    with failures.catching("stabilization"):
-        confidence, seed = options.confidence, options.seed
-        return stable.modelled(counted.contrasts, confidence=confidence, seed=seed, workers=workers, tell=tell)
-    return stable.NOTHING, []
 
 
 def _targeted_from(data: LogLike, counted: CountedLog, given: int | None) -> dict[str, int]:

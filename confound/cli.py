@@ -3,13 +3,16 @@
 import importlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from confound import __version__, console, keywords
 from confound.console import EXIT_FAILED, errors_told, with_options
 from confound.errors import InputError
+
+if TYPE_CHECKING:
+    from confound.result import Analysis
 
 LOG = click.argument("log", nargs=-1, required=True)
 
@@ -99,14 +102,37 @@ def analyze(log: tuple[str, ...], out: Path, **given: Any) -> None:
     tell = console.tell()
     if tell is not None:
         tell("Reading and counting ...")
-    result = analysis.analyze(log, **given, track=console.track, tell=tell)
-    failures = folder.save(result, out, workers=given["workers"])
-    click.echo(terminal.text(result, failures))
+    first: list[Analysis] = []
+
+    def so_far(found: "Analysis", seconds: float) -> None:
+        first.append(found)
+        click.echo(terminal.text(found, folder.save_tables(found, out)))
+        click.echo(f"\nSaved in {out}. Whether the effect settles is being modelled, {_about(seconds)}.", err=True)
+
+    try:
+        result = analysis.analyze(log, **given, track=console.track, tell=tell, so_far=so_far)
+    except KeyboardInterrupt:
+        if not first:
+            raise
+        click.echo("\nStopped: whether the effect settles was not modelled. Everything else is saved.", err=True)
+        result = first[0]
+    failures = folder.save_tables(result, out)
+    click.echo(terminal.settling(result) if first else terminal.text(result, failures))
+    if tell is not None and "figures" not in given["skip"]:
+        tell("Drawing the figures ...")
+    failures = folder.add_pictures(result, out, failures, workers=given["workers"])
     held = [name for name in (folder.PAGE, "analysis.json", "tables", "figures") if (out / name).exists()]
     click.echo(f"\nSaved in {out}: {', '.join(held)} (seed {given['seed']}).")
     if failures:
         click.echo(f"{len(failures)} parts could not be made; the tracebacks are in {out / folder.TRACES}.", err=True)
         sys.exit(EXIT_FAILED)
+
+
+def _about(seconds: float) -> str:
+    """Say how long something takes."""
+    return (
+        f"about {seconds / 60:.0f} minutes" if seconds >= 90 else f"about {max(10, 10 * round(seconds / 10))} seconds"
+    )
 
 
 @main.command()

@@ -163,6 +163,7 @@ OF_THE_ANALYSIS = (
         default=DEFAULT_MARGIN,
     ),
     Keyword("confidence", "Confidence level of the intervals.", click.FLOAT, default=0.95),
+    Keyword("stabilization", "Fit the models of whether effects settle even if they take long.", click.BOOL),
     Keyword("skip", "Leave this part out.", click.Choice(PARTS), many=True),
     Keyword(
         "targeted_from",

@@ -1,8 +1,7 @@
 """Response table -> answer counts. The log is read here, once; everything after works on counts.
 
 `group` runs one grouped query where the log lives. It brings back a row for each (study, model, iteration, persona,
-arm, question, role, answer) with its count, as integer codes. `elicited` runs one more, over the first iteration, where
-outcomes and confounders were asked in one conversation: counts lose which answers go together.
+arm, question, role, answer) with its count, as integer codes.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -34,7 +33,6 @@ KEYS = (
 )
 MAY_LACK = ("response", "role", "source_arm", "specified", "item")
 UNKNOWN_CODE = -1  # the code of a missing label
-NOT_ASKED_CODE = -2
 MAX_DIGITS = 9  # of an iteration
 PARTS = 1_000_000  # of a probability, in whose place whole numbers stand
 SLACK = 0.03  # by which rounded probabilities may miss 1
@@ -171,7 +169,7 @@ def group(responses: Responses, *, distinct_seeds: bool = False) -> Grouped:
         raw = {key: labels for key, (labels, _) in encoded.items()}
         known = {key: _canonical(raw[key], key, responses) for key in KEYS}
         codes = pool.map(lambda key: _looked_up(known[key][1], encoded[key][1], table.num_rows), KEYS)
-        measures = pool.map(lambda name: _numbers(table, name, _MEASURES[name]), _MEASURES)
+        measures = pool.map(lambda name: numbers_of(table, name, _MEASURES[name]), _MEASURES)
         return Grouped(
             labels={key: labels for key, (labels, _) in known.items()},
             codes=dict(zip(KEYS, codes, strict=True)),
@@ -197,7 +195,7 @@ def _encoded_key(table: "pa.Table", key: str) -> tuple[list[str | None], list[Co
     return _encoded(table.column(key))
 
 
-def _numbers(table: "pa.Table", name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
+def numbers_of(table: "pa.Table", name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
     """Return a measure; of a column that the log does not have, counts are 0 and the rest NaN, and take no memory."""
     counts = issubclass(dtype, np.integer)
     if name not in table.column_names:
@@ -252,83 +250,6 @@ def apart(grouped: Grouped) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_
     return ~(sourced & beside), sourced
 
 
-@dataclass(frozen=True, slots=True)
-class Elicited:
-    """The answers of the first iteration's conversations, those alike in all counted in one row.
-
-    Attributes
-    ----------
-    labels : dict
-        Of study, model, persona, arm and each question -> its distinct labels, sorted.
-    codes : dict
-        The label's place, shape (rows,); of an answer `UNKNOWN_CODE` or `NOT_ASKED_CODE` where there is none.
-    n : ndarray of int64, shape (rows,)
-        Conversations.
-    """
-
-    labels: Mapping[str, tuple[str, ...]]
-    codes: Mapping[str, IntArray]
-    n: IntArray
-
-
-HELD = ("study", "model", "persona", "arm")
-
-
-def elicited(responses: Responses, questions: Sequence[str], *, iteration: int) -> Elicited | None:
-    """Count which answers to some questions go together, by the log's own numbers of conversations (column `trial`).
-
-    Conversations that answer a question twice are left out: their numbers do not tell conversations apart.
-
-    Returns
-    -------
-    Elicited or None
-        None where the log has no such column, or there are none.
-    """
-    if "trial" not in responses.columns:
-        return None
-    table = responses.table
-    asked = table.filter(
-        table["iteration"].try_cast("float64") == iteration,
-        table["question"].strip().isin([text for q in questions for text in (q, f"{q}.0")]),
-        table["trial"].notnull(),
-        table["source_arm"].isnull(),
-    )
-    answers = {
-        f"answer_{number}": asked["response"].fill_null("").max(where=asked["question"].strip().isin([q, f"{q}.0"]))
-        for number, q in enumerate(questions)
-    }
-    held = asked.group_by([*HELD, "trial"]).aggregate(
-        **answers, _rows=asked.count(), _questions=asked["question"].nunique()
-    )
-    alike = (
-        held.filter(held["_rows"] == held["_questions"]).group_by([*HELD, *answers]).aggregate(n=lambda t: t.count())
-    )
-    with engine_errors(responses.name):
-        found = alike.to_pyarrow()
-    if not found.num_rows:
-        return None
-    coded = {key: _coded(found.column(key), key, responses) for key in HELD}
-    coded |= {q: _answer_codes(found.column(name)) for q, name in zip(questions, answers, strict=True)}
-    # The engine's order changes, and with it the last digits of sums.
-    order = np.lexsort([codes for _, codes in coded.values()])
-    return Elicited(
-        labels={key: labels for key, (labels, _) in coded.items()},
-        codes={key: codes[order] for key, (_, codes) in coded.items()},
-        n=_numbers(found, "n", np.int64)[order],
-    )
-
-
-def _answer_codes(column: "pa.ChunkedArray") -> tuple[tuple[str, ...], IntArray]:
-    """Code answers; the empty text is Unknown, a missing one was not asked for."""
-    given = column.to_pylist()
-    clean = {text: canonical(text) for text in set(given) if text is not None}
-    labels = tuple(sorted({name for name in clean.values() if name is not None}))
-    place: dict[str | None, int] = {name: code for code, name in enumerate(labels)} | {None: UNKNOWN_CODE}
-    return labels, np.asarray(
-        [NOT_ASKED_CODE if text is None else place[clean[text]] for text in given], dtype=np.int64
-    )
-
-
 def _check_values(table: "pa.Table", responses: Responses) -> None:
     import pyarrow.compute as pc
 
@@ -357,7 +278,7 @@ def in_order(labels: Collection[str], key: str) -> list[str]:
     return sorted(labels, key=lambda name: (number_in(name) or 0.0 if by_number else 0.0, name))
 
 
-def _coded(column: "pa.ChunkedArray", key: str, responses: Responses) -> tuple[tuple[str, ...], IntArray]:
+def coded(column: "pa.ChunkedArray", key: str, responses: Responses) -> tuple[tuple[str, ...], IntArray]:
     """Return the canonical labels of a column, sorted, and the code of each row's."""
     raw, pieces = _encoded(column)
     labels, lookup = _canonical(raw, key, responses)

@@ -43,6 +43,7 @@ class Options:
     merge: Sequence[str] = ()
     design: Design | None = None
     unique: bool = False
+    stabilization: bool = False
     correction: str = DEFAULT_CORRECTION
     share: float = 0.5
     margin: float = DEFAULT_MARGIN

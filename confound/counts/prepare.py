@@ -10,7 +10,8 @@ from confound.counts import by_arm, conversations, copies, data_warnings, readin
 from confound.counts.cells import Cell, cells
 from confound.counts.contrasts import Contrast, contrasts, control_arms, empty_arm_notes, placebo_contrasts
 from confound.counts.conversations import AnswersByConversation
-from confound.counts.counting import Elicited, Grouped, apart, elicited, group
+from confound.counts.counting import Grouped, apart, group
+from confound.counts.elicited import Elicited, elicited
 from confound.counts.notes import Note
 from confound.counts.options import Options
 from confound.counts.questions import Question, resolve

@@ -9,7 +9,8 @@ import numpy as np
 from confound.counts import align
 from confound.counts.cells import Cell
 from confound.counts.contrasts import Contrast, Side, gathered, infer_design
-from confound.counts.counting import NOT_ASKED_CODE, UNKNOWN_CODE, Elicited, IntArray
+from confound.counts.counting import UNKNOWN_CODE, IntArray
+from confound.counts.elicited import NOT_ASKED_CODE, Elicited
 from confound.counts.options import Options
 from confound.counts.prepare import Questions
 from confound.counts.questions import Question

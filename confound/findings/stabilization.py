@@ -25,6 +25,8 @@ from confound.statistics.stabilization.inputs import PATHS, Pool, Priors, Sample
 TOLERANCE = 0.1  # of the outcome's standard deviation: what is smaller is commonly called negligible
 FEW = 4  # trajectories whose draws are sooner followed up without workers, which load ArviZ first
 SCHEMAS = {"stabilization": SCHEMA, "settled": SETTLED, "checks": CHECKS}
+LONG = 2.0  # minutes that nobody should wait unasked
+SECONDS_A_POOL, SECONDS_A_PATH = 10.0, 0.027  # a persona's answers at one iteration; measured on two cores
 INSTALL = "pip install 'confound[bayes]'"
 Tell = Callable[[str], None]
 
@@ -56,43 +58,49 @@ class Stabilization:
 NOTHING = Stabilization(schema.frame([], SCHEMA), schema.frame([], SETTLED), schema.frame([], CHECKS), fits={})
 
 
-def modelled(
-    contrasts: Sequence[Contrast],
-    *,
-    confidence: float = 0.95,
-    seed: int = 0,
-    workers: int | None = None,
-    tell: Tell | None = None,
-) -> tuple[Stabilization, list[Note]]:
-    """Model the outcomes among some contrasts, where iterations allow it and the packages are installed.
+def wanted(contrasts: Sequence[Contrast], *, asked: bool = False) -> tuple[list[OutcomeTrajectory], list[Note]]:
+    """Return the outcomes to be modelled: iterations allow it, the packages are installed, and it takes no long time.
 
     Parameters
     ----------
     contrasts : sequence of Contrast
         Those of outcomes are used.
-    confidence : float
-        Of the intervals, in (0, 1).
-    seed : int
-        The same seed gives the same draws on the same machine.
-    workers : int, optional
-        Processes; by default one a core.
-    tell : callable, optional
-        Is told what is being fitted, and the sampler shows how far it is.
+    asked : bool
+        Whether the models are wanted however long they take.
 
     Returns
     -------
-    stabilization : Stabilization
+    trajectories : list of OutcomeTrajectory
     notes : list of Note
-        What was not modelled, and why.
+        What is not modelled, and why.
     """
     made, notes = trajectories(contrasts)
     if not made:
-        return NOTHING, notes
+        return [], notes
     if missing := engines.missing():
         message = f"Whether effects settle was not modelled: {_lacking(missing)}."
-        return NOTHING, [*notes, Note("note", message)]
+        return [], [*notes, Note("note", message)]
+    if not asked and (minutes := predicted_seconds(made) / 60) > LONG:
+        message = (
+            f"Whether effects settle was not modelled: Bayesian models of {len(made):,} outcomes would take some "
+            f"{minutes:.0f} minutes. Ask for them with --stabilization."
+        )
+        return [], [*notes, Note("note", message)]
+    return made, notes
+
+
+def predicted_seconds(data: Sequence[OutcomeTrajectory]) -> float:
+    """Predict how long models take on two cores, by what was measured: what is asked decides, not the machine."""
+    work = sum(len(each.data.means) * len(each.data.times) for each in data)
+    return len(list(_pooled(data))) * SECONDS_A_POOL + work * SECONDS_A_PATH
+
+
+def modelled(
+    series: Sequence[OutcomeTrajectory], *, confidence: float, seed: int, workers: int | None, tell: Tell | None
+) -> Stabilization:
+    """Model outcomes that are `wanted`; `tell` is told what is being fitted, and None where nobody watches."""
     sampler, told = Sampler(cores=workers), tell or (lambda _: None)
-    return fit(made, sampler=sampler, confidence=confidence, seed=seed, progress=tell is not None, tell=told), notes
+    return fit(series, sampler=sampler, confidence=confidence, seed=seed, progress=tell is not None, tell=told)
 
 
 def _lacking(missing: Sequence[str]) -> str:

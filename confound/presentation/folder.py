@@ -58,6 +58,11 @@ def save(found: Findings, folder: Path, *, workers: int | None = None) -> tuple[
     InputError
         Where the folder holds anything but an earlier analysis, or cannot be written.
     """
+    return add_pictures(found, folder, save_tables(found, folder), workers=workers)
+
+
+def save_tables(found: Findings, folder: Path) -> tuple[Failure, ...]:
+    """Write tables, record and a page without pictures, as `save` does."""
     check_target(folder)
     folder = folder.resolve()  # a link is followed
     failures = Failures(found.failures)
@@ -70,7 +75,16 @@ def save(found: Findings, folder: Path, *, workers: int | None = None) -> tuple[
             _keep_fits(found, folder, aside)
             owned.record(aside)
             _swap(aside, folder)
-        _add_pictures(found, folder, failures, workers)
+    return tuple(failures)
+
+
+def add_pictures(
+    found: Findings, folder: Path, failed: Sequence[Failure], *, workers: int | None = None
+) -> tuple[Failure, ...]:
+    """Draw the figures into a folder that `save_tables` wrote, and write its page anew; return all failures."""
+    failures = Failures(failed)
+    with _errors_told(folder):
+        _add_pictures(found, folder.resolve(), failures, workers)
     return tuple(failures)
 
 

@@ -14,6 +14,7 @@ from confound.findings.findings import Description, Findings
 from confound.findings.power import Planned
 from confound.findings.verdict.effect_points import main_rows
 from confound.findings.verdict.sentences import Finding
+from confound.findings.verdict.settling import points as settling_points
 from confound.findings.warnings import remarks
 from confound.presentation.frames import to_terminal
 from confound.presentation.report import overview, repeat
@@ -23,6 +24,7 @@ WIDTH = 100
 LINES = 37  # of a summary; where it was saved takes three more
 ROWS = 3  # of a table at least
 REMARK_LINES = 6
+SETTLING = 3  # outcomes of which it is said here whether their effect settles
 ALONE = 2  # studies and models of which each has its own sentences; more stand in one table
 _DRIFT = ["contrast", "question", "tvd", "ci_low", "ci_high", "pvalue_verdict", "state"]
 _EFFECTS = ["contrast", "question", "level", "mean_control", "mean_treated", "estimate", "ci_low", "ci_high", "pvalue"]
@@ -69,6 +71,18 @@ def text(analysis: Findings, failures: Sequence[Failure] = ()) -> str:
         places = _PLACE[2:] if len(analysis.verdict) == 1 else _PLACE  # one study and model were named above
         lines += _table(title, frame, [*places, *columns], rows=room - len(lines) - after - 4)
     return "\n".join([*lines, *told])
+
+
+def settling(analysis: Findings) -> str:
+    """Return what the models of whether effects settle say, which are made after the rest was shown."""
+    tables = analysis.stabilization, analysis.settled, analysis.stabilization_checks
+    said: list[str] = []
+    for model in dict.fromkeys(analysis.stabilization["model"]):
+        stabilization, settled, checks = (table[table["model"] == model] for table in tables)
+        said += settling_points(stabilization, settled, checks, analysis.settings["confidence"])
+    lines = [wrapped(f"- {sentence}", indent="  ") for sentence in said[:SETTLING]]
+    more = [f"  ({len(said) - SETTLING:,} more are saved)"] if len(said) > SETTLING else []
+    return "\n".join(["", "WHETHER EFFECTS SETTLE", *lines, *more])
 
 
 def _sentences(verdict: Sequence[Finding], room: int) -> list[str]:
