@@ -24,6 +24,7 @@ from confound.findings import (
     detectable,
     drift,
     effects,
+    interactions,
     joint_drift,
     known,
     schema,
@@ -44,6 +45,7 @@ from confound.result import Analysis
 from confound.vocabulary import DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
+ToModel = tuple[list[OutcomeTrajectory], list[Note]]
 SoFar = Callable[[Analysis, float], None]
 REST_ON_COUNTS = ("decomposition", "sensitivity", "stabilization")
 VERSIONS = ("numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework")
@@ -247,9 +249,7 @@ def _found(
     return result(settling)
 
 
-def _to_model(
-    counted: CountedLog, options: Options, skip: Collection[str], failures: Failures
-) -> tuple[list[OutcomeTrajectory], list[Note]]:
+def _to_model(counted: CountedLog, options: Options, skip: Collection[str], failures: Failures) -> ToModel:
     if "stabilization" not in skip:
         with failures.catching("stabilization"):
             return stable.wanted(counted.contrasts, asked=options.stabilization)
@@ -260,21 +260,21 @@ def _described(
     counted: CountedLog,
     options: Options,
     settings: Mapping[str, Any],
-    tables: Mapping[str, pd.DataFrame],
+    made: Mapping[str, pd.DataFrame],
     failures: Failures,
 ) -> dict[str, pd.DataFrame]:
     """Make the tables of what the log holds, and of its truth where that is known."""
     data = data_table.frame(counted.cells)
     shares = partial(answers.share_rows, counted.cells, confidence=options.confidence)
     means = partial(answers.mean_rows, counted.cells, confidence=options.confidence)
-    truths = run_files.truths(settings["log"])
-    beside = partial(
-        truth.rows, truths, *(schema.records(tables[name]) for name in ("drift", "effects", "decomposition"))
-    )
+    crossed = partial(interactions.rows, counted, settings["arm"], confidence=options.confidence)
+    found = (schema.records(made[name]) for name in ("drift", "effects", "decomposition"))
+    beside = partial(truth.rows, run_files.truths(settings["log"]), *found)
     return {
         "data": known.in_distributions(data) if counted.of_distributions else data,
         "distributions": schema.frame(_part("distributions", failures, shares), answers.DISTRIBUTIONS),
         "means": schema.frame(_part("means", failures, means), answers.MEANS),
+        "interactions": schema.frame(_part("interactions", failures, crossed), interactions.SCHEMA),
         "truth": schema.frame(_part("truth", failures, beside), truth.SCHEMA),
     }
 

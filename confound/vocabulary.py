@@ -4,6 +4,7 @@ from typing import Literal
 
 ALL_CONTROLS = "(all)"  # in column `question`: all negative controls of a contrast together
 ALL_ARMS = "(all arms)"  # in columns `contrast` and `arm`: all arms together
+JOINT = ", "  # between the levels of several factors, in the label of an arm
 UNKNOWN = "Unknown"  # in column `answer`: missing, or none of the options
 
 Design = Literal["within", "between"]

@@ -40,6 +40,8 @@ class Findings:
         Share of each answer, averaged over personas, by arm and over `(all arms)`.
     means : pandas.DataFrame
         Mean outcome by arm.
+    interactions : pandas.DataFrame
+        Where arms are made of several factors: whether the effect of one depends on another.
     truth : pandas.DataFrame
         What is true of a log of made-up users, beside what was found; empty for others.
     warnings : pandas.DataFrame
@@ -68,6 +70,7 @@ class Findings:
     stabilization_checks: pd.DataFrame
     distributions: pd.DataFrame
     means: pd.DataFrame
+    interactions: pd.DataFrame
     truth: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]

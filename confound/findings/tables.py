@@ -11,6 +11,7 @@ from confound.findings import (
     decomposition,
     drift,
     effects,
+    interactions,
     sensitivity,
     stabilization_columns,
     truth,
@@ -34,6 +35,7 @@ TABLES: Mapping[str, Schema] = MappingProxyType(
             stabilization_columns.CHECKS,
             answers.DISTRIBUTIONS,
             answers.MEANS,
+            interactions.SCHEMA,
             truth.SCHEMA,
             warnings.SCHEMA,
         )

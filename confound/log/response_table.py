@@ -13,11 +13,11 @@ from confound.errors import InputError
 from confound.log import faults, files
 from confound.log.layout import COLUMNS, DEFAULTS, PROBABILITY, Layout, Placed, unused
 from confound.log.source import FILE, ROW, LogLike, Source, literal
+from confound.vocabulary import JOINT
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 ASKED, EXTRA = "_asked_", "_extra_"  # before the name of a wide table's question, and of a column that nothing reads
-JOINT = ", "  # between the labels of several arm columns
 ONE_QUESTION = "answer"  # what is called so where nothing names the question
 ALONE = "(one model)"  # the persona where nothing says who answered
 AND = " / "  # between a persona and an item, or a persona and an arm

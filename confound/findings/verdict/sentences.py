@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from confound.findings import decision, schema, truth
+from confound.findings import decision, interactions, schema, truth
 from confound.findings.stabilization import NOTHING, Stabilization
 from confound.findings.verdict import drift_points
 from confound.findings.verdict.causal_part import part_points
@@ -13,7 +13,7 @@ from confound.findings.verdict.effect_points import comparison_points, effect_po
 from confound.findings.verdict.settling import points as settling_points
 from confound.vocabulary import ALL_ARMS, DEFAULT_MARGIN
 
-FRAMES = ("drift", "effects", "decomposition", "comparisons", "assumptions", "sensitivity", "truth")
+FRAMES = ("drift", "effects", "decomposition", "comparisons", "assumptions", "sensitivity", "interactions", "truth")
 ORDER = (decision.WITHHELD, decision.SHOWN, decision.UNSETTLED, decision.SMALL, None)
 
 
@@ -49,6 +49,7 @@ class Tables:
     comparisons: pd.DataFrame
     assumptions: pd.DataFrame
     sensitivity: pd.DataFrame
+    interactions: pd.DataFrame = field(default_factory=lambda: schema.frame([], interactions.SCHEMA))
     truth: pd.DataFrame = field(default_factory=lambda: schema.frame([], truth.SCHEMA))
     settling: Stabilization = field(default=NOTHING)
 
@@ -124,6 +125,7 @@ def _points(drift: pd.DataFrame, tables: Tables, confidence: float, margin: floa
     first, last = drift_points.by_iteration(drift, confidence=confidence, margin=margin)
     yield from last
     yield from effect_points(tables.effects, confidence)
+    yield from interactions.points(tables.interactions, confidence)
     yield from missing_points(tables.effects)
     yield from part_points(tables.decomposition, tables.assumptions, tables.sensitivity, confidence)
     yield from truth.points(tables.truth, confidence)

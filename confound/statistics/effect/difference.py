@@ -63,7 +63,7 @@ def paired_difference(treated: FloatArray, control: FloatArray, *, confidence: f
     check_inside("confidence", confidence)
     differences = treated - control
     n = len(differences)
-    return _difference(treated, control, _sem(differences), np.full(differences.shape[1], n - 1.0), confidence)
+    return compared(treated, control, standard_error(differences), np.full(differences.shape[1], n - 1.0), confidence)
 
 
 def welch_difference(treated: FloatArray, control: FloatArray, *, confidence: float = 0.95) -> Difference:
@@ -93,14 +93,14 @@ def welch_difference(treated: FloatArray, control: FloatArray, *, confidence: fl
     ([0.667], [0.3])
     """
     check_inside("confidence", confidence)
-    v1, v0 = _sem(treated) ** 2, _sem(control) ** 2
+    v1, v0 = standard_error(treated) ** 2, standard_error(control) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
         parts = v1**2 / (len(treated) - 1) + v0**2 / (len(control) - 1)
         df = np.where(parts > 0, (v1 + v0) ** 2 / parts, np.inf)
-    return _difference(treated, control, np.sqrt(v1 + v0), df, confidence)
+    return compared(treated, control, np.sqrt(v1 + v0), df, confidence)
 
 
-def _sem(values: FloatArray) -> FloatArray:
+def standard_error(values: FloatArray) -> FloatArray:
     """Return the standard error of each column's mean; NaN with one row, exactly 0 if nothing varies."""
     if len(values) < 2:
         return np.full(values.shape[1], np.nan)
@@ -108,9 +108,8 @@ def _sem(values: FloatArray) -> FloatArray:
     return np.where(constant, 0.0, values.std(axis=0, ddof=1) / np.sqrt(len(values)))
 
 
-def _difference(
-    treated: FloatArray, control: FloatArray, se: FloatArray, df: FloatArray, confidence: float
-) -> Difference:
+def compared(treated: FloatArray, control: FloatArray, se: FloatArray, df: FloatArray, confidence: float) -> Difference:
+    """Compare the means of two sides by a standard error and degrees of freedom, shape (Q,) each."""
     mean_treated, mean_control = treated.mean(axis=0), control.mean(axis=0)
     estimate = mean_treated - mean_control
     estimate = np.where(np.abs(estimate) < 1e-14, 0.0, estimate)
