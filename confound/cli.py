@@ -145,10 +145,11 @@ def check(log: tuple[str, ...], **given: Any) -> None:
     Example:
       confound check results.parquet --outcome 'likely_*'
     """  # noqa: D301 -- click reads the escape
-    from confound.look import describe
+    from confound.look import proposed
     from confound.presentation import terminal
 
-    click.echo(terminal.description(describe(log, **given)))
+    found, assumed = proposed(log, **given)
+    click.echo(terminal.description(found, assumed))
 
 
 @main.command()

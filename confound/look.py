@@ -1,15 +1,17 @@
 """A log looked at, before any statistic: what it holds, and its rows as they are counted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from confound.counts.options import Options
 from confound.counts.prepare import prepare, read_long
+from confound.errors import InputError, UnsaidError
 from confound.findings.description import described
 from confound.findings.findings import Description
-from confound.keywords import OF_THE_LOG
+from confound.keywords import KEYWORDS, OF_THE_LOG
 from confound.log import run_files, warehouses
 from confound.log.layout import Layout
 from confound.log.source import LogLike
@@ -72,6 +74,52 @@ def describe(
     given = {**layout.listed(), **options.listed()}
     settings = {"log": name} | {each.name: given[each.name] for each in OF_THE_LOG}
     return described(prepare(data, layout, options, adjusted=run_files.is_run(name)), settings)
+
+
+def proposed(data: LogLike, **given: Any) -> tuple[Description, list[tuple[str, str]]]:
+    """Describe a log, and where it does not say enough, as the names of its columns and questions suggest.
+
+    Parameters
+    ----------
+    data : path, sequence of paths, data frame or table
+        See `confound.analyze`.
+    **given
+        Keywords of `describe`.
+
+    Returns
+    -------
+    description : Description
+    assumed : list of (str, str)
+        Keyword and value of what was suggested by names and said by nobody.
+
+    Raises
+    ------
+    InputError
+        Where no names suggest enough; of what is suggested in vain the first error is raised.
+    """
+    assumed: list[tuple[str, str]] = []
+    first: UnsaidError | None = None
+    while True:
+        try:
+            return describe(data, **given), assumed
+        except UnsaidError as error:
+            first = first or error
+            if not error.options or set(error.options) <= set(assumed):
+                raise first from None
+            assumed += error.options
+            given = _with(given, error.options)
+        except InputError:
+            if first is None:
+                raise
+            raise first from None
+
+
+def _with(given: Mapping[str, Any], options: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Add to keywords what else is said."""
+    made = dict(given)
+    for name, value in options:
+        made[name] = [*(made.get(name) or ()), value] if KEYWORDS[name].many else value
+    return made
 
 
 def read(

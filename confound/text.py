@@ -1,6 +1,8 @@
 """Numbers and labels as text: the one writer of p-values, of numbers, and of labels that come from a log."""
 
 import math
+import shlex
+from collections.abc import Iterable
 from typing import Any
 
 MISSING = "\N{EN DASH}"
@@ -130,3 +132,12 @@ def named(text: str, width: int = LABEL_WIDTH) -> str:
     """Write a label inside a sentence or a table, no longer than so many characters."""
     text = printable(text)
     return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def typed(options: Iterable[tuple[str, str]]) -> str:
+    """Write options as they are typed.
+
+    >>> typed([("negative_control", "born in")])
+    "--negative-control 'born in'"
+    """
+    return " ".join(f"--{keyword.replace('_', '-')} {shlex.quote(value)}" for keyword, value in options)

@@ -1,5 +1,6 @@
 """The commands, as a user runs them."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,27 @@ def test_check_describes_and_writes_nothing(log: Path, tmp_path: Path) -> None:
     assert "56 answers, 0 of them Unknown. The log can be analysed." in done.stdout
     assert "nominal  maybe, no, yes" in done.stdout
     assert [p.name for p in tmp_path.iterdir()] == ["log.csv"]
+
+
+def test_check_proposes_what_the_log_does_not_say(log: Path, tmp_path: Path) -> None:
+    """Columns and roles that names suggest are assumed, and said; the command that is printed analyses the log."""
+    done = run("check", log)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stdout.split())
+    assert "nothing says it: --arm condition --outcome buys --negative-control party." in said
+    command = shlex.split(done.stdout.split("TO ANALYSE IT\n")[1].replace("\\\n", " "))
+    assert command[:2] == ["confound", "analyze"]
+    quick = [word for part in ("figures", "report", "stabilization", "decomposition") for word in ("--skip", part)]
+    done = run(*command[1:], *quick, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+
+
+def test_check_refuses_what_no_name_suggests(tmp_path: Path) -> None:
+    """Columns without usual names: the error says what is missing, and nothing is made up."""
+    pd.DataFrame({"a": ["x", "y"], "b": ["1", "2"]}).to_csv(tmp_path / "log.csv", index=False)
+    done = run("check", tmp_path / "log.csv")
+    assert done.exit_code == 2
+    assert "Say which column is which" in done.stderr
 
 
 def test_bad_input_is_one_message(log: Path, tmp_path: Path) -> None:

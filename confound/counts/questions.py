@@ -1,7 +1,5 @@
 """Each question's role and scale, from the log, the options and the study files."""
 
-import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +11,9 @@ from confound.counts.counting import UNKNOWN_CODE, Grouped, IntArray
 from confound.counts.notes import Note
 from confound.counts.options import Options
 from confound.counts.scales import BY_WORDS, MAX_ANSWERS, FloatArray, Scale
-from confound.errors import InputError
+from confound.errors import InputError, UnsaidError
+from confound.log.layout import roles_by_name
+from confound.text import typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,27 +143,13 @@ def _recorded_role(rows: Grouped, study: str, question: str) -> str | None:
 def _check_roles(questions: Mapping[tuple[str, str], Question], left_out: Sequence[str]) -> None:
     if not any(question.role in ("outcome", "negative_control") for question in questions.values()):
         names = left_out or sorted(name for _, name in questions)
-        raise InputError(
+        proposed = roles_by_name(names)
+        raise UnsaidError(
             f"no outcome and no negative control to be found. The log holds the questions {', '.join(names[:20])}. "
             "Name some with --outcome or --negative-control (globs allowed), or fill column 'role'. "
-            f"By their names it could be: {_proposed(names)}"
+            f"By their names it could be: {typed(proposed)}",
+            proposed,
         )
-
-
-# What a treatment of simulated users can hardly change, by words in a question's name; only ever proposed.
-_FACTS = re.compile(
-    r"party|ideolog|gender|\bsex\b|race|ethnic|\bage\b|birth|education|degree|income|religio|region|state|country|"
-    r"marital|married|children|occupation|employ|citizen|politic|vote|read_10y|familiar",
-    re.IGNORECASE,
-)
-
-
-def _proposed(names: Sequence[str]) -> str:
-    """Guess roles from the names of questions: facts about a person are negative controls."""
-    facts = [name for name in names if _FACTS.search(name.replace("_", " ")) or _FACTS.search(name)]
-    others = [name for name in names if name not in facts]
-    options = [f"--outcome {shlex.quote(name)}" for name in others[:3]]
-    return " ".join([*options, *(f"--negative-control {shlex.quote(name)}" for name in facts[:6])])
 
 
 def _question(

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from confound.errors import InputError
+from confound.errors import InputError, UnsaidError
+from confound.text import typed
 
 REQUIRED = ("persona", "arm", "question", "response")
 DEFAULTS = {"study": "study", "model": "model", "iteration": "0"}
@@ -200,17 +201,25 @@ class Layout:
                 raise InputError(f"{name}: {text}: column '{own}' is missing; {listed(columns)}")
         missing = [new for new in REQUIRED if new not in placed.own and not (new != "arm" and _given(new, placed))]
         if missing:
-            raise InputError(" ".join([f"{name}: {self._lacking(name, columns, missing, options)}", *said]))
+            proposed = proposal(columns, self)
+            lacking = self._lacking(name, columns, missing, options, proposed)
+            raise UnsaidError(" ".join([f"{name}: {lacking}", *said]), proposed)
 
-    def _lacking(self, name: str, columns: Sequence[str], missing: Sequence[str], options: Mapping[Any, str]) -> str:
+    def _lacking(
+        self,
+        name: str,
+        columns: Sequence[str],
+        missing: Sequence[str],
+        options: Mapping[Any, str],
+        proposed: Sequence[tuple[str, str]],
+    ) -> str:
         quoted = " and ".join(f"'{column}'" for column in missing)
         lacking = f"column{'s' if len(missing) > 1 else ''} {quoted} {'are' if len(missing) > 1 else 'is'} missing"
         found = listed(columns)
-        proposed = proposal(columns, self)
         if not proposed:
             return f"{lacking}; {found}. Say which column is which: " + ", ".join(f"--{new} COLUMN" for new in missing)
-        given = " ".join(options.values())
-        return f"{lacking}; {found}. Try: confound check {shlex.quote(name)} {f'{given} ' if given else ''}{proposed}"
+        words = [shlex.quote(name), *options.values(), typed(proposed)]
+        return f"{lacking}; {found}. Try: confound check {' '.join(words)}"
 
 
 def _usual(new: str, columns: Sequence[str], taken: Iterable[str] = ()) -> str:
@@ -244,13 +253,33 @@ def listed(columns: Sequence[str]) -> str:
     return f"found {', '.join(names)}{', ...' if len(columns) > SHOWN else ''}"
 
 
-def proposal(columns: Sequence[str], layout: Layout) -> str:
+# What a treatment of simulated users can hardly change, by words in a question's name; only ever proposed.
+_FACTS = re.compile(
+    r"party|ideolog|gender|\bsex\b|race|ethnic|\bage\b|birth|education|degree|income|religio|region|state|country|"
+    r"marital|married|children|occupation|employ|citizen|politic|vote|read_10y|familiar",
+    re.IGNORECASE,
+)
+MOST_PROPOSED = {"outcome": 3, "negative_control": 6}
+
+
+def roles_by_name(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Guess roles from the names of questions: facts about a person are negative controls.
+
+    >>> roles_by_name(["likely", "party", "age"])
+    [('outcome', 'likely'), ('negative_control', 'party'), ('negative_control', 'age')]
+    """
+    facts = [name for name in names if _FACTS.search(name.replace("_", " ")) or _FACTS.search(name)]
+    by_role = {"outcome": [name for name in names if name not in facts], "negative_control": facts}
+    return [(role, name) for role, held in by_role.items() for name in held[: MOST_PROPOSED[role]]]
+
+
+def proposal(columns: Sequence[str], layout: Layout) -> list[tuple[str, str]]:
     """Return the options that would make a response table of these columns, as far as names tell; empty if they do not.
 
-    >>> proposal(["respondent_id", "variant", "question_id", "pred"], Layout())
+    >>> typed(proposal(["respondent_id", "variant", "question_id", "pred"], Layout()))
     '--persona respondent_id --arm variant --question question_id --response pred'
     >>> proposal(["StartDate", "x"], Layout())
-    ''
+    []
     """
     placed = layout.placed(columns)
     taken = {name for new in (*REQUIRED, "trial") for name in placed.own.get(new, ())}
@@ -261,16 +290,13 @@ def proposal(columns: Sequence[str], layout: Layout) -> str:
             options[new] = own
             taken.add(own)
     if not {"persona", "arm"} <= {*options, *placed.own}:
-        return ""
+        return []
     if {"question", "response"} <= {*options, *placed.own} or placed.questions:
-        return " ".join(f"--{new} {shlex.quote(own)}" for new, own in options.items())
+        return list(options.items())
     for new in ("question", "response"):  # without one of them the table is wide
         taken.discard(options.pop(new, ""))
     free = [name for name in columns if name not in taken and not _is_metadata(name)]  # the questions, it seems
-    if not free:
-        return ""
-    asked = [f"--outcome {shlex.quote(free[0])}", *(f"--negative-control {shlex.quote(name)}" for name in free[1:2])]
-    return " ".join([*(f"--{new} {shlex.quote(own)}" for new, own in options.items()), *asked])
+    return [*options.items(), *roles_by_name(free)] if free else []
 
 
 def _is_metadata(name: str) -> bool:

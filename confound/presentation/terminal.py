@@ -18,7 +18,7 @@ from confound.findings.verdict.settling import points as settling_points
 from confound.findings.warnings import remarks
 from confound.presentation.frames import to_terminal
 from confound.presentation.report import overview, repeat
-from confound.text import bracketed, named, number, p_value, printable
+from confound.text import bracketed, named, number, p_value, printable, typed
 
 WIDTH = 100
 LINES = 37  # of a summary; where it was saved takes three more
@@ -144,8 +144,8 @@ def _last(frame: pd.DataFrame) -> pd.DataFrame:
     return kept
 
 
-def description(found: Description) -> str:
-    """Return what `confound check` prints."""
+def description(found: Description, assumed: Sequence[tuple[str, str]] = ()) -> str:
+    """Return what `confound check` prints; `assumed` is what names suggest and nobody said."""
     answers, unknown = found.data["n_answers"].sum(), found.data["n_unknown"].sum()
     held = f"{answers:,} answers, {unknown:,} of them Unknown. The log can be analysed."
     read = found.columns[found.columns["column"] != ""]
@@ -155,6 +155,9 @@ def description(found: Description) -> str:
         taken.append(wrapped(f"Not read: {', '.join(map(named, unused))}."))
     questions, contrasts = found.questions.copy(), found.contrasts
     questions["answers"] = [textwrap.shorten(answers, 60, placeholder=" ...") for answers in questions["answers"]]
+    if assumed:
+        guess = f"ASSUMED by the names of columns and questions, for nothing says it: {typed(assumed)}."
+        taken.insert(0, wrapped(f"{guess} Say what is right in the command below.") + "\n")
     parts = [held, "", *taken, f"\nQUESTIONS\n{_head(questions)}", f"\nCONTRASTS\n{_head(contrasts)}"]
     command = repeat.command(found.settings)
     parts += _remarks(found.warnings)

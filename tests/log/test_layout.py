@@ -11,6 +11,7 @@ import pytest
 import confound
 from confound import InputError
 from confound.log.layout import Layout, proposal
+from confound.text import typed
 from tests.log.made import ROLES, analysed, made, numbers, told
 
 same = pd.testing.assert_frame_equal
@@ -184,7 +185,11 @@ def test_comment_lines_and_pointers(plain: pd.DataFrame, tmp_path: Path) -> None
         (["persona", "model", "trial", "question", "response"], "--arm model"),
         (
             ["ResponseId", "Condition", "Q1", "Q2"],
-            "--persona ResponseId --arm Condition --outcome Q1 --negative-control Q2",
+            "--persona ResponseId --arm Condition --outcome Q1 --outcome Q2",
+        ),
+        (
+            ["ResponseId", "Condition", "buys", "party", "age"],
+            "--persona ResponseId --arm Condition --outcome buys --negative-control party --negative-control age",
         ),
         (["StartDate", "EndDate", "Q1"], ""),
         (["", "a"], ""),
@@ -193,7 +198,7 @@ def test_comment_lines_and_pointers(plain: pd.DataFrame, tmp_path: Path) -> None
 )
 def test_what_is_proposed(columns: list[str], expected: str) -> None:
     """A message proposes what the names of columns say, and nothing where they say nothing."""
-    assert proposal(columns, Layout()) == expected
+    assert typed(proposal(columns, Layout())) == expected
 
 
 def test_an_error_ends_with_a_command_that_works(tmp_path: Path) -> None:
