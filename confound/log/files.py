@@ -6,7 +6,6 @@ that an error can name them; the engine never computes either unless an error as
 """
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+from confound import scratch
 from confound.errors import InputError
 from confound.log import faults, importers, warehouses
 from confound.log.faults import (
@@ -62,15 +62,15 @@ def opened(data: LogLike, layout: Layout) -> Iterator[list[Source]]:
     if isinstance(data, ibis.Table):
         yield [unnumbered("the table", data)]
         return
-    with tempfile.TemporaryDirectory(prefix="confound-", ignore_cleanup_errors=True) as scratch:
-        limits = {"memory_limit": MEMORY_LIMIT, "temp_directory": f"{scratch}/spill"}
+    with scratch.temporary() as room:
+        limits = {"memory_limit": MEMORY_LIMIT, "temp_directory": f"{room}/spill"}
         if url is not None:
             with warehouses.opened(url, layout.table, limits) as (name, held):
                 yield [unnumbered(name, held)]
             return
         connection = ibis.duckdb.connect(**limits)
         try:
-            yield _Readers(Opening(connection, Path(scratch), layout)).sources(data)
+            yield _Readers(Opening(connection, Path(room), layout)).sources(data)
         finally:
             connection.disconnect()
 

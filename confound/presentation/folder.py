@@ -16,7 +16,7 @@ from confound.errors import InputError
 from confound.failures import Failure, Failures
 from confound.findings import record
 from confound.findings.findings import Findings
-from confound.presentation import frames, owned
+from confound.presentation import frames, owned, swap
 from confound.presentation.tables import publication, rendering
 from confound.presentation.tables.layouts import LAYOUTS
 
@@ -69,6 +69,7 @@ def save(found: Findings, folder: Path, *, workers: int | None = None) -> tuple[
             _write_traces(aside, failures)
             _keep_fits(found, folder, aside)
             owned.record(aside)
+            owned.check(folder)  # what was added while the result was written is somebody's too
             _swap(aside, folder)
         _add_pictures(found, folder, failures, workers)
     return tuple(failures)
@@ -170,17 +171,10 @@ def _write_traces(folder: Path, failures: Failures) -> None:
 
 def _swap(aside: Path, folder: Path) -> None:
     """Put a finished folder in its place; what was there is deleted only once the new one stands."""
-    if not folder.exists():
-        aside.rename(folder)
-        return
-    old = aside.with_name(aside.name + "-old")
-    folder.rename(old)
-    try:
-        aside.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old)
+    swap.put(aside, folder)
+    for old in (aside, aside.with_name(aside.name + "-old")):
+        if old.exists():
+            shutil.rmtree(old)
 
 
 def _umask() -> int:
