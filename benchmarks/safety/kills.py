@@ -9,7 +9,6 @@ result alone beside nothing.
 import argparse
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -62,11 +61,11 @@ def killed(line: list[str], room: Path, seconds: float, *, saving: bool, rng: ra
     if saving:
         while process.poll() is None and {path.name for path in room.iterdir()} <= before:
             time.sleep(CALM)
-        time.sleep(rng.uniform(0, 0.25 * seconds))
+        time.sleep(rng.uniform(0, 0.6 * seconds))
     else:
         time.sleep(rng.uniform(0, seconds))
     alive = process.poll() is None
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     return alive
 

@@ -22,6 +22,7 @@ SHOWN_TEXT = 40
 
 
 MOST_COLUMNS = 20_000
+RESERVED = "_confound_"
 HEAD = 4096  # bytes that tell a text from a binary file
 
 
@@ -189,10 +190,13 @@ def refuse_binary(file: Path, start: bytes) -> None:
 
 
 def refuse_duplicates(name: str, columns: Sequence[str]) -> None:
-    """Raise where a log has two columns of one name."""
+    """Raise where a log has two columns of one name, one of a name that is taken, or too many."""
     doubled = sorted(column for column, n in Counter(columns).items() if n > 1)
     if doubled:
         raise InputError(f"{name}: column '{doubled[0]}' stands there twice. Rename or drop one")
+    reserved = [column for column in columns if column.casefold().startswith(RESERVED)]
+    if reserved:
+        raise InputError(f"{name}: column '{reserved[0]}' is called as only confound's own are. Rename or drop it")
     if len(columns) > MOST_COLUMNS:
         raise InputError(
             f"{name}: it has {len(columns):,} columns, and {MOST_COLUMNS:,} can be read. Drop some, or write one row "

@@ -149,6 +149,7 @@ class TextFiles:
             if fault and (file in self.opening.windows or not is_windows(file)):
                 raise InputError(fault) from error
             raise
+        refuse_duplicates(str(file), keys)
         needed = self.opening.layout.placed([*keys, *self.opening.layout.names]).needed
         needed = list(dict.fromkeys([*needed, *self.opening.kept(keys, small=False), *self.opening.layout.names]))
         taken = {name.casefold() for name in needed}
