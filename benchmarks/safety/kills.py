@@ -7,18 +7,29 @@ result alone beside nothing.
 """
 
 import argparse
+import multiprocessing
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from confound.cli import main as main_of_confound
+from confound.presentation import folder
 from tests.log.made import made
 
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerProcess
+
+FORKS = multiprocessing.get_context("forkserver")
+LOADED = (
+    *("confound.cli", "confound.analysis", "confound.presentation.terminal", "confound.presentation.report.page"),
+    "ibis.backends.duckdb",
+)
 CALM = 0.002  # seconds between looks at the folder
 Tree = dict[str, bytes]
 
@@ -35,38 +46,53 @@ def stages(result: Tree, bare: Tree) -> list[Tree]:
     return [result, bare, bare | figures]
 
 
-def command(log: Path, out: Path, skip: str) -> list[str]:
-    """Return the command line of one run."""
+def arguments(log: Path, out: Path, skip: str) -> list[str]:
+    """Return the command line of one run, but for its program."""
     skipped = [word for part in skip.split(",") for word in ("--skip", part)]
     roles = ["--outcome", "likely", "--negative-control", "party"]
-    program = [sys.executable, "-c", "from confound.cli import main; main()"]
-    return [*program, "analyze", str(log), *roles, *skipped, "--out", str(out), "--workers", "1"]
+    return ["analyze", str(log), *roles, *skipped, "--out", str(out), "--workers", "1"]
 
 
-def bare(log: Path, out: Path, skip: str) -> Tree:
-    """Make the result whose figures are not drawn yet: its process is stopped by a fault where it would draw them."""
-    program = (
-        "import sys; from confound.presentation import folder; folder._add_pictures = lambda *a: None; "
-        "from confound.cli import main; main(sys.argv[1:])"
-    )
-    line = command(log, out, skip)
-    subprocess.run([line[0], "-c", program, *line[3:]], check=True, capture_output=True)  # noqa: S603
-    return tree(out)
+def run(line: Sequence[str], temporary: Path, *, drawn: bool = True) -> None:
+    """Run the command in this process; without `drawn` up to where it would draw figures."""
+    tempfile.tempdir = str(temporary)
+    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 -- the process ends soon
+    if not drawn:
+        folder._add_pictures = lambda *_: None  # type: ignore[assignment]  # noqa: SLF001
+    main_of_confound(list(line), standalone_mode=False)
 
 
-def killed(line: list[str], room: Path, seconds: float, *, saving: bool, rng: random.Random) -> bool:
-    """Start a run, kill it, and tell whether it was still at work; `room` holds the folder of results alone."""
+def started(line: Sequence[str], temporary: Path, *, drawn: bool = True) -> "ForkServerProcess":
+    """Start the command in a process of its own, whose modules are loaded already, so that kills fall on its work."""
+    process = FORKS.Process(target=run, args=(line, temporary), kwargs={"drawn": drawn})
+    process.start()
+    return process
+
+
+def finished(line: Sequence[str], temporary: Path, *, drawn: bool = True) -> float:
+    """Run the command to its end and return the seconds that it took."""
+    begun = time.perf_counter()
+    process = started(line, temporary, drawn=drawn)
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"confound {' '.join(line)} ended with exit code {process.exitcode}")
+    return time.perf_counter() - begun
+
+
+def killed(line: Sequence[str], rooms: tuple[Path, Path], seconds: float, *, saving: bool, rng: random.Random) -> bool:
+    """Start a run, kill it, and tell whether it was still at work; the first of `rooms` holds the folder of results."""
+    room, temporary = rooms
     before = {path.name for path in room.iterdir()}
-    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    process = started(line, temporary)
     if saving:
-        while process.poll() is None and {path.name for path in room.iterdir()} <= before:
+        while process.is_alive() and {path.name for path in room.iterdir()} <= before:
             time.sleep(CALM)
         time.sleep(rng.uniform(0, 0.6 * seconds))
     else:
         time.sleep(rng.uniform(0, seconds))
-    alive = process.poll() is None
+    alive = process.is_alive()
     process.kill()
-    process.wait()
+    process.join()
     return alive
 
 
@@ -76,27 +102,26 @@ def measure(kills: int, skip: str, *, seed: int, tell: Callable[[str], None]) ->
     found: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as scratch:
         room, temporary, aside = (Path(scratch) / name for name in ("room", "tmp", "aside"))
-        for folder in (room, temporary, aside):
-            folder.mkdir()
-        os.environ["TMPDIR"] = str(temporary)
+        for place in (room, temporary, aside):
+            place.mkdir()
+        FORKS.set_forkserver_preload([*LOADED])
         out, logs = room / "out", [aside / "a.csv", aside / "b.csv"]
         wholes, halves, seconds = [], [], 0.0
         for number, log in enumerate(logs):
             made(seed=number).to_csv(log, index=False)
-            begun = time.perf_counter()
-            subprocess.run(command(log, out, skip), check=True, capture_output=True)  # noqa: S603
-            seconds = time.perf_counter() - begun
+            seconds = finished(arguments(log, out, skip), temporary)
             wholes.append(tree(out))
-            halves.append(bare(log, aside / f"bare{number}", skip))
-        subprocess.run(command(logs[0], out, skip), check=True, capture_output=True)  # noqa: S603
+            finished(arguments(log, aside / f"bare{number}", skip), temporary, drawn=False)
+            halves.append(tree(aside / f"bare{number}"))
+        finished(arguments(logs[0], out, skip), temporary)
         possible = [stages(whole, half) for whole, half in zip(wholes, halves, strict=True)]
         for number in range(kills):
             new = (number + 1) % 2
-            line = command(logs[new], out, skip)
-            found["killed at work"] += killed(line, room, seconds, saving=number % 2 == 1, rng=rng)
+            line = arguments(logs[new], out, skip)
+            found["killed at work"] += killed(line, (room, temporary), seconds, saving=number % 2 == 1, rng=rng)
             found[f"at --out: {_named(out, possible[1 - new], possible[new])}"] += 1
             found["with something left beside it"] += len([*room.iterdir(), *temporary.iterdir()]) > 1
-            subprocess.run(line, check=True, capture_output=True)  # noqa: S603
+            finished(line, temporary)
             whole = tree(out) == wholes[new] and [path.name for path in room.iterdir()] == ["out"]
             found["after the next run: the whole result and nothing left"] += whole and not [*temporary.iterdir()]
             if number % 20 == 19:
