@@ -157,7 +157,7 @@ def load(folder: str | Path) -> Analysis:
         verdict = tuple(map(_finding, shape.listing(content["verdict"])))
         settings = _checked(content["settings"])
         versions = {name: shape.written(version) for name, version in shape.mapping(content["versions"]).items()}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{folder}: is damaged (verdict, settings or versions). Run the analysis again") from error
     return Analysis(**held, verdict=verdict, settings=settings, versions=versions)
 

@@ -32,9 +32,17 @@ def whole(held: Any) -> int:
 
 def number(held: Any) -> float:
     """Return a finite number."""
-    if isinstance(held, bool) or not isinstance(held, int | float) or not math.isfinite(held):
-        _refused(held, "number")
-    return float(held)
+    return float(held) if is_number(held) else _refused(held, "number")
+
+
+def is_number(held: Any) -> bool:
+    """Tell whether a value is a number that is finite as a float, too."""
+    if isinstance(held, bool) or not isinstance(held, int | float):
+        return False
+    try:
+        return math.isfinite(held)
+    except OverflowError:
+        return False
 
 
 def flag(held: Any) -> bool:

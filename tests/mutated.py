@@ -143,6 +143,19 @@ def sealed(content: bytes, rng: random.Random) -> bytes:
     return b"\n".join(held) + b"\n"
 
 
+ESCAPED = (  # what YAML makes of them is not what they look like
+    '"\\ud83d\\ude00"',
+    '"\\x1b[2J"',
+    '"\\0"',
+    "&a [*a]",
+    "!!python/object:os.system",
+    "9" * 5000,
+    "1e999",
+    ".inf",
+    "2026-01-01",
+)
+
+
 def yaml_text(content: bytes, rng: random.Random) -> bytes:
     """Change words, indents and lines of a YAML file."""
     held = content.decode().splitlines()
@@ -150,7 +163,7 @@ def yaml_text(content: bytes, rng: random.Random) -> bytes:
         place, change = rng.randrange(len(held)), rng.randrange(6)
         key, colon, text = held[place].partition(":")
         if change <= 1 and colon:
-            held[place] = f"{key}: {rng.choice((text, *HOSTILE, *map(str, VALUES)))}"
+            held[place] = f"{key}: {rng.choice((text, *HOSTILE, *ESCAPED, *ESCAPED, *map(str, VALUES)))}"
         elif change == 2:
             held[place] = f"{rng.choice(HOSTILE)}{colon}{text}"
         elif change == 3:

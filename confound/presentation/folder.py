@@ -1,6 +1,7 @@
 """The folder of a result: written aside and put in its place whole; tables and page first, then pictures."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -32,6 +33,9 @@ def check_target(folder: Path) -> None:
     """Refuse a folder for results that holds anything but an earlier analysis, as that left it."""
     with _errors_told(folder):
         folder = folder.resolve()
+        above = next((path for path in folder.parents if path.exists()), folder)
+        if not os.access(above, os.W_OK | os.X_OK):  # told before hours of work, not after them
+            raise PermissionError(errno.EACCES, f"{above} is for reading only")
         owned.recover(folder)
         owned.check(folder)
 
