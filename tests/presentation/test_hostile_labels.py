@@ -147,5 +147,5 @@ def test_libreoffice_reads_the_labels(tmp_path: Path) -> None:
     assert {cell.data_type for row in cells for cell in row} <= {"s", "n"}
     read = [str(row[0].value).removeprefix("'") for row in cells]
     same = [text for text, back in zip(table["label"], read, strict=True) if _written(text) == back]
-    other = [(text[:30], back[:30]) for text, back in zip(table["label"], read, strict=True) if text not in same]
-    assert other == []
+    other = [text for text in table["label"] if text not in same]
+    assert other == ["\ufeff\ufffe\uffff\ue000"]  # no letters, which xlsx itself cannot hold
