@@ -161,7 +161,7 @@ def _holds(held: pd.Series, kind: Kind) -> bool:
         return all(_is_text(value) for value in held)
     if kind == "flag":
         return held.dtype == bool
-    return held.dtype.kind in "if"
+    return isinstance(held.dtype, np.dtype) and held.dtype.kind in "if"
 
 
 def _is_text(value: Any) -> bool:
