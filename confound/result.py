@@ -1,7 +1,6 @@
 """The result of an analysis: what was found, and the ways in which it leaves the house."""
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -9,13 +8,16 @@ from typing import Any
 
 import pandas as pd
 
+from confound import shape
 from confound.errors import ConfoundWarning, InputError
 from confound.findings import record
 from confound.findings.findings import Findings
+from confound.findings.schema import fits
 from confound.findings.tables import TABLES
 from confound.findings.verdict.sentences import Finding
 from confound.presentation import folder as folders
 from confound.presentation import frames
+from confound.presentation.report import repeat
 from confound.presentation.tables import publication, rendering
 from confound.presentation.tables.layout import Table
 
@@ -149,23 +151,42 @@ def load(folder: str | Path) -> Analysis:
     content = record.read(folder)
     held: dict[str, Any] = {name: content.get(name) for name in TABLES}
     for name, frame in held.items():
-        if not isinstance(frame, pd.DataFrame) or not set(TABLES[name].names) <= set(frame):
+        if not isinstance(frame, pd.DataFrame) or not fits(frame, TABLES[name]):
             raise InputError(f"{folder}: is damaged (in {name}). Run the analysis again")
     try:
-        verdict = tuple(Finding(**{**found, "points": tuple(found["points"])}) for found in content["verdict"])
-        settings, versions = _checked(content["settings"]), dict(content["versions"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        verdict = tuple(map(_finding, shape.listing(content["verdict"])))
+        settings = _checked(content["settings"])
+        versions = {name: shape.written(version) for name, version in shape.mapping(content["versions"]).items()}
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{folder}: is damaged (verdict, settings or versions). Run the analysis again") from error
     return Analysis(**held, verdict=verdict, settings=settings, versions=versions)
 
 
-def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as far as tables rely on them: a confidence, and labels that are texts."""
-    float(settings["confidence"])
-    labels = [label for named in settings["labels"].values() for label in named.values()]
-    if not all(isinstance(label, str) for label in labels):
-        raise TypeError("a label is no text")
-    return dict(settings)
+def _finding(held: Any) -> Finding:
+    found = shape.mapping(held)
+    points = tuple(map(shape.written, shape.listing(found["points"])))
+    drift = shape.maybe(shape.written)(found["drift"])
+    study, model, headline = (shape.written(found[name]) for name in ("study", "model", "headline"))
+    return Finding(study, model, drift, headline, points)
+
+
+def _checked(held: Any) -> dict[str, Any]:
+    """Return settings as far as tables and page rely on them."""
+    settings = shape.mapping(held)
+    for name, check in {"seed": shape.whole, "share": shape.number, "margin": shape.number}.items():
+        check(settings[name])
+    if not 0 < shape.number(settings["confidence"]) < 1:
+        raise ValueError("a confidence lies between 0 and 1")
+    texts = [settings["correction"], *shape.listing(settings["log"]), *shape.listing(settings["skip"])]
+    for named in shape.mapping(settings["labels"]).values():
+        texts += shape.mapping(named).values()
+    for label in texts:
+        shape.written(label)
+    for iteration in shape.mapping(settings["targeted_from"]).values():
+        shape.whole(iteration)
+    for said in (repeat.command(settings), repeat.call(settings)):  # the page quotes all others
+        shape.maybe(shape.written)(said)
+    return settings
 
 
 def _finding_html(finding: Finding) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-GROUND = {"console", "keywords", "errors", "vocabulary", "text", "parallel", "failures"}
+GROUND = {"console", "keywords", "errors", "vocabulary", "text", "parallel", "failures", "scratch", "shape"}
 # A wing (a folder, or a module beside the folders) -> the wings that it may import, beside itself and the ground.
 FLOW: dict[str, set[str]] = {
     "log": set(),

@@ -169,6 +169,42 @@ def test_load_refuses_a_result_without_its_parts(result: confound.Analysis, tmp_
             confound.load(path)
 
 
+@pytest.mark.parametrize("dtype", ["O", "object", "datetime64[ns]", "V8", "complex128", "S10", "Sparse[int]", "str", 3])
+def test_load_refuses_other_types(result: confound.Analysis, tmp_path: Path, dtype: object) -> None:
+    """A column of numbers that is said to hold something else is damage, whatever pandas would make of it."""
+    path = result.save(tmp_path / "out") / "analysis.json"
+    whole = json.loads(path.read_text())
+    whole["dtypes"]["drift"]["tvd"] = dtype
+    path.write_text(json.dumps(whole))
+    with pytest.raises(InputError, match="is damaged"):
+        confound.load(path)
+
+
+@pytest.mark.parametrize("value", [True, 3, [1], {"a": 1}, "\ud800"])
+def test_load_refuses_other_values(result: confound.Analysis, tmp_path: Path, value: object) -> None:
+    """A label that is no text, or none that can be written, is damage."""
+    path = result.save(tmp_path / "out") / "analysis.json"
+    whole = json.loads(path.read_text())
+    whole["drift"][0]["question"] = value
+    whole["dtypes"]["drift"]["question"] = "object"
+    path.write_text(json.dumps(whole))
+    with pytest.raises(InputError, match="is damaged"):
+        confound.load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n" + b"\x00" * 400, b"not netCDF"])
+def test_damaged_draws_are_of_no_matter(result: confound.Analysis, tmp_path: Path, content: bytes) -> None:
+    """Nothing here reads `stabilization.nc` back: a result with another one loads, and is not saved over it."""
+    folder = result.save(tmp_path / "out")
+    (folder / "stabilization.nc").write_bytes(content)
+    again = confound.load(folder)
+    assert again.verdict == result.verdict
+    with pytest.raises(InputError, match=r"stabilization\.nc.*nothing was changed"):
+        again.save(folder)
+    assert (folder / "stabilization.nc").read_bytes() == content
+    assert not (again.save(tmp_path / "new") / "stabilization.nc").exists()
+
+
 @pytest.mark.slow
 def test_labels_of_study_files_reach_the_tables(log_frame, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """A study's title and a question's label are kept with the result and stand in its tables."""

@@ -1,6 +1,5 @@
 """What study files say of questions, control arms and labels."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ import yaml
 
 from confound.counts.scales import canonical
 from confound.errors import InputError
+from confound.shape import is_number
 from confound.vocabulary import ROLES
 
 
@@ -90,7 +90,13 @@ def _labels(contents: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which yes, no, on, off and dates are answers, as they are written."""
+    """YAML in which yes, no, on, off and dates are answers, as they are written, and every text can be written."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """Refuse halves of letters, which an escape may hold."""
+        text = super().construct_scalar(node)
+        str(text).encode()  # raises ValueError
+        return text
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -107,6 +113,9 @@ def _yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: a study file is a mapping with a list `questions`")
+    for key in ("study", "control"):  # what aliases unfold into has no end as text
+        if key in content and not _plain(content[key]):
+            raise InputError(f"{path}: `{key}` is a text")
     return content
 
 
@@ -133,7 +142,7 @@ def _question(path: Path, spec: Mapping[str, Any]) -> QuestionSpec:
     order = tuple(str(option) for option in options)
     if values is None:
         return QuestionSpec(role=role, order=order)
-    if not isinstance(values, list) or len(values) != len(order) or not all(map(_is_number, values)):
+    if not isinstance(values, list) or len(values) != len(order) or not all(map(is_number, values)):
         raise InputError(f"{where}: `values` is a list of numbers, one for each of its {len(order)} options")
     numbers = {canonical(option) or option: float(value) for option, value in zip(order, values, strict=True)}
     return QuestionSpec(role=role, order=order, values=numbers)
@@ -142,7 +151,3 @@ def _question(path: Path, spec: Mapping[str, Any]) -> QuestionSpec:
 def _plain(entry: Any) -> bool:
     """Tell whether an entry of a study file is one text, number or truth value."""
     return isinstance(entry, str | int | float)
-
-
-def _is_number(entry: Any) -> bool:
-    return isinstance(entry, int | float) and not isinstance(entry, bool) and math.isfinite(entry)

@@ -151,6 +151,25 @@ def _check(given: set[str], known: set[str], needed: set[str], schema: Schema) -
         raise SchemaError(f"table {schema.name}: a row lacks the column {min(needed - given)!r}")
 
 
+def fits(frame: pd.DataFrame, schema: Schema) -> bool:
+    """Tell whether a frame that was read back has the columns of its table, and each holds what it should."""
+    return set(schema.names) <= set(frame) and all(_holds(frame[c.name], c.kind) for c in schema.columns)
+
+
+def _holds(held: pd.Series, kind: Kind) -> bool:
+    if kind == "text":
+        return all(_is_text(value) for value in held)
+    if kind == "flag":
+        return held.dtype == bool
+    return isinstance(held.dtype, np.dtype) and held.dtype.kind in "if"
+
+
+def _is_text(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.isascii() or value.encode("utf-8", "replace").decode() == value
+    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
+
+
 def records(frame: pd.DataFrame) -> list[Row]:
     """Return a table's rows."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

@@ -22,9 +22,12 @@ SHOWN_TEXT = 40
 
 
 MOST_COLUMNS = 20_000
+RESERVED = "_confound_"
 HEAD = 4096  # bytes that tell a text from a binary file
 
 
+ARROW = b"\xff\xff\xff\xff"  # begins a message of a stream
+END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 LFS = b"version https://git-lfs.github.com/spec/"
 
 
@@ -39,10 +42,11 @@ BINARY = {
 }
 
 
+TOO_LONG = "a row is longer than 2 MB; a quote may be opened and never closed"
 CSV_FAULTS = {
     "unterminated quote": "a quote is opened and never closed, or text follows the closing quote",
     "state machine": r"the rows end in different ways (\n, \r\n), or text follows a closing quote",
-    "Maximum line size": "a row is too long; a quote may be opened and never closed",
+    "Maximum line size": TOO_LONG,
 }
 
 
@@ -69,6 +73,10 @@ def _plain(error: Exception) -> str:
     lower = text.lower()
     if "unicode" in lower or "utf-8" in lower or "utf8" in lower or isinstance(error, UnicodeError):
         return f"it holds bytes that are no UTF-8 text. Save it as UTF-8 (iconv -f LATIN1 -t UTF-8). [{text}]"
+    if "maximum_object_size" in lower:
+        return "a row is longer than 16 MB. Leave long texts out that no analysis needs, or write it as parquet"
+    if "single threaded" in lower:  # how DuckDB words it where no row ends within its buffer
+        return f"{TOO_LONG}. Write it anew with one program, or as parquet"
     if "no space left" in lower or "out of memory" in lower:
         return f"the machine ran out of room. Free some, or pass fewer files at once. [{text}]"
     return f"{text.rstrip('.')}. If the file is damaged, write or copy it again"
@@ -170,6 +178,16 @@ def refuse_pointer(file: Path) -> None:
         raise InputError(f"{file}: this is a Git LFS pointer, and not the file itself. Fetch it with: git lfs pull")
 
 
+def refuse_unended(file: Path) -> None:
+    """Raise where a stream of Arrow has no mark at its end: one that was cut off there reads like a whole one."""
+    with file.open("rb") as stream:
+        start = stream.read(len(ARROW))
+        stream.seek(-min(len(END_OF_STREAM), file.stat().st_size), io.SEEK_END)
+        end = stream.read()
+    if start == ARROW and end != END_OF_STREAM:
+        raise InputError(f"{file}: is cut short: it has no mark at its end. Write or copy it again")
+
+
 def not_as_named(file: Path) -> str:
     """Word the refusal of a file that holds something else than its name says."""
     with file.open("rb") as stream:
@@ -189,10 +207,13 @@ def refuse_binary(file: Path, start: bytes) -> None:
 
 
 def refuse_duplicates(name: str, columns: Sequence[str]) -> None:
-    """Raise where a log has two columns of one name."""
+    """Raise where a log has two columns of one name, one of a name that is taken, or too many."""
     doubled = sorted(column for column, n in Counter(columns).items() if n > 1)
     if doubled:
         raise InputError(f"{name}: column '{doubled[0]}' stands there twice. Rename or drop one")
+    reserved = [column for column in columns if column.casefold().startswith(RESERVED)]
+    if reserved:
+        raise InputError(f"{name}: column '{reserved[0]}' is called as only confound's own are. Rename or drop it")
     if len(columns) > MOST_COLUMNS:
         raise InputError(
             f"{name}: it has {len(columns):,} columns, and {MOST_COLUMNS:,} can be read. Drop some, or write one row "

@@ -6,7 +6,6 @@ that an error can name them; the engine never computes either unless an error as
 """
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -14,12 +13,14 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+from confound import scratch
 from confound.errors import InputError
-from confound.log import faults, importers, warehouses
+from confound.log import faults, importers, unchanged, warehouses
 from confound.log.faults import (
     engine_errors,
     refuse_duplicates,
     refuse_pointer,
+    refuse_unended,
 )
 from confound.log.importers.protocol import Wanted
 from confound.log.in_memory import to_arrow
@@ -54,7 +55,7 @@ def opened(data: LogLike, layout: Layout) -> Iterator[list[Source]]:
     Raises
     ------
     InputError
-        Where a path does not exist, a format is unknown, or a file is broken.
+        Where a path does not exist, a format is unknown, or a file is broken or written to until the block ends.
     """
     import ibis
 
@@ -62,15 +63,17 @@ def opened(data: LogLike, layout: Layout) -> Iterator[list[Source]]:
     if isinstance(data, ibis.Table):
         yield [unnumbered("the table", data)]
         return
-    with tempfile.TemporaryDirectory(prefix="confound-", ignore_cleanup_errors=True) as scratch:
-        limits = {"memory_limit": MEMORY_LIMIT, "temp_directory": f"{scratch}/spill"}
+    with scratch.temporary() as room:
+        limits = {"memory_limit": MEMORY_LIMIT, "temp_directory": f"{room}/spill"}
         if url is not None:
             with warehouses.opened(url, layout.table, limits) as (name, held):
                 yield [unnumbered(name, held)]
             return
         connection = ibis.duckdb.connect(**limits)
+        opening = Opening(connection, Path(room), layout)
         try:
-            yield _Readers(Opening(connection, Path(scratch), layout)).sources(data)
+            with unchanged.told(opening.states):
+                yield _Readers(opening).sources(data)
         finally:
             connection.disconnect()
 
@@ -122,6 +125,7 @@ class _Readers:
         files = list({file.resolve(): file for file in listed}.values())  # a file named twice is read once
         if not files:
             raise InputError("no log was given. Name a file, a folder or a glob")
+        self.opening.states.update((file, unchanged.state(file)) for file in files)
         for file in files:
             with engine_errors(str(file)):
                 refuse_pointer(file)
@@ -201,6 +205,7 @@ class _Readers:
                     data: Any = ds.dataset(file, format="ipc")
                     names = data.schema.names
                 except pa.ArrowInvalid:
+                    refuse_unended(file)
                     with pa.OSFile(str(file)) as stream:
                         data = pa.ipc.open_stream(stream).read_all()
                     names = data.column_names

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from confound.log.layout import Layout
 from confound.log.paths import partition
+from confound.log.unchanged import State
 
 SMALL, SMALL_ROWS, MOST_COLUMNS = 64 * 2**20, 300_000, 300  # of a log up to this size other columns are kept too
 
@@ -28,6 +29,8 @@ class Opening:
         File -> the columns that its path's pattern names.
     windows : set of Path
         Files in Windows' western code page.
+    states : dict
+        File -> what it was like before it was opened.
     """
 
     connection: Any
@@ -35,6 +38,7 @@ class Opening:
     layout: Layout
     named: dict[Path, dict[str, str]] = field(default_factory=dict)
     windows: set[Path] = field(default_factory=set)
+    states: dict[Path, State | None] = field(default_factory=dict)
 
     def given(self, file: Path) -> dict[str, str | None]:
         """Return the columns that stand in a file's path."""

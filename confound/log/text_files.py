@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import itertools
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from confound.log.source import FILE, ROW, Source, literal
 
 DELIMITERS = ",;\t|"
 LONGEST_ROW = 2_000_000  # bytes
+MOST_SWOLLEN = 1_100  # bytes that gzip can make of one
 MOST_COMMENTS = 100  # lines before the header
 
 
@@ -149,6 +151,7 @@ class TextFiles:
             if fault and (file in self.opening.windows or not is_windows(file)):
                 raise InputError(fault) from error
             raise
+        refuse_duplicates(str(file), keys)
         needed = self.opening.layout.placed([*keys, *self.opening.layout.names]).needed
         needed = list(dict.fromkeys([*needed, *self.opening.kept(keys, small=False), *self.opening.layout.names]))
         taken = {name.casefold() for name in needed}
@@ -207,16 +210,26 @@ class TextFiles:
 
 def _check_end(file: Path, path: Path) -> None:
     """Refuse a last row that is longer than the engine reads: it would be left out in silence."""
-    if path.suffix.lower() == ".gz" or path.stat().st_size <= LONGEST_ROW:
-        return
-    with path.open("rb") as stream:
-        stream.seek(-LONGEST_ROW, io.SEEK_END)
-        end = stream.read()
-    if b"\n" not in end.rstrip(b"\r\n"):
+    end = _end(path)
+    if len(end) > LONGEST_ROW and not re.search(rb"[\r\n]", end.rstrip(b"\r\n")):
         raise InputError(
-            f"{file}: the last row is longer than {LONGEST_ROW:,} bytes. A quote may be opened and never closed; write "
-            "the log anew, or as parquet"
+            f"{file}: the last row is longer than {LONGEST_ROW // 10**6} MB. A quote may be opened and never closed; "
+            "write the log anew, or as parquet"
         )
+
+
+def _end(path: Path) -> bytes:
+    """Return the last bytes of a text, more than the longest row has where there are so many."""
+    most = LONGEST_ROW + 2
+    with binary(path) as stream:
+        if path.suffix.lower() != ".gz":
+            stream.seek(-min(most, path.stat().st_size), io.SEEK_END)
+            return stream.read()
+        end = b""
+        if path.stat().st_size * MOST_SWOLLEN > LONGEST_ROW:
+            while chunk := stream.read(most):
+                end = (end + chunk)[-most:]
+        return end
 
 
 def _header(path: Path, *, tabs: bool) -> tuple[list[str], str, int]:

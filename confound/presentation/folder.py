@@ -1,6 +1,7 @@
 """The folder of a result: written aside and put in its place whole; tables and page first, then pictures."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ from confound.errors import InputError
 from confound.failures import Failure, Failures
 from confound.findings import record
 from confound.findings.findings import Findings
-from confound.presentation import frames, owned
+from confound.presentation import frames, owned, swap
 from confound.presentation.tables import publication, rendering
 from confound.presentation.tables.layouts import LAYOUTS
 
@@ -32,6 +33,9 @@ def check_target(folder: Path) -> None:
     """Refuse a folder for results that holds anything but an earlier analysis, as that left it."""
     with _errors_told(folder):
         folder = folder.resolve()
+        above = next((path for path in folder.parents if path.exists()), folder)
+        if not os.access(above, os.W_OK | os.X_OK):  # told before hours of work, not after them
+            raise PermissionError(errno.EACCES, f"{above} is for reading only")
         owned.recover(folder)
         owned.check(folder)
 
@@ -74,6 +78,7 @@ def save_tables(found: Findings, folder: Path) -> tuple[Failure, ...]:
             _write_traces(aside, failures)
             _keep_fits(found, folder, aside)
             owned.record(aside)
+            owned.check(folder)  # what was added while the result was written is somebody's too
             _swap(aside, folder)
     return tuple(failures)
 
@@ -184,17 +189,10 @@ def _write_traces(folder: Path, failures: Failures) -> None:
 
 def _swap(aside: Path, folder: Path) -> None:
     """Put a finished folder in its place; what was there is deleted only once the new one stands."""
-    if not folder.exists():
-        aside.rename(folder)
-        return
-    old = aside.with_name(aside.name + "-old")
-    folder.rename(old)
-    try:
-        aside.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old)
+    swap.put(aside, folder)
+    for old in (aside, aside.with_name(aside.name + "-old")):
+        if old.exists():
+            shutil.rmtree(old)
 
 
 def _umask() -> int:

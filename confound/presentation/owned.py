@@ -8,14 +8,12 @@ import contextlib
 import glob
 import hashlib
 import json
-import os
-import re
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from confound import scratch
 from confound.errors import InputError
 
 FILE = ".confound.json"
@@ -35,7 +33,9 @@ def record(folder: Path, *beside: Path) -> None:
     for root in (folder, *beside):
         for name in _names(root):
             digests.setdefault(name, []).append(_digest(root / name))
-    (folder / FILE).write_text(json.dumps({"files": digests}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    made = (beside[0] if beside else folder) / FILE  # a list that is half written would disown all files
+    made.write_text(json.dumps({"files": digests}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    made.replace(folder / FILE)
 
 
 def check(folder: Path) -> None:
@@ -70,9 +70,8 @@ def recover(folder: Path) -> None:
     """Put back a result that a process was about to replace when it was killed, and sweep what such processes left."""
     if not folder.parent.is_dir():
         return
-    for left in sorted(folder.parent.glob(f".{glob.escape(folder.name)}-confound-*")):
-        process = SCRATCH.search(left.name)
-        if process is None or not left.is_dir() or _may_be_alive(process["host"], int(process["id"])):
+    for left in sorted(folder.parent.glob(f"{glob.escape(_scratch(folder))}-*")):
+        if not scratch.is_left(left):
             continue
         if left.name.endswith("-old") and not folder.exists():
             left.rename(folder)
@@ -81,28 +80,12 @@ def recover(folder: Path) -> None:
 
 
 def scratch_prefix(folder: Path) -> str:
-    """Return how scratch folders of this process are called, so that others can tell whether it is still at work."""
-    return f".{folder.name}-confound-{_host()}-{os.getpid()}-"
+    """Return how scratch folders beside a result are called, so that others can tell whether their process works."""
+    return scratch.prefix(_scratch(folder))
 
 
-SCRATCH = re.compile(r"-confound-(?P<host>[0-9a-f]+)-(?P<id>\d+)-[^-]+(?:-old)?$")
-
-
-def _host() -> str:
-    return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
-
-
-def _may_be_alive(host: str, process: int) -> bool:
-    """Tell whether a process may be at work: of those on other machines nothing is known."""
-    if host != _host():
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
+def _scratch(folder: Path) -> str:
+    return f".{folder.name}-confound"
 
 
 def _names(folder: Path) -> Iterator[str]:

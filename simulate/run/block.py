@@ -128,6 +128,7 @@ class Block:
             and 1 <= min(answers.trials) <= max(answers.trials) <= self.trials
             and min(answers.codes) >= UNKNOWN_CODE
             and max(answers.codes) < len(self.questions[question].options)
+            and {*answers.reasons, *answers.texts} <= set(answers.trials)
         )
         if not fits:
             raise ConfoundError(f"trials or answers of question {answers.question} are out of range")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from confound.errors import ConfoundError
 from simulate.run.adjust import adopt
 from simulate.run.block import Block
 from simulate.run.collect import adopted_line
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from simulate.run.journal import Journal
     from simulate.run.prepare import Prepared
     from simulate.run.replay import Recorded
+    from simulate.study.profile import Adoption
 
 # The mixture's blocks under None, those of the 2 x 2 under their source arm.
 Level = dict[str | None, list[Block]]
@@ -171,7 +173,19 @@ class Iterations:
             chosen = self._settings
             adoptions = adopt(block, batch, seed=chosen.seed, draw=chosen.draw, source_arm=source)
             lines.append(adopted_line(following.key, adoptions))
+        elif not all(map(self._may_be, adoptions, batch)) or len(adoptions) != len(batch):
+            raise ConfoundError(f"{self._place}: what persona {profile.persona.id} adopted is not what was asked")
         return profile.next(adoptions, source_arm=source)
+
+    def _may_be(self, adoption: Adoption, question: str) -> bool:
+        """Tell whether an answer that the journal says was adopted could have been given."""
+        options, arms = self._study.questions[question].options, (None, *self._arms)
+        return (
+            adoption.question == question
+            and adoption.value in (None, *options)
+            and adoption.source_arm in arms
+            and (adoption.source_trial is None or 1 <= adoption.source_trial <= self._settings.trials)
+        )
 
 
 def _blocks(level: Level) -> Iterator[Block]:

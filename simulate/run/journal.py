@@ -161,7 +161,10 @@ def _checked(line: bytes) -> Record | None:
     text = line[CRC_DIGITS + 1 : -1]
     if line != b"%08x %s\n" % (zlib.crc32(text), text):
         return None
-    record: Record = json.loads(text.decode("utf-8", "surrogatepass"))
+    try:
+        record: Record = json.loads(text.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError):  # no line of ours, whatever its checksum
+        return None
     return record
 
 

@@ -6,8 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from confound import shape
 from confound.errors import ConfoundError
 from simulate.run.block import QuestionAnswers
+from simulate.run.settings import check_header
 from simulate.study.profile import Adoption
 
 if TYPE_CHECKING:
@@ -61,15 +63,17 @@ class Recorded:
 
     def take(self, number: int, record: Record) -> None:
         """Take in a line of the journal."""
-        kind = record["kind"]
+        kind = shape.text(shape.mapping(record)["kind"])
         if kind == "run":
+            check_header(record)
             self.header = record
         elif kind == "session":
-            self.sessions.append(record)
+            self.sessions.append(_session(record))
         else:
-            key = (record["persona"], record["iteration"], record["source_arm"])
+            source = shape.maybe(shape.text)(record["source_arm"])
+            key = (shape.text(record["persona"]), shape.whole(record["iteration"]), source)
             if kind == "adopted":
-                self.adopted[key] = tuple(Adoption(*entry) for entry in record["adopted"])
+                self.adopted[key] = tuple(map(_adoption, record["adopted"]))
             elif kind == "answers":
                 self.answers.setdefault(key, []).extend((number, _question_answers(entry)) for entry in record["cells"])
                 self.said(key, record.get("said", ()))
@@ -78,10 +82,10 @@ class Recorded:
     def said(self, key: ProfileKey, turns: Iterable[Sequence[Any]]) -> None:
         """Take in messages of dialogues: arm, trial, number of the turn, text."""
         for arm, trial, number, text in turns:
-            before = self.dialogues.get((key, arm, trial), ())
-            if len(before) != number:
+            before = self.dialogues.get((key, shape.text(arm), shape.whole(trial)), ())
+            if len(before) != shape.whole(number):
                 raise ValueError(f"turn {number} comes after {len(before)} turns")
-            self.dialogues[key, arm, trial] = (*before, text)
+            self.dialogues[key, arm, trial] = (*before, shape.text(text))
 
     def add(self, other: Recorded) -> None:
         """Take in what the journal of another shard holds."""
@@ -98,13 +102,13 @@ class Recorded:
 
     def count(self, record: Record) -> None:
         """Add the calls, failures and tokens of a line."""
-        self.calls += record.get("calls", 0)
-        self.failures.update(record.get("failures", {}))
-        self.silent.update(record.get("silent", {}))
-        self.unseeded += record.get("unseeded", 0)
+        self.calls += shape.whole(record.get("calls", 0))
+        self.unseeded += shape.whole(record.get("unseeded", 0))
+        for name, tally in (("failures", self.failures), ("silent", self.silent)):
+            tally.update({reason: shape.whole(n) for reason, n in shape.mapping(record.get(name, {})).items()})
         for name, held in (("tokens", self.tokens), ("agent_tokens", self.agent_tokens)):
             for side, tokens in enumerate(record.get(name, ())):
-                held[side] += tokens
+                held[side] += shape.whole(tokens)
 
 
 def recorded(journal: Journal) -> Recorded:
@@ -119,7 +123,7 @@ def recorded(journal: Journal) -> Recorded:
     for number, record in journal.records():
         try:
             found.take(number, record)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
             raise ConfoundError(f"{journal.path}: line {number} is no line of a run's journal ({error!r})") from error
         if found.header is None:
             raise ConfoundError(f"{journal.path}: line {number} comes before the settings of the run")
@@ -137,5 +141,22 @@ def restore(block: Block, found: Recorded, journal: str) -> None:
 
 
 def _question_answers(entry: Sequence[Any]) -> QuestionAnswers:
-    arm, question, trials, codes, reasons, texts = entry
-    return QuestionAnswers(arm, question, tuple(trials), tuple(codes), dict(reasons), dict(texts))
+    arm, question, trials, codes, reasons, texts = shape.listing(entry)
+    places, held = (tuple(map(shape.whole, shape.listing(numbers))) for numbers in (trials, codes))
+    said = ({shape.whole(trial): shape.text(text) for trial, text in pairs} for pairs in (reasons, texts))
+    return QuestionAnswers(shape.text(arm), shape.text(question), places, held, *said)
+
+
+def _adoption(entry: Sequence[Any]) -> Adoption:
+    question, value, arm, trial = shape.listing(entry)
+    text = shape.maybe(shape.text)
+    return Adoption(shape.text(question), text(value), text(arm), shape.maybe(shape.whole)(trial))
+
+
+def _session(record: Record) -> Record:
+    """Return the line of a session, whose prices must be numbers."""
+    prices = shape.mapping(record.get("prices") or {})
+    for side in ("users", "agent") if prices else ():
+        read, written = prices[side]
+        shape.number(read), shape.number(written)
+    return record

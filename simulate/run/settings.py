@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from confound import shape
 from confound.errors import ConfoundError, InputError
 from simulate.backends.access import MOST_DRAWS
 from simulate.backends.registry import CHATTING, STRUCTURAL, backend_class
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     from simulate.backends.protocol import Backend
     from simulate.study.definition import Persona, Study
 
-_LEAST = (("personas", 1), ("trials", 1), ("iterations", 1), ("seed", 0), ("draws", 1))
+_RANGES = {
+    "personas": (1, 10_000_000),
+    "trials": (1, 1_000_000),
+    "iterations": (1, 10_000),
+    "seed": (0, 2**63 - 1),
+    "draws": (1, 1_000_000),
+}
 # To be raised when the same settings would give other draws than before.
 FORMAT = 1
 
@@ -90,9 +97,11 @@ class RunSettings:
     shard: str | None = None
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST:
+        for name, (least, most) in _RANGES.items():
             if getattr(self, name) < least:
                 raise InputError(f"--{name} must be {least} or more but got {getattr(self, name)}")
+            if getattr(self, name) > most:
+                raise InputError(f"--{name} must be {most:,} or less but got {getattr(self, name):,}")
         if self.draw not in BATCH_DRAWS:
             raise InputError(f"--draw must be one of {', '.join(BATCH_DRAWS)} but got {self.draw!r}")
         if self.stop is not None:
@@ -112,6 +121,26 @@ class RunSettings:
             return personas
         part, parts = parse_shard(self.shard)
         return personas[part - 1 :: parts]
+
+
+def check_header(header: Mapping[str, Any]) -> None:
+    """Hold the settings that a journal begins with to their types; what they say is checked as any settings are.
+
+    Raises
+    ------
+    TypeError, ValueError, KeyError
+        Where one is of another type, or missing.
+    """
+    kinds = {
+        shape.whole: ("personas", "trials", "iterations", "seed", "draws"),
+        shape.text: ("study", "source", "backend", "draw"),
+        shape.maybe(shape.text): ("model", "agent_backend", "agent_model", "stop", "shard"),
+        shape.flag: ("choice", "retention", "source_design"),
+        shape.mapping: ("sampling", "agent_sampling"),
+    }
+    for check, names in kinds.items():
+        for name in names:
+            check(header[name])
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 
 from confound.errors import InputError
+from confound.shape import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -83,6 +83,8 @@ class Entry:
             raise self.error(f"{self._name} must be text but is {_kind(self.value)}")
         if not isinstance(self.value, str) and str(self.value) != self.text:
             raise self.error(f"{self._name}: YAML reads {self.text} as {self.value!r}; put it in quotes: '{self.text}'")
+        if self.text != self.text.encode("utf-8", "replace").decode():
+            raise self.error(f"{self._name} holds half a letter, {self.text!r}; write it as it is, or as \\UXXXXXXXX")
         if not self.text.strip():
             raise self.error(f"{self._name} is empty; write its text")
         if not template and ("{{" in self.text or "{%" in self.text):
@@ -99,7 +101,7 @@ class Entry:
 
     def number(self) -> float:
         """Return a finite number."""
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float) or not math.isfinite(self.value):
+        if not is_number(self.value):
             raise self.error(f"{self._name} must be a number but is {_kind(self.value)}")
         return float(self.value)
 

@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from confound.cli import analyze
+from confound.log import files, text_files
 from confound.presentation.report.methods import texts
 from confound.presentation.report.references import REFERENCES
 from tests.docs.blocks import ROOT
@@ -54,6 +55,13 @@ def test_every_option_is_described() -> None:
     text = (DOCS / "your-log.md").read_text(encoding="utf-8")
     options = {name for option in analyze.params for name in option.opts if name.startswith("--")}
     assert {name for name in options if f"`{name}" not in text} == set()
+
+
+def test_limits_are_those_of_the_code() -> None:
+    """The page on logs gives the memory and the lengths of rows by which logs are read."""
+    text = (DOCS / "your-log.md").read_text(encoding="utf-8")
+    assert f"with {files.MEMORY_LIMIT.replace('GB', ' GB')} of memory at most" in text
+    assert f"{text_files.LONGEST_ROW // 10**6} MB long in CSV" in text
 
 
 def test_every_short_text_is_quoted_where_it_belongs() -> None:

@@ -12,8 +12,11 @@ import pytest
 
 from confound.errors import ConfoundError
 from simulate.run.journal import JOURNAL, Journal, replacing
+from simulate.run.loop import simulate
+from tests.simulate.fakes import small_study
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 RECORDS: list[dict[str, Any]] = [
@@ -167,3 +170,37 @@ def _fails_half_way(target: Path) -> None:
     with replacing(target) as aside:
         aside.write_text("ne")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def changed(folder: Path, kind: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the first line of a kind, and give it a checksum."""
+    records = read(folder)
+    change(next(record for record in records if record["kind"] == kind))
+    (folder / JOURNAL).unlink()
+    with Journal(folder) as journal:
+        journal.append(records)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "said"),
+    [
+        ("run", lambda line: line.update(personas="6"), "is no line of a run's journal"),
+        ("run", lambda line: line.update(personas=2**40), "must be 10,000,000 or less"),
+        ("session", lambda line: line.update(prices={"users": ["a", 1]}), "is no line of a run's journal"),
+        ("answers", lambda line: line["cells"][0].__setitem__(2, ["1"]), "is no line of a run's journal"),
+        ("answers", lambda line: line["cells"][0].__setitem__(3, [99] * 4), "out of range"),
+        ("answers", lambda line: line["cells"][0].__setitem__(5, [[77, "text"]]), "out of range"),
+        ("adopted", lambda line: line["adopted"][0].__setitem__(1, "Atlantis"), "adopted is not what was asked"),
+        ("adopted", lambda line: line["adopted"].pop(), "adopted is not what was asked"),
+    ],
+)
+def test_what_does_not_fit_the_study_is_refused(
+    tmp_path: Path, kind: str, change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    """A line with a sound checksum whose content was changed is refused, and nothing is written on top of it."""
+    simulate(small_study(), tmp_path)
+    changed(tmp_path, kind, change)
+    before = (tmp_path / JOURNAL).read_bytes()
+    with pytest.raises(ConfoundError, match=said):
+        simulate(small_study(), tmp_path, resume=True)
+    assert (tmp_path / JOURNAL).read_bytes().startswith(before)

@@ -1,0 +1,1 @@
+"""What happens to results and logs when things go wrong."""
