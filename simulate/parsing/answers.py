@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from confound.errors import ConfoundError
-from simulate.parsing import cleaning, phrases
+from simulate.parsing import cleaning, marking, phrases
 from simulate.parsing.heads import head
 from simulate.parsing.options import Span, finder_of
-from simulate.parsing.sentences import MAX_NAMED, mentions, own_words
+from simulate.parsing.sentences import MAX_NAMED, mentions, own_words, undenied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,35 +96,36 @@ def _read(spoken: str, options: tuple[str, ...], cut: bool) -> Parsed:
 
 def _chosen(finder: OptionFinder, spoken: str, *, cut: bool) -> int | str:
     """Return the option's place, or why there is none."""
-    value = cleaning.json_answer(spoken)
-    text = cleaning.even(spoken if value is None else value)
-    bold = _emphasised(finder, text)
-    text = cleaning.undecorated(_without_asides(finder, text))
+    text = cleaning.even(cleaning.json_answer(spoken) or spoken)
+    text = cleaning.undecorated(_without_asides(finder, marking.bold_as_label(finder, text)))
+    text = marking.rated(finder, text)
     whole = finder.whole(text)
     if whole is not None:
         return "truncated" if cut and _may_go_on(text) else whole
+    text = marking.by_label(finder, text)
     if not cut:
-        return _weigh(finder, text, bold)
+        return _weigh(finder, text)
     found = head(finder, text)
     return min(found) if len(found) == 1 and _finished_head(text) else "truncated"
 
 
-def _weigh(finder: OptionFinder, text: str, bold: set[int]) -> int | str:
+def _weigh(finder: OptionFinder, text: str) -> int | str:
     """Compare the strong signs of an answer with each other, then with what else is mentioned."""
     low = cleaning.lower(text)
     ai, declines = phrases.IS_AI.search(low), phrases.DECLINES.search(finder.masked(low))
     first, labels = head(finder, text), _labels(finder, text)
     if not labels and first and (ai or (declines and all(map(finder.said_in_passing, first)))):
         return "refused"
-    lines = _lines(finder, text)
-    strong = labels | bold | first | (lines if len(lines) == 1 or not labels else set())
+    lines = _lines(finder, text) | _last_piece(finder, text)
+    strong = labels | first | (lines if len(lines) == 1 or not labels else set())
+    strong |= _also(finder, text) if labels or first else set()
     if not strong and (ai or declines):
         return "refused"
     mentioned = mentions(finder, text)
     if len(strong) != 1:
         return "ambiguous" if strong or len(mentioned) != 1 else next(iter(mentioned))
     (answer,) = strong
-    firmly = labels or bold or lines
+    firmly = labels or lines
     changed = _changed(finder, answer, text, low)
     contrary = (mentioned and answer not in mentioned) if firmly else _but_other(finder, answer, low)
     return "ambiguous" if changed or contrary else answer
@@ -160,10 +161,21 @@ def _lines(finder: OptionFinder, text: str) -> set[int]:
     return _wholes(finder, (*text.splitlines(), last))
 
 
-def _emphasised(finder: OptionFinder, text: str) -> set[int]:
-    """Return the options in bold."""
-    spans = (re.findall(r"\*\*(.+?)\*\*", text) + re.findall(r"__(.+?)__", text)) if len(text) > 1 else []
-    return _wholes(finder, map(cleaning.undecorated, spans))
+def _last_piece(finder: OptionFinder, text: str) -> set[int]:
+    """Return the option that is all that follows the last comma, colon or "so": "I was born in Ohio, so yes."."""
+    *_, last = re.split(r"(?<=[.!?])\s|\n", text.rstrip())
+    *_, mark = (None, *phrases.CONCLUDES.finditer(last))
+    option = finder.whole(last[mark.end() :]) if mark else None
+    if not mark or option is None:
+        return set()
+    low = phrases.without_harmless(cleaning.lower(last[: mark.start()]))
+    told = "so" not in mark[0] and (phrases.OTHERS.search(low) or phrases.PAST.search(low))
+    if told or "?" in last or phrases.IF.search(low) or phrases.UNDECIDED.search(low):
+        return set()
+    rivals = {span.option for span in finder.spans(low) if not finder.said_in_passing(span.option) and undenied(span, low)}
+    labels = phrases.LONE_LABEL.finditer(last, 0, mark.start())
+    rivals |= {finder.labels[m[1]] for m in labels if m[1] in finder.labels and undenied(Span(*m.span(1), -1), low)}
+    return set() if rivals - {option} else {option}
 
 
 def _wholes(finder: OptionFinder, texts: Iterable[str]) -> set[int]:
@@ -193,10 +205,15 @@ def _labels(finder: OptionFinder, text: str) -> set[int]:
         place = Span(match.start("label"), match.end("label"), -1)
         if match["label"] in finder.labels and match["label"] != "I" and own_words(place, low):
             found.add(finder.labels[match["label"]])
-    if found:
-        others = (*phrases.OTHER_BRACKETED.findall(text), *phrases.ALSO.findall(text))
-        found |= {finder.labels[other.upper()] for other in others if other.upper() in finder.labels and other != "I"}
     return found
+
+
+def _also(finder: OptionFinder, text: str) -> set[int]:
+    """Return the options given by label beside another: "2 (or 3)", "B, maybe C"."""
+    low = cleaning.lower(text)
+    others = [m for m in phrases.OTHER_BRACKETED.finditer(text) if undenied(Span(m.start(), m.end(), -1), low)]
+    marks = [match[1] for match in (*others, *phrases.ALSO.finditer(text))]
+    return {finder.labels[mark.upper()] for mark in marks if mark.upper() in finder.labels and mark != "I"}
 
 
 def _without_asides(finder: OptionFinder, text: str) -> str:

@@ -28,8 +28,8 @@ def spoken(text: str) -> tuple[str, bool]:
 
 _SAME = str.maketrans(
     {
-        **dict.fromkeys("\u2018\u2019\u02bc`", "'"),
-        **dict.fromkeys("\u201c\u201d\u00ab\u00bb", '"'),
+        **dict.fromkeys("\u2018\u2019\u201a\u2039\u203a\u02bc`", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"'),
         **dict.fromkeys("\u2010\u2011\u2212", "-"),
         **dict.fromkeys("\u200b\u200c\u200d\ufeff\ufe0f", ""),
     }
@@ -53,6 +53,7 @@ def lower(text: str) -> str:
 def words(low: str) -> str:
     """Keep the words of a text, one space apart; the range 30,000-59,999 reads as 30000 to 59999."""
     low = re.sub(r"(?<=\d),(?=\d{3})", "", low)
+    low = re.sub(r"n't\b", " not", re.sub(r"(?<!\S)-(?=\d)", "minus ", low))
     low = re.sub(r"(?<=\d)\s*-\s*\$?(?=\d)", " to ", low)
     return " ".join(re.findall(r"\w+(?:'\w+)*", low))
 
@@ -72,7 +73,8 @@ def json_answer(text: str) -> str | None:
     bare = re.sub(r"^\s*```\w*\s*|\s*```\s*$", "", text).strip()
     if not (bare.startswith("{") and bare.endswith("}")):
         return None
-    keys = ("answer", "response", "choice", "option", "selection", "selected", "final_answer", "letter")
+    keys = ("answer", "response", "choice", "option", "selection", "selected", "final_answer", "letter", "label")
+    keys += ("rating", "score", "value", "result")
     try:
         content = json.loads(bare)
     except (ValueError, RecursionError):

@@ -16,6 +16,7 @@ def head(finder: OptionFinder, text: str) -> set[int]:
 
     Two where label and wording disagree ("B. Republican"), none where no option stands there.
     """
+    text = phrases.ACKNOWLEDGES.sub("", text, count=1) if phrases.ACKNOWLEDGES.match(text) else text
     for _ in range(4):
         found = _label_head(finder, text) or _worded_head(finder, text)
         lead = phrases.LEAD.match(text)
@@ -45,6 +46,8 @@ def _stands_as_label(match: re.Match[str], rest: str) -> bool:
     """Tell whether a letter at the start is a label by its brackets, its punctuation or a reason after it."""
     label, bracketed, separator = match["label"], bool(match["close"].strip("\"'")), match["sep"].strip()
     if not (bracketed or separator or match["sep"] == "" or phrases.REASON.match(cleaning.lower(rest))):
+        return False
+    if phrases.SAID_OF_IT.match(cleaning.lower(rest)) or rest.startswith("?"):
         return False
     return bracketed or not (label.islower() or label == "I" or (label == "A" and separator == ":"))
 

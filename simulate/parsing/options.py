@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MAX_OPTIONS = len(string.ascii_uppercase)
-_OWN_NUMBER = re.compile(r"\(?(\d{1,2})\s*(?:[-\u2013\u2014:.)=]\s*)+(?=[^\W\d])(.+)", re.DOTALL)
+_OWN_NUMBER = re.compile(r"\(?(\d{1,2})(?:\s*(?:[-\u2013\u2014:.)=]\s*)+(?=[^\W\d])(.+)|\s*)", re.DOTALL)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 class Option(NamedTuple):
@@ -23,9 +24,9 @@ class Option(NamedTuple):
     Attributes
     ----------
     label : str
-        Its own number if all options have one ("1 - Very unlikely"), else a letter by its place: A, B, C, ...
+        Its own number if all options have one ("1 - Very unlikely", "2"), else a letter by its place: A, B, C, ...
     text : str
-        The option without that number.
+        The option without that number; the number itself where it stands alone.
     """
 
     label: str
@@ -44,7 +45,7 @@ def labelled(options: Sequence[str]) -> tuple[Option, ...]:
     """Return the options with the labels under which they are shown."""
     numbered = [_OWN_NUMBER.fullmatch(option.strip()) for option in options]
     if options and all(numbered) and len({match[1] for match in numbered if match}) == len(options):
-        return tuple(Option(match[1], match[2].strip()) for match in numbered if match)
+        return tuple(Option(match[1], (match[2] or match[1]).strip()) for match in numbered if match)
     return tuple(Option(letter, option) for letter, option in zip(string.ascii_uppercase, options, strict=False))
 
 
@@ -83,15 +84,15 @@ class OptionFinder:
         worded = self._worded(low)
         if worded is not None:
             return worded
-        label = re.fullmatch(r"[(\[\"']*([a-z]|\d{1,2}(?:\.0)?)[)\]\"']*[.:]?", low)
+        label = re.fullmatch(r"[(\[\"'$]*([a-z]|\d{1,2}(?:\.0+)?)[)\]\"']*[.:]?", low)
         if label:
-            return self.labels.get(label[1].removesuffix(".0").upper())
+            return self.labels.get(re.sub(r"\.0+$", "", label[1]).upper())
         first = re.fullmatch(r"[(\[\"']*([a-z]|\d{1,2})[)\]\"']*\s*[.:)=,-]*\s+(.+)", low)
         after = re.fullmatch(r"(.+?)\s*[(\[]([a-z]|\d{1,2})[)\]]", low)
         for mark, wording in ((first[1], first[2]) if first else ("", ""), (after[2], after[1]) if after else ("", "")):
             if mark.upper() in self.labels and self._worded(wording) == self.labels[mark.upper()]:
                 return self.labels[mark.upper()]
-        return self.labels.get(str(phrases.NUMBERS.index(low) + 1)) if low in phrases.NUMBERS else None
+        return self.labels.get(str(phrases.NUMBERS.index(low))) if low in phrases.NUMBERS else None
 
     def _worded(self, low: str) -> int | None:
         words = cleaning.words(low)
@@ -133,9 +134,11 @@ def finder_of(options: tuple[str, ...]) -> OptionFinder:
 
 def _wordings(options: Sequence[str], shown: Sequence[Option]) -> tuple[tuple[int, str], ...]:
     options_of: dict[str, set[int]] = {}
+    plain = {text.casefold() for _, text in shown}
     for place, (option, (_, text)) in enumerate(zip(options, shown, strict=True)):
         without_brackets = re.sub(r"\s*\([^)]*\)", "", text).strip() or text
-        for wording in (option, text, without_brackets):
+        same = phrases.SAME_AS.get(text.casefold(), ()) if {"yes", "no"} <= plain else ()
+        for wording in (option, text, without_brackets, *same):
             low = cleaning.lower(cleaning.even(wording))
             options_of.setdefault(cleaning.words(low), set()).add(place)
     unique = [(next(iter(places)), wording) for wording, places in options_of.items() if len(places) == 1 and wording]
@@ -143,8 +146,8 @@ def _wordings(options: Sequence[str], shown: Sequence[Option]) -> tuple[tuple[in
 
 
 def _pattern(wording: str) -> re.Pattern[str]:
-    between = r"[\s,$/&'()-]{1,3}"
-    words = between.join(map(_word_pattern, wording.split()))
+    between = r"[\s,.$/&'()-]{1,3}"
+    words = between.join(map(_word_pattern, wording.split())).replace(f"{between}not", rf"(?:n't|{between}not)")
     return re.compile(rf"(?<![\w$])(?<!\w-)\$?{words}(?!\w|-\w|'\w)")
 
 
@@ -161,4 +164,6 @@ def _labels(options: Sequence[str], shown: Sequence[Option]) -> dict[str, int]:
         labels |= {option.label: place for place, option in enumerate(shown)}
     elif not any(character.isdigit() for option in options for character in option):
         labels |= {str(place + 1): place for place in range(len(options))}
+    elif len({_NUMBER.sub("", option).strip().rstrip("s") for option in options}) == 1:  # 1 star, 2 stars
+        labels |= {f"{float(n):g}": place for place, option in enumerate(options) for n in _NUMBER.findall(option)}
     return labels

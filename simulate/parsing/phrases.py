@@ -34,14 +34,26 @@ HABITS = (
     r"\s*(?=$|[.,;!\n])"
 )
 BUT = re.compile(r"\b(?:but|though|although)\b(.*)", re.DOTALL)
-NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+# Other words for the options Yes and No, where a question has both.
+SAME_AS = {
+    "yes": ("yeah", "yep", "yup", "yea", "aye", "yes indeed", "yes sir", "yes ma'am", "of course", "absolutely",
+            "certainly", "definitely", "indeed"),
+    "no": ("nope", "nah", "nay", "no sir", "no ma'am", "of course not", "absolutely not", "certainly not",
+           "definitely not", "not at all"),
+}  # fmt: skip
 
 # --- an answer at the start ---
 OR_OTHERS = r"(?:(?:or|to|through|versus|vs|bordering|verging|leaning)\b|/)"
 AND_OTHERS = re.compile(r"[\s,;]*(?:(?:and|maybe|perhaps|possibly|even)\s+)+")
 ENDS_HEAD = re.compile(r"\s*(?:$|\n|[.,;:!)\]\"']|- |\()")
 REASON = re.compile(
-    r"\s*\b" + _words("because|since|as i|given|considering|for me|i think|i guess|i suppose|i'd say") + r"\b"
+    r"\s*\b"
+    + _words(
+        "because|since|as i|given|considering|for me|i think|i guess|i suppose|i'd say|for sure|definitely|indeed"
+        "|a month|a week|a year|a day"
+    )
+    + r"\b"
 )
 LABEL_HEAD = re.compile(
     r"[(\[\"']*(?:[Oo]ption\s+)?(?P<label>[A-Za-z]|\d{1,2})(?P<close>[)\]\"']*)"
@@ -55,18 +67,45 @@ _ANSWER_IS = (
     r"(?:(?:my|the|final|honest|short|best)\s+)*(?:answer|response|choice|selection|pick|reply)(?:\s+is|\s+would\s+be)?"
 )
 _I_SAY = r"(?:i'd|i would|i will|i'll|i)\s+(?:(?:probably|definitely|have to|honestly)\s+)*" + _words(
-    "say|answer|choose|pick|select|go with|call myself|describe myself as|consider myself|identify as|be"
+    "say|answer|choose|pick|select|go with|call myself|describe myself as|consider myself|identify as|be|pay|have to"
+)
+_IT_IS = (
+    r"(?:it's|it is|that's|that is|this is|the statement is|it'd be|that'd be|(?:it|that|this) (?:would|has to|would have to|must|should) be"
+    r"|(?:please )?(?:put|mark|count) me (?:down )?(?:as|for|under)|(?:i'm |i am )?(?:leaning|going) (?:towards?|with|for)"
+    r"|i(?:'d| would)? lean (?:towards?|to))"
+)
+# "Yes, I can answer that": of the question, not an answer to it.
+ACKNOWLEDGES = re.compile(
+    r"(?:yes|yeah|sure|okay|ok|certainly|of course|no problem)[,.!]? (?:i (?:can|could|will|would|do)? ?|i'(?:ll|m|d) )"
+    r"(?:be )?(?:happy to |glad to |able to )?(?:answer|understand|understood|see|do that|help|respond|ready)\b[^.:;!?\n]*[.:;!]\s+",
+    re.IGNORECASE,
 )
 LEAD = re.compile(
-    rf"(?:{_FILLERS}\b[\s,.!:-]+|{_ANSWER_IS}\s*[:=-]?\s+|{_I_SAY}\s*[:,]?\s+"
+    rf"(?:{_IT_IS}\s+|{_FILLERS}\b[\s,.!:-]+|{_ANSWER_IS}\s*[:=-]?\s+|{_I_SAY}\s*[:,]?\s+"
     r"|(?:i'm|i am)\s+(?:(?:probably|definitely|honestly|just|still|currently)\s+)*|that (?:i'm|i am)\s+"
-    r"|(?:a|an|the)\s+(?=\w{2}|\d)|[\"'(\[]+(?=\w{2}))",
+    r"|(?:a|an|the)\s+(?:(?:solid|strong|firm|clear|big|hard)\s+)?(?=\w{2}|\d)|[\"'(\[]+(?=\w{2}))",
     re.IGNORECASE,
 )
 ANSWER_LEAD = re.compile(rf"(?:(?:{_ANSWER_IS}|{_I_SAY}|selected|i'm going with)(?:\s+option)?|option)\b\s*[:=-]?\s*")
 CHANGES = re.compile(
     r"\b"
     + _words("actually|make that|on second thought|correction|wait|scratch that|or rather|sorry,? i mean|i mean|no,")
+)
+
+# What stands between a reason and the answer that ends a sentence, and what before it leaves the answer open.
+CONCLUDES = re.compile(
+    r"(?:[,;:]|\s-)\s+(?:(?:so|but|then|therefore|thus|hence|still|definitely|probably|honestly|i'd say|i guess|i think)\b,?\s+)*"
+    r"|\s(?:so|but|therefore|thus|hence)\s+",
+    re.IGNORECASE,
+)
+UNDECIDED = re.compile(
+    r"\b(?:or|and|maybe|perhaps|not|nor|between|either|choose|one of|anything|everything|anyone|none|nothing|all)\s*$"
+    r"|\boptions?\b"
+)
+# "B is what my wife would say": of an option something is said.
+SAID_OF_IT = re.compile(
+    r"[)\]\"']*\s*\b(?:is|isn't|are|was|were|would|sounds|seems|looks|means|might|may|could)\b"
+    r"(?!\s+(?:it|me|my|mine|(?:the )?(?:best|right|correct|closest|one)|what i|be (?:my|the)|how i|where i|that i)\b)"
 )
 
 # --- an answer by its label ---
@@ -116,7 +155,7 @@ DECLINES = re.compile(
 
 # --- what a sentence says of an option it names ---
 CLAUSE = re.compile(
-    r"[.;!?\n]|\s-\s|:\s|[()]|,?\s+(?:but|although|though|whereas|while|yet|so|then)\b"
+    r"[.;!?\n]|\s-\s|:\s|\((?!\w{1,2}\))|(?<!\(\w)(?<!\(\w\w)\)|,?\s+(?:but|although|though|whereas|while|yet|so|then)\b"
     r"|,\s*(?=(?:i|i'm|i'd|i've|i'll|my|and i|we|you|he|she|they|it|it's|instead|just|more|meaning|making)\b)"
     r"|\s+and (?=(?:would|i|i'm|i'd|am|will|therefore|usually|tend|consider)\b)"
 )
@@ -136,7 +175,7 @@ DENIES = re.compile(
     + r"\b"
 )
 OTHERS = re.compile(
-    r"\b(?:my|his|her|their|our|your|the) (?:\w+ )?(?:husband|wife|spouse|boyfriend|girlfriend|parents?|father|mother"
+    r"\b(?:my|his|her|their|our|your|the|a|an|some|any|one) (?:\w+ )?(?:husband|wife|spouse|boyfriend|girlfriend|parents?|father|mother"
     r"|dad|mom|mum|family|brothers?|sisters?|sons?|daughters?|kids?|children|friends?|neighbou?rs?|coworkers?|boss"
     r"|uncles?|aunts?|grand\w+|in-laws|town|county|church|union|ex)\b"
     r"|\b(?:people|folks|everyone|everybody|someone|somebody|they|they're|he|he's|she|she's|others|who|you|you'd|agent|assistant|author|interviewer|speaker)\b"
@@ -169,7 +208,7 @@ _INTO = (
     + r")\b[\s,:-]*)*"
 )
 _VERBS_OF_SELF = _words(
-    "go with|say|choose|pick|answer|select|consider|call|describe|see|think of|classify|regard|label|identify|put|place"
+    "go with|say|choose|pick|answer|select|pay|give|consider|call|describe|see|think of|classify|regard|label|identify|put|place"
     "|rate|define"
 )
 _SELF = _words("myself|my views|my politics|my political views|us|it|that|them|our income")
@@ -178,7 +217,7 @@ _LAWS = _words("they|them|it|the laws|laws|gun laws|the gun laws|these laws|thos
 _BE = _words(
     "i'm|i am|i'd be|i would be|i'll be|i will be|i've been|i have been|i've always been|i remain|we're|we are"
 )
-_DO = _words("have|hold|finished|did|earned|completed|belong to|practice")
+_DO = _words("have|hold|finished|did|earned|completed|belong to|practice|watch|read|see|own")
 _GO = _words("go|attend|get there|make it|worship|pray")
 _EARN = _words("make|made|earn|earned|bring in|brought in|took in")
 _NEWS = _words("it|them|my news|my political news|mine|the news")
@@ -190,7 +229,9 @@ _OWN_WORDS = (
     rf"(?:(?:as|at|in|down as|around)\s+)?{_ARTICLE}{_KIND}"
     rf"|(?:i|we)\s+{_ADVERBS}{_DO}\s+{_ARTICLE}"
     rf"|(?:i|we)\s+{_ADVERBS}{_GO}\s+{_SERVICES}"
-    rf"|(?:i|we)\s+{_ADVERBS}{_EARN}\s+"
+    rf"|(?:i|we|(?:my|our) (?:household|family))\s+{_ADVERBS}{_EARN}\s+"
+    r"|(?:i'm|i am|we're|we are) there\s+|(?:i'm|i am|we're|we are|i fall|we fall) (?:in|into|under)\s+(?:the\s+)?(?=\W*[\d\u25a1])|"
+    r"(?:that's|it's|that is|the statement is|this is)\s+"
     rf"|(?:i|we)\s+{_ADVERBS}(?:get|got)\s+(?:most of )?{_NEWS}\s+(?:from|through|at|on)\s+{_ARTICLE}"
     rf"|i\s+{_ADVERBS}(?:have to\s+|would\s+|do\s+)?"
     r"|(?:(?:i feel|i'd like to see|i want|i'd want|i'd rather have)\s+)?"
@@ -208,7 +249,7 @@ THAT_I = re.compile(r" (?:that )?i(?:'d|'ll| would| will| could| am|'m)\b")
 GOES_ON = re.compile(
     r"\s*(?:$|,|\")|\s+(?:in (?:a|every|general|most|\d+|my views|my politics|all|spirit)"
     r"|on (?:most|nearly|almost|everything|every|all|balance|paper|the whole)|\w+ years"
-    r"|with (?:that|this|it|kids|children|\w+ kids|\w+ children)|voter|wom[ae]n|m[ae]n|guy|person|mother|father|lady"
+    r"|(?:group|range|bracket|category|age group|income bracket)\b|with (?:that|this|it|kids|children|\w+ kids|\w+ children)|voter|wom[ae]n|m[ae]n|guy|person|mother|father|lady"
     r"|american|because|since|like|as|at|from|for|who|these|now|today|myself|too|by|every|each|born|through|so|here"
     r"|when|anyway|really|honestly|and|last year|most|this|all|going)\b"
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def _in_earnest(finder: OptionFinder, span: Span, text: str, low: str, masked: s
     """Tell whether a clause is the speaker's own plain statement of an option, and nothing contradicts it."""
     if finder.said_in_passing(span.option) or not own_words(span, masked) or _part_of_name(text, span):
         return False
-    if any(_undenied(rival, masked) for rival in _rivals(finder, span, low, masked)):
+    if any(undenied(rival, masked) for rival in _rivals(finder, span, low, masked)):
         return False
     start, stop = _around(phrases.CLAUSE, masked, span)
     return _states(text, span, before=masked[start : span.start], after=masked[span.end : stop])
@@ -95,10 +96,11 @@ def own_words(span: Span, masked: str) -> bool:
     laws = re.search(r"\bthey (?:should|ought)\b", before)
     told = (phrases.OTHERS.search(before) and not laws) or phrases.PAST.search(before)
     together = masked[:start].endswith("and ") and phrases.OTHERS.search(masked, begins, start)
-    return _undenied(span, masked) and not told and not together
+    return undenied(span, masked) and not told and not together and not phrases.SAID_OF_IT.match(masked, span.end)
 
 
-def _undenied(span: Span, masked: str) -> bool:
+def undenied(span: Span, masked: str) -> bool:
+    """Tell whether nothing before a span denies it in its clause."""
     start, _ = _around(phrases.CLAUSE, masked, span)
     return not phrases.DENIES.search(masked, start, span.start)
 
@@ -106,7 +108,8 @@ def _undenied(span: Span, masked: str) -> bool:
 def _around(boundary: re.Pattern[str], masked: str, span: Span) -> tuple[int, int]:
     """Return where the clause or sentence around a span begins and ends."""
     after = boundary.search(masked, span.end)
-    start = max((match.end() for match in boundary.finditer(masked, 0, span.start)), default=0)
+    before = (match.end() for match in boundary.finditer(masked))
+    start = max(itertools.takewhile(lambda end: end <= span.start, before), default=0)
     return start, after.start() if after else len(masked)
 
 
