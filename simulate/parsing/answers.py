@@ -116,7 +116,7 @@ def _weigh(finder: OptionFinder, text: str) -> int | str:
     first, labels = head(finder, text), _labels(finder, text)
     if not labels and first and (ai or (declines and all(map(finder.said_in_passing, first)))):
         return "refused"
-    lines = _lines(finder, text) | _last_piece(finder, text)
+    lines = _lines(finder, text) | _conclusion(finder, text)
     strong = labels | first | (lines if len(lines) == 1 or not labels else set())
     strong |= _also(finder, text) if labels or first else set()
     if not strong and (ai or declines):
@@ -140,7 +140,7 @@ def _changed(finder: OptionFinder, answer: int, text: str, low: str) -> bool:
         return bool((named | {finder.labels[label] for label in labels if label in finder.labels}) - {answer})
     if not finder.said_in_passing(answer):
         return False
-    flat = r"[.,;!?-]\s*(?:well,? |but |oh,? )*(?:{})\s*(?:[.,;!?]|$)"
+    flat = r"[.,;:!?-]\s*(?:well,? |but |oh,? )*(?:{})\s*(?:[.,;!?]|$)"
     return any(o != answer and re.search(flat.format(p.pattern), low) for o, p in finder.patterns)
 
 
@@ -161,21 +161,33 @@ def _lines(finder: OptionFinder, text: str) -> set[int]:
     return _wholes(finder, (*text.splitlines(), last))
 
 
-def _last_piece(finder: OptionFinder, text: str) -> set[int]:
-    """Return the option that is all that follows the last comma, colon or "so": "I was born in Ohio, so yes."."""
+def _conclusion(finder: OptionFinder, text: str) -> set[int]:
+    """Return the option in which the last sentence ends: "I was born in Ohio, so yes.", "I land on C."."""
     *_, last = re.split(r"(?<=[.!?])\s|\n", text.rstrip())
+    low = phrases.without_harmless(cleaning.lower(last))
     *_, mark = (None, *phrases.CONCLUDES.finditer(last))
     option = finder.whole(last[mark.end() :]) if mark else None
-    if not mark or option is None:
+    if mark and option is not None:
+        before = low[: mark.start()]
+        own = "so" in mark[0] or re.match(r"(?:I|my answer)\b", last[mark.end() :], re.IGNORECASE)
+        told = not own and (phrases.OTHERS.search(before) or phrases.PAST.search(before))
+        is_open = told or "?" in last or phrases.IF.search(before)
+    else:
+        mark = phrases.ENDS_LINE.search(last)
+        place = Span(*mark.span(mark.lastindex or 0), -1) if mark else Span(0, 0, -1)
+        option, before = finder.labels.get(last[place.start : place.end]), low[: place.start]
+        is_open = not own_words(place, low)
+    if option is None or is_open or phrases.UNDECIDED.search(before) or _named(finder, last, before) - {option}:
         return set()
-    low = phrases.without_harmless(cleaning.lower(last[: mark.start()]))
-    told = "so" not in mark[0] and (phrases.OTHERS.search(low) or phrases.PAST.search(low))
-    if told or "?" in last or phrases.IF.search(low) or phrases.UNDECIDED.search(low):
-        return set()
-    rivals = {span.option for span in finder.spans(low) if not finder.said_in_passing(span.option) and undenied(span, low)}
-    labels = phrases.LONE_LABEL.finditer(last, 0, mark.start())
-    rivals |= {finder.labels[m[1]] for m in labels if m[1] in finder.labels and undenied(Span(*m.span(1), -1), low)}
-    return set() if rivals - {option} else {option}
+    return {option}
+
+
+def _named(finder: OptionFinder, text: str, before: str) -> set[int]:
+    """Return the options that are named in the first part of a text, and not denied."""
+    spans = [span for span in finder.spans(before) if not finder.said_in_passing(span.option)]
+    labels = [m for m in phrases.LONE_LABEL.finditer(text, 0, len(before)) if m[1] in finder.labels]
+    spans += [Span(*match.span(1), finder.labels[match[1]]) for match in labels]
+    return {span.option for span in spans if undenied(span, before)}
 
 
 def _wholes(finder: OptionFinder, texts: Iterable[str]) -> set[int]:
@@ -200,9 +212,10 @@ def _labels(finder: OptionFinder, text: str) -> set[int]:
     """Return the options given by label anywhere: "I'd pick B", "my answer is (C)", "(D)"; all where several."""
     low = phrases.without_harmless(cleaning.lower(text))
     found = set()
-    given = (*phrases.SAYS.finditer(text), *phrases.BRACKETED.finditer(text))
+    patterns = (phrases.SAYS, phrases.BRACKETED)
+    given = [match for pattern in patterns for match in pattern.finditer(text)]
     for match in given[:MAX_NAMED]:
-        place = Span(match.start("label"), match.end("label"), -1)
+        place = Span(*match.span("label"), -1)
         if match["label"] in finder.labels and match["label"] != "I" and own_words(place, low):
             found.add(finder.labels[match["label"]])
     return found
@@ -210,8 +223,8 @@ def _labels(finder: OptionFinder, text: str) -> set[int]:
 
 def _also(finder: OptionFinder, text: str) -> set[int]:
     """Return the options given by label beside another: "2 (or 3)", "B, maybe C"."""
-    low = cleaning.lower(text)
-    others = [m for m in phrases.OTHER_BRACKETED.finditer(text) if undenied(Span(m.start(), m.end(), -1), low)]
+    low = phrases.without_harmless(cleaning.lower(text))
+    others = [m for m in phrases.OTHER_BRACKETED.finditer(text) if own_words(Span(*m.span(1), -1), low)]
     marks = [match[1] for match in (*others, *phrases.ALSO.finditer(text))]
     return {finder.labels[mark.upper()] for mark in marks if mark.upper() in finder.labels and mark != "I"}
 

@@ -73,14 +73,13 @@ def json_answer(text: str) -> str | None:
     bare = re.sub(r"^\s*```\w*\s*|\s*```\s*$", "", text).strip()
     if not (bare.startswith("{") and bare.endswith("}")):
         return None
-    keys = ("answer", "response", "choice", "option", "selection", "selected", "final_answer", "letter", "label")
-    keys += ("rating", "score", "value", "result")
+    keys = ("answer", "response", "choice", "option", "select", "letter", "label", "rating", "score", "value", "result")
     try:
         content = json.loads(bare)
     except (ValueError, RecursionError):
-        found = re.findall(rf"[\"']?(?:{'|'.join(keys)})[\"']?\s*:\s*[\"']?([^\"'{{}},\n]+)", bare, re.IGNORECASE)
+        found = re.findall(rf"[\"']?\w*(?:{'|'.join(keys)})\w*[\"']?\s*:\s*[\"']?([^\"'{{}},\n]+)", bare, re.IGNORECASE)
         return found[0] if len(found) == 1 else None
     if not isinstance(content, dict):
         return None
-    values = [value for key, value in content.items() if key.casefold() in keys]
+    values = [value for key, value in content.items() if any(word in key.casefold() for word in keys)]
     return str(values[0]) if len(values) == 1 and isinstance(values[0], str | int) else None

@@ -47,7 +47,7 @@ def _stands_as_label(match: re.Match[str], rest: str) -> bool:
     label, bracketed, separator = match["label"], bool(match["close"].strip("\"'")), match["sep"].strip()
     if not (bracketed or separator or match["sep"] == "" or phrases.REASON.match(cleaning.lower(rest))):
         return False
-    if phrases.SAID_OF_IT.match(cleaning.lower(rest)) or rest.startswith("?"):
+    if (not separator and phrases.SAID_OF_IT.match(cleaning.lower(rest))) or rest.startswith("?"):
         return False
     return bracketed or not (label.islower() or label == "I" or (label == "A" and separator == ":"))
 

@@ -17,7 +17,8 @@ _OUT_OF = re.compile(
 )
 _ON_A_SCALE = re.compile(r"\b(?:on|using) (?:a|the|your) scale (?:of|from) \d+\s*(?:to|-)\s*(\d+)\s*[,:]?\s*", re.IGNORECASE)
 _NUMBER_WORD = re.compile(
-    rf"(?<!-)\b({'|'.join(word for word in phrases.NUMBERS if word != 'one')})\b(?= stars?\b|\s*(?:$|[.,;:!)]))",
+    rf"(?<![\w-])(?:(?P<one>one(?= out of\b))|(?:{'|'.join(word for word in phrases.NUMBERS if word != 'one')}))"
+    r"(?= out of\b| (?P<unit>[a-z]+?)s?\b|\s*(?:$|[.,;:!)]))",
     re.IGNORECASE,
 )
 
@@ -37,13 +38,19 @@ def rated(finder: OptionFinder, text: str) -> str:
     numbers = [int(label) for label in finder.labels if label.isdigit()]
     if not numbers:
         return text
+    if any(character.isdigit() for option in finder.options for character in option):
+        text = _NUMBER_WORD.sub(lambda match: _digits(finder, match), text)
     stated = [int(match[match.re.groups]) for scale in (_OUT_OF, _ON_A_SCALE) for match in scale.finditer(text)]
     if any(top != max(numbers) for top in stated):
         return phrases.MASK
-    text = _ON_A_SCALE.sub("", _OUT_OF.sub(r"\1", text))
-    if not any(number in option for option in finder.options for number in "0123456789"):
-        return text
-    return _NUMBER_WORD.sub(lambda match: str(phrases.NUMBERS.index(match[1].casefold())), text)
+    return _ON_A_SCALE.sub("", _OUT_OF.sub(r"\1", text))
+
+
+def _digits(finder: OptionFinder, match: re.Match[str]) -> str:
+    """Return a number in digits, unless it counts something else than the options do."""
+    unit = match["unit"]
+    counted = unit is None or any(unit.casefold() in option.casefold().split() for option in finder.options)
+    return str(phrases.NUMBERS.index(match[0].casefold())) if counted else match[0]
 
 
 def by_label(finder: OptionFinder, text: str) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MAX_OPTIONS = len(string.ascii_uppercase)
-_OWN_NUMBER = re.compile(r"\(?(\d{1,2})(?:\s*(?:[-\u2013\u2014:.)=]\s*)+(?=[^\W\d])(.+)|\s*)", re.DOTALL)
+_OWN_NUMBER = re.compile(r"\(?(\d{1,2})(?:\s*(?:[-\u2013\u2014:.)=]\s*)+(?=[^\W\d])(.+)|\s*\((?=[^\W\d])([^()]+)\)|\s*)", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -45,7 +45,7 @@ def labelled(options: Sequence[str]) -> tuple[Option, ...]:
     """Return the options with the labels under which they are shown."""
     numbered = [_OWN_NUMBER.fullmatch(option.strip()) for option in options]
     if options and all(numbered) and len({match[1] for match in numbered if match}) == len(options):
-        return tuple(Option(match[1], (match[2] or match[1]).strip()) for match in numbered if match)
+        return tuple(Option(match[1], (match[2] or match[3] or match[1]).strip()) for match in numbered if match)
     return tuple(Option(letter, option) for letter, option in zip(string.ascii_uppercase, options, strict=False))
 
 

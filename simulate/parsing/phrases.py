@@ -51,7 +51,7 @@ REASON = re.compile(
     r"\s*\b"
     + _words(
         "because|since|as i|given|considering|for me|i think|i guess|i suppose|i'd say|for sure|definitely|indeed"
-        "|a month|a week|a year|a day"
+        "|a month|a week|a year|a day|from me|it is"
     )
     + r"\b"
 )
@@ -64,15 +64,16 @@ _FILLERS = _words(
     "|i think|i suppose|to be honest|honest answer|if i'm honest|let's see|let me think"
 )
 _ANSWER_IS = (
-    r"(?:(?:my|the|final|honest|short|best)\s+)*(?:answer|response|choice|selection|pick|reply)(?:\s+is|\s+would\s+be)?"
+    r"(?:(?:my|the)\s+)?(?:(?!wrong|worst|other|second|last|previous|old|usual)\w+\s+){0,2}(?:answer|response|choice|selection|pick|reply)(?:\s+is|\s+would\s+be)?"
 )
 _I_SAY = r"(?:i'd|i would|i will|i'll|i)\s+(?:(?:probably|definitely|have to|honestly)\s+)*" + _words(
     "say|answer|choose|pick|select|go with|call myself|describe myself as|consider myself|identify as|be|pay|have to"
+    "|land on|end up with|end up at|stick with|settle on|fall under|count as|lean|lean to|lean toward|lean towards|opt for|tick"
 )
 _IT_IS = (
     r"(?:it's|it is|that's|that is|this is|the statement is|it'd be|that'd be|(?:it|that|this) (?:would|has to|would have to|must|should) be"
     r"|(?:please )?(?:put|mark|count) me (?:down )?(?:as|for|under)|(?:i'm |i am )?(?:leaning|going) (?:towards?|with|for)"
-    r"|i(?:'d| would)? lean (?:towards?|to))"
+    r"|(?:that|this|which) makes (?:me|it|us))"
 )
 # "Yes, I can answer that": of the question, not an answer to it.
 ACKNOWLEDGES = re.compile(
@@ -105,7 +106,8 @@ UNDECIDED = re.compile(
 # "B is what my wife would say": of an option something is said.
 SAID_OF_IT = re.compile(
     r"[)\]\"']*\s*\b(?:is|isn't|are|was|were|would|sounds|seems|looks|means|might|may|could)\b"
-    r"(?!\s+(?:it|me|my|mine|(?:the )?(?:best|right|correct|closest|one)|what i|be (?:my|the)|how i|where i|that i)\b)"
+    r"(?:(?!\s+(?:it|me|my|mine|(?:the )?(?:best|right|correct|closest|one)|what i|be (?:my|the)|how i|where i|that i)\b)"
+    r"|[^.!?\n]*(?:\b(?:not|never|no|wrong)\b|n't))"
 )
 
 # --- an answer by its label ---
@@ -119,13 +121,20 @@ SAYS = re.compile(
     r"|that fits me best|definitely|around|myself|the|book|movie|film))*\s*[:=-]?\s*[\"'(\[]*(?P<label>[A-Z]|\d{1,2})"
     r"(?=[\"')\]]*(?:$|\s*[.,;:!\n\"')\]]|\s+[-(]|\s+(?:because|since|as|out of|on the|for me|here|overall|given)\b))"
 )
+# "I land on C", "a perfect 10": a label that ends a line, whatever leads to it, but no "vitamin C".
+ENDS_LINE = re.compile(
+    r"(?:(?<![\w'])(?!(?:an?|vitamins?|plan|class|grade|type|group|section|hepatitis|size|mrs?|team|appendix|part|chapter"
+    r"|blood|row|letter of|interval|line|bus|gate|floor|room|unit) )(?P<before>[\w']+)[\s:,-]+\(?(?P<letter>[A-HJ-Z])"
+    r"|\b[Aa]n? (?:\w+ )?(?P<digit>\d{1,2}))(?=[\"')\]]*[.!]*\s*$)",
+    re.MULTILINE,
+)
 BRACKETED = re.compile(r"(?<!\w)[(\[](?P<label>[A-Z]|\d{1,2})[)\]]")
 OTHER_BRACKETED = re.compile(r"(?<!\w)\(?([a-zA-Z]|\d{1,2})\)(?=\s)")
 ALSO = re.compile(
     r"(?i:\b(?:or|and|maybe|perhaps)\b)\s+(?:(?:maybe|perhaps|possibly|even|a|an|option)\s+)*[(\"']*"
     r"([A-Z]|\d{1,2})(?![\w'])"
 )
-LONE_LABEL = re.compile(r"(?<![\w'])([A-Z]|\d{1,2})(?![\w'])")
+LONE_LABEL = re.compile(r"(?<![\w'])(A(?! [a-z])|[B-Z]|\d{1,2})(?![\w'])")
 NUMBERING = re.compile(r"(?<![\w'])[(\[]?([A-Za-z]|\d{1,2})(?:[)\]]|[.:])(?=\s)")
 
 # --- no answer ---
@@ -165,13 +174,13 @@ HARMLESS = re.compile(
     + _words(
         "no doubt|no question|not surprisingly|no surprise|not only|not gonna lie|not going to lie|can't lie"
         "|don't get me wrong|without a doubt|without question|without hesitation|no matter|not to mention|why not"
-        "|if i had to|if i have to|if forced|if pressed|if asked|if i must|if i'm honest|if anything"
+        "|if you want|if you ask|if you insist|if you need|if you must know|if that helps|if i had to|if i have to|if forced|if pressed|if asked|if i must|if i'm honest|if anything"
     )
     + r"\b"
 )
 DENIES = re.compile(
     r"\b(?:not|never|no|neither|nor|hardly|barely|scarcely|without|anti|doubt|nobody|none|cannot)\b|n't\b|\b"
-    + _words("rather than|instead of|as opposed to|far from|anything but|other than|except|ruled? out|against")
+    + _words("a lie|lying|wrong|hate|reject|refuse|worst|least|above|below|rather than|instead of|as opposed to|far from|anything but|other than|except|ruled? out|against")
     + r"\b"
 )
 OTHERS = re.compile(
@@ -217,7 +226,7 @@ _LAWS = _words("they|them|it|the laws|laws|gun laws|the gun laws|these laws|thos
 _BE = _words(
     "i'm|i am|i'd be|i would be|i'll be|i will be|i've been|i have been|i've always been|i remain|we're|we are"
 )
-_DO = _words("have|hold|finished|did|earned|completed|belong to|practice|watch|read|see|own")
+_DO = _words("have|hold|finished|did|earned|completed|belong to|practice|watch|read")
 _GO = _words("go|attend|get there|make it|worship|pray")
 _EARN = _words("make|made|earn|earned|bring in|brought in|took in")
 _NEWS = _words("it|them|my news|my political news|mine|the news")
@@ -229,6 +238,7 @@ _OWN_WORDS = (
     rf"(?:(?:as|at|in|down as|around)\s+)?{_ARTICLE}{_KIND}"
     rf"|(?:i|we)\s+{_ADVERBS}{_DO}\s+{_ARTICLE}"
     rf"|(?:i|we)\s+{_ADVERBS}{_GO}\s+{_SERVICES}"
+    rf"|i\s+{_ADVERBS}(?:trust|like|support|follow|enjoy)\s+(?:it|them|that|this)\s+"
     rf"|(?:i|we|(?:my|our) (?:household|family))\s+{_ADVERBS}{_EARN}\s+"
     r"|(?:i'm|i am|we're|we are) there\s+|(?:i'm|i am|we're|we are|i fall|we fall) (?:in|into|under)\s+(?:the\s+)?(?=\W*[\d\u25a1])|"
     r"(?:that's|it's|that is|the statement is|this is)\s+"
@@ -247,7 +257,7 @@ EVER_SINCE = re.compile(r"\b(?:since|for|all my|always|whole life|entire life|li
 IT_IS = re.compile(rf"\s*{_INTO}it(?:'s| is| would be|'d be) ")
 THAT_I = re.compile(r" (?:that )?i(?:'d|'ll| would| will| could| am|'m)\b")
 GOES_ON = re.compile(
-    r"\s*(?:$|,|\")|\s+(?:in (?:a|every|general|most|\d+|my views|my politics|all|spirit)"
+    r"\s*(?:$|,|\")|\s+(?:(?:of|with|to) (?:it|this|that|them)\b|in (?:a|every|general|most|\d+|my views|my politics|all|spirit)"
     r"|on (?:most|nearly|almost|everything|every|all|balance|paper|the whole)|\w+ years"
     r"|(?:group|range|bracket|category|age group|income bracket)\b|with (?:that|this|it|kids|children|\w+ kids|\w+ children)|voter|wom[ae]n|m[ae]n|guy|person|mother|father|lady"
     r"|american|because|since|like|as|at|from|for|who|these|now|today|myself|too|by|every|each|born|through|so|here"
