@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 
 from confound.errors import ConfoundError
 from simulate.parsing import cleaning, marking, phrases
-from simulate.parsing.heads import head
-from simulate.parsing.options import Span, finder_of
-from simulate.parsing.sentences import MAX_NAMED, mentions, own_words, undenied
+from simulate.parsing.mentions import answers
+from simulate.parsing.options import finder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from simulate.parsing.options import OptionFinder
 
@@ -29,7 +28,6 @@ CUT_OFF = {"length", "max_tokens"}
 
 # An answer, not an essay; also bounds the time that the patterns take.
 MAX_CHARACTERS = 4_000
-TELLING_LETTERS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,93 +103,19 @@ def _chosen(finder: OptionFinder, spoken: str, *, cut: bool) -> int | str:
     text = marking.by_label(finder, text)
     if not cut:
         return _weigh(finder, text)
-    found = head(finder, text)
-    return min(found) if len(found) == 1 and _finished_head(text) else "truncated"
+    finished = re.match(r"[^.!\n]{1,80}?[.!)\n](?=\s)", text + "\n")
+    found, _ = answers(finder, finished[0]) if finished else (set(), set())
+    return min(found) if len(found) == 1 else "truncated"
 
 
 def _weigh(finder: OptionFinder, text: str) -> int | str:
-    """Compare the strong signs of an answer with each other, then with what else is mentioned."""
+    """Compare all that is given as an answer: one option, and nothing that declines to answer, is the answer."""
     low = cleaning.lower(text)
-    ai, declines = phrases.IS_AI.search(low), phrases.DECLINES.search(finder.masked(low))
-    first, labels = head(finder, text), _labels(finder, text)
-    if not labels and first and (ai or (declines and all(map(finder.said_in_passing, first)))):
+    masked = functools.reduce(lambda said, named: named[1].sub(phrases.MASK, said), finder.patterns, low)
+    found, firm = answers(finder, text)
+    if (phrases.IS_AI.search(low) or phrases.DECLINES.search(masked)) and not firm:
         return "refused"
-    lines = _lines(finder, text) | _conclusion(finder, text)
-    strong = labels | first | (lines if len(lines) == 1 or not labels else set())
-    strong |= _also(finder, text) if labels or first else set()
-    if not strong and (ai or declines):
-        return "refused"
-    mentioned = mentions(finder, text)
-    if len(strong) != 1:
-        return "ambiguous" if strong or len(mentioned) != 1 else next(iter(mentioned))
-    (answer,) = strong
-    firmly = labels or lines
-    changed = _changed(finder, answer, text, low)
-    contrary = (mentioned and answer not in mentioned) if firmly else _but_other(finder, answer, low)
-    return "ambiguous" if changed or contrary else answer
-
-
-def _changed(finder: OptionFinder, answer: int, text: str, low: str) -> bool:
-    """Tell whether another option follows words such as "wait", or a Yes follows a No."""
-    change = phrases.CHANGES.search(low)
-    if change:
-        named = {span.option for span in finder.spans(low)}
-        labels = phrases.LONE_LABEL.findall(text, change.end())
-        return bool((named | {finder.labels[label] for label in labels if label in finder.labels}) - {answer})
-    if not finder.said_in_passing(answer):
-        return False
-    flat = r"[.,;:!?-]\s*(?:well,? |but |oh,? )*(?:{})\s*(?:[.,;!?]|$)"
-    return any(o != answer and re.search(flat.format(p.pattern), low) for o, p in finder.patterns)
-
-
-def _but_other(finder: OptionFinder, answer: int, low: str) -> bool:
-    """Tell whether "but" is followed by a word of another option: "Married, but we're separated"."""
-    but = phrases.BUT.search(low)
-    if not but or phrases.OTHERS.search(but[1]) or phrases.DENIES.search(but[1]):
-        return False
-    own = next((wording for option, wording in finder.wordings if option == answer), "").split()
-    theirs = {word for option, wording in finder.wordings if option != answer for word in wording.split()}
-    telling = {word for word in theirs - set(own) if len(word) >= TELLING_LETTERS}
-    return not telling.isdisjoint(cleaning.words(but[1]).split())
-
-
-def _lines(finder: OptionFinder, text: str) -> set[int]:
-    """Return the options that are a line of their own, or the last sentence."""
-    *_, last = re.split(r"(?<=[.!?])\s", text)
-    return _wholes(finder, (*text.splitlines(), last))
-
-
-def _conclusion(finder: OptionFinder, text: str) -> set[int]:
-    """Return the option in which the last sentence ends: "I was born in Ohio, so yes.", "I land on C."."""
-    *_, last = re.split(r"(?<=[.!?])\s|\n", text.rstrip())
-    low = phrases.without_harmless(cleaning.lower(last))
-    *_, mark = (None, *phrases.CONCLUDES.finditer(last))
-    option = finder.whole(last[mark.end() :]) if mark else None
-    if mark and option is not None:
-        before = low[: mark.start()]
-        own = "so" in mark[0] or re.match(r"(?:I|my answer)\b", last[mark.end() :], re.IGNORECASE)
-        told = not own and (phrases.OTHERS.search(before) or phrases.PAST.search(before))
-        is_open = told or "?" in last or phrases.IF.search(before)
-    else:
-        mark = phrases.ENDS_LINE.search(last)
-        place = Span(*mark.span(mark.lastindex or 0), -1) if mark else Span(0, 0, -1)
-        option, before = finder.labels.get(last[place.start : place.end]), low[: place.start]
-        is_open = not own_words(place, low)
-    if option is None or is_open or phrases.UNDECIDED.search(before) or _named(finder, last, before) - {option}:
-        return set()
-    return {option}
-
-
-def _named(finder: OptionFinder, text: str, before: str) -> set[int]:
-    """Return the options that are named in the first part of a text, and not denied."""
-    spans = [span for span in finder.spans(before) if not finder.said_in_passing(span.option)]
-    labels = [m for m in phrases.LONE_LABEL.finditer(text, 0, len(before)) if m[1] in finder.labels]
-    spans += [Span(*match.span(1), finder.labels[match[1]]) for match in labels]
-    return {span.option for span in spans if undenied(span, before)}
-
-
-def _wholes(finder: OptionFinder, texts: Iterable[str]) -> set[int]:
-    return {option for text in texts if (option := finder.whole(text)) is not None}
+    return next(iter(found)) if len(found) == 1 else "ambiguous"
 
 
 def _may_go_on(text: str) -> bool:
@@ -201,32 +125,6 @@ def _may_go_on(text: str) -> bool:
         return False
     words = cleaning.words(low)
     return words.isdigit() or not re.fullmatch(r"\W*[a-z]\W*", low)
-
-
-def _finished_head(text: str) -> bool:
-    """Tell whether a new sentence begins after the head of a text that was cut off."""
-    return bool(re.match(r"[^.!\n]{1,80}?(?:[.!)]\s|\n)", text)) or "\n" in text
-
-
-def _labels(finder: OptionFinder, text: str) -> set[int]:
-    """Return the options given by label anywhere: "I'd pick B", "my answer is (C)", "(D)"; all where several."""
-    low = phrases.without_harmless(cleaning.lower(text))
-    found = set()
-    patterns = (phrases.SAYS, phrases.BRACKETED)
-    given = [match for pattern in patterns for match in pattern.finditer(text)]
-    for match in given[:MAX_NAMED]:
-        place = Span(*match.span("label"), -1)
-        if match["label"] in finder.labels and match["label"] != "I" and own_words(place, low):
-            found.add(finder.labels[match["label"]])
-    return found
-
-
-def _also(finder: OptionFinder, text: str) -> set[int]:
-    """Return the options given by label beside another: "2 (or 3)", "B, maybe C"."""
-    low = phrases.without_harmless(cleaning.lower(text))
-    others = [m for m in phrases.OTHER_BRACKETED.finditer(text) if own_words(Span(*m.span(1), -1), low)]
-    marks = [match[1] for match in (*others, *phrases.ALSO.finditer(text))]
-    return {finder.labels[mark.upper()] for mark in marks if mark.upper() in finder.labels and mark != "I"}
 
 
 def _without_asides(finder: OptionFinder, text: str) -> str:

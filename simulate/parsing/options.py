@@ -33,14 +33,6 @@ class Option(NamedTuple):
     text: str
 
 
-class Span(NamedTuple):
-    """A part of a text that names an option, from `start` up to `end`; `option` is the option's place."""
-
-    start: int
-    end: int
-    option: int
-
-
 def labelled(options: Sequence[str]) -> tuple[Option, ...]:
     """Return the options with the labels under which they are shown."""
     numbered = [_OWN_NUMBER.fullmatch(option.strip()) for option in options]
@@ -75,10 +67,7 @@ class OptionFinder:
 
     def whole(self, text: str) -> int | None:
         """Return the option that the text is, and nothing else: "B", "(b)", "B. Unlikely", "Unlikely (B)"."""
-        low = cleaning.lower(text).strip(" .!\"',:;")
-        found = self._bare(low)
-        lead = phrases.ANSWER_LEAD.match(low)
-        return self._bare(low[lead.end() :].strip(" .!\"',:;")) if found is None and lead else found
+        return self._bare(cleaning.lower(text).strip(" .!\"',:;"))
 
     def _bare(self, low: str) -> int | None:
         worded = self._worded(low)
@@ -98,29 +87,13 @@ class OptionFinder:
         words = cleaning.words(low)
         return next((option for option, wording in self.wordings if wording == words), None)
 
-    def begins(self, text: str) -> int | None:
-        """Return the option that a text begins with."""
-        low = cleaning.lower(text)
-        return next((option for option, pattern in self.patterns if pattern.match(low)), None)
+    def wording(self, option: int) -> str:
+        """Return the words of an option."""
+        return cleaning.words(cleaning.lower(self.shown[option].text))
 
     def said_in_passing(self, option: int) -> bool:
         """Tell whether the option's words are often said without being an answer ("yes", "some")."""
-        return cleaning.words(cleaning.lower(self.shown[option].text)) in phrases.IN_PASSING
-
-    def spans(self, low: str) -> list[Span]:
-        """Return where options are named; where one name is inside another, only the longer one."""
-        taken: list[Span] = []
-        for option, pattern in self.patterns:
-            for match in pattern.finditer(low):
-                if not any(match.start() < span.end and span.start < match.end() for span in taken):
-                    taken.append(Span(match.start(), match.end(), option))
-        return taken
-
-    def masked(self, low: str) -> str:
-        """Replace the names of options, so that their words ("Not a member") are not taken for the speaker's."""
-        for start, end, _ in self.spans(low):
-            low = low[:start] + phrases.MASK * (end - start) + low[end:]
-        return phrases.without_harmless(low)
+        return self.wording(option) in phrases.IN_PASSING
 
 
 @functools.lru_cache(maxsize=1024)
