@@ -53,6 +53,7 @@ def lower(text: str) -> str:
 def words(low: str) -> str:
     """Keep the words of a text, one space apart; the range 30,000-59,999 reads as 30000 to 59999."""
     low = re.sub(r"(?<=\d),(?=\d{3})", "", low)
+    low = re.sub(r"(?<=\d)\+", " or more", low)
     low = re.sub(r"n't\b", " not", re.sub(r"(?<!\S)-(?=\d)", "minus ", low))
     low = re.sub(r"(?<=\d)\s*-\s*\$?(?=\d)", " to ", low)
     return " ".join(re.findall(r"\w+(?:'\w+)*", low))

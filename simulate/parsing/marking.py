@@ -15,7 +15,9 @@ _OUT_OF = re.compile(
     r"(?: stars?| points?)?",
     re.IGNORECASE,
 )
-_ON_A_SCALE = re.compile(r"\b(?:on|using) (?:a|the|your) scale (?:of|from) \d+\s*(?:to|-)\s*(\d+)\s*[,:]?\s*", re.IGNORECASE)
+_ON_A_SCALE = re.compile(
+    r"\b(?:on|using) (?:a|the|your) scale (?:of|from) \d+\s*(?:to|-)\s*(\d+)\s*[,:]?\s*", re.IGNORECASE
+)
 _NUMBER_WORD = re.compile(
     rf"(?<![\w-])(?:(?P<one>one(?= out of\b))|(?:{'|'.join(word for word in phrases.NUMBERS if word != 'one')}))"
     r"(?= out of\b| (?P<unit>[a-z]+?)s?\b|\s*(?:$|[.,;:!)]))",

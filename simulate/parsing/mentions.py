@@ -19,10 +19,23 @@ if TYPE_CHECKING:
 
 # A text that names options more often is a list of them; this also bounds the time.
 MAX_NAMED = 40
+# A word of another option that is as long says more than that option's place: "Married, but we're separated".
+TELLING_LETTERS = 6
+# "Yes, I do": characters between two mentions that are one.
+NEAR = 4
+# Before a colon any words may stand but these and other people's: "There is no way around it: yes."
+_NOT_BEFORE_COLON = frozenset(
+    "not no wrong options neither worst least choices between either except second former previous was were used ruled"
+    " avoid against hate other instead example question q if unlike".split()
+)
+# "A" is a letter where no noun follows; a small letter where it is in brackets, at the start or the end.
+_LETTER = (
+    r"(?<=[(\[])[A-Za-z](?=[)\]])|(?<!\S)[a-z](?=[).]\s)|^[a-z](?=[).])|(?<=: )[a-z](?=\.?$)|[B-HJ-Z]|I(?=[.)\]:])"
+    r"|A(?!: | (?!(?:and|or|is|but|because|since|fits|seems|feels|would|it|here|not|if|as)\b)[a-z])"
+)
 _LABEL = re.compile(
-    r"(?<![\w'.$])(?P<open>[(\[\"'{]*)\$?(?:(?P<sure>(?<=[(\[])[A-Za-z](?=[)\]])|(?<!\S)[a-z](?=[).]\s)|^[a-z](?=[).])"
-    r"|[B-HJ-Z]|A(?! [a-z])|I(?=[.)\]:]))|(?P<number>\d{1,2}(?:\.\d{1,2})?))(?P<close>[)\]\"'}]*)"
-    r"(?![\w'%/]|\.\d|-\w|-$|,\d{3})",
+    rf"(?<![\w'.$-])[(\[\"'{{]*\$?(?:(?P<letter>{_LETTER})|(?P<number>\d{{1,2}}(?:\.\d{{1,2}})?))[)\]\"'}}]*"
+    r"(?![\w'%/]|\.\w|-\w|-$|,\d{3})",
     re.MULTILINE,
 )
 
@@ -64,12 +77,21 @@ def _sentences(text: str) -> list[str]:
 def named(finder: OptionFinder, sentence: str) -> list[Mention]:
     """Return the mentions of options in a sentence, by place; where one is inside another, only the longer one."""
     low = cleaning.lower(sentence)
+    whole = finder.whole(sentence)
+    if whole is not None:
+        return [Mention(0, len(sentence), whole, "word")]
     found = [Mention(*match.span(), option, "word") for option, p in finder.patterns for match in p.finditer(low)]
     for match in _LABEL.finditer(sentence):
-        label = match["sure"] or f"{float(match['number']):g}"
+        label = match["letter"] or f"{float(match['number']):g}"
         if label.upper() in finder.labels:
-            kind = "letter" if match["sure"] else "number"
+            kind = "letter" if match["letter"] else "number"
             found.append(Mention(*match.span(), finder.labels[label.upper()], kind))
+    harmless = [match.span() for match in phrases.HARMLESS.finditer(low)]
+    found = [
+        one
+        for one in found
+        if not finder.said_in_passing(one.option) or not any(a <= one.start < b for a, b in harmless)
+    ]
     taken: list[Mention] = []
     for mention in sorted(found, key=lambda one: (one.kind != "word", one.start - one.end)):
         if not any(mention.start < other.end and other.start < mention.end for other in taken):
@@ -81,13 +103,17 @@ def _given(finder: OptionFinder, sentence: str, mention: Mention, mentions: list
     """Tell whether a mention is an answer, by the words around it in its clause."""
     low = cleaning.lower(sentence)
     for other in mentions:
-        low = low[: other.start] + "#" * (other.end - other.start) + low[other.end :]
+        same = other.option == mention.option and max(other.start - mention.end, mention.start - other.end) < NEAR
+        low = low[: other.start] + (phrases.MASK if same else "#") * (other.end - other.start) + low[other.end :]
     low = phrases.without_harmless(low)
     start, stop = _clause(low, mention)
     before, after = low[start : mention.start], low[mention.end : stop]
     if phrases.IF.search(low, 0, mention.end) or phrases.IF.search(after):
         return False
-    if phrases.OTHERS.search(low, 0, start) and not phrases.OWN.search(low, max(start - 4, 0), mention.start):
+    told = phrases.OTHERS.search(low, 0, start)
+    if told and (low[:start].endswith("and ") or not phrases.OWN.search(low, max(start - 4, 0), mention.start)):
+        return False
+    if _taken_back(finder, low[mention.end :], mention.option):
         return False
     return _leads(finder, sentence, mention, before, after) and _follows(finder, sentence, mention, after)
 
@@ -108,7 +134,9 @@ def _leads(finder: OptionFinder, sentence: str, mention: Mention, before: str, a
         if not (name[0].isupper() or not name[0].isalpha() or " " in name):
             return False  # "in the black"
     if "been" in words:
-        words = [word for word in words if word not in ("been", "i've") or not phrases.EVER_SINCE.search(before + after)]
+        words = [
+            word for word in words if word not in ("been", "i've") or not phrases.EVER_SINCE.search(before + after)
+        ]
     if ":" in before and not phrases.OTHERS.search(before) and not words[-1:] == ["#"]:
         words = [word for word in words if word in _NOT_BEFORE_COLON]
     known = phrases.TELLS if mention.kind == "word" else phrases.ANSWERS
@@ -128,8 +156,9 @@ def _follows(finder: OptionFinder, sentence: str, mention: Mention, after: str) 
         return bool(likely) and not phrases.WILL_NOT.search(after)
     if name == "independent" and phrases.FREE_OF_PARTY.match(after):
         return False
-    known = phrases.TELLS if mention.kind == "word" else phrases.ANSWERS
-    return bool(phrases.GOES_ON.match(after)) or all(word in known for word in words)
+    if mention.kind == "number" and "years" in words[:2]:
+        return False
+    return bool(phrases.GOES_ON.match(after)) or all(word in phrases.AFTER for word in words)
 
 
 def _joined(sentence: str, mentions: list[Mention], given: list[Mention]) -> Iterator[int] | set[int]:
@@ -137,13 +166,20 @@ def _joined(sentence: str, mentions: list[Mention], given: list[Mention]) -> Ite
     found = set()
     for one, other in itertools.pairwise(mentions):
         between = phrases.without_harmless(cleaning.lower(sentence[one.end : other.start]))
-        words = set(_words(between)) - phrases.ANSWERS - {"or", "through", "maybe", "perhaps", "possibly", "even"}
+        words = set(_words(between)) - phrases.TELLS - {"or", "through", "maybe", "perhaps", "possibly", "even"}
         if not words and phrases.JOINS.search(between) and (one in given or other in given):
             found |= {one.option, other.option}
     return found
 
 
-_NOT_BEFORE_COLON = frozenset({"not", "wrong", "options", "never", "neither", "worst", "choices", "between", "either", "except"})
+def _taken_back(finder: OptionFinder, after: str, option: int) -> bool:
+    """Tell whether "but" is followed by a word of another option."""
+    but = phrases.BUT.search(after)
+    if not but or phrases.OTHERS.search(but[1]) or re.search(r"\b(?:not|never|no)\b|n't\b", but[1]):
+        return False
+    own = finder.wording(option).split()
+    theirs = {word for other, wording in finder.wordings if other != option for word in wording.split()} - set(own)
+    return any(len(word) >= TELLING_LETTERS and word in theirs for word in cleaning.words(but[1]).split())
 
 
 def _words(text: str) -> list[str]:

@@ -11,11 +11,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from simulate.parsing import cleaning, phrases
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 MAX_OPTIONS = len(string.ascii_uppercase)
-_OWN_NUMBER = re.compile(r"\(?(\d{1,2})(?:\s*(?:[-\u2013\u2014:.)=]\s*)+(?=[^\W\d])(.+)|\s*\((?=[^\W\d])([^()]+)\)|\s*)", re.DOTALL)
+_OWN_NUMBER = re.compile(
+    r"\(?(\d{1,2})(?:\s*(?:[-\u2013\u2014:.)=]\s*)+(?=[^\W\d])(.+)|\s*\((?=[^\W\d])([^()]+)\)|\s*)", re.DOTALL
+)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+_RANGES = (
+    (r"(\d+) to (\d+)", ("between {0} and {1}",)),
+    (r"(?:under|below|less than) (\d+)", ("under {0}", "below {0}", "less than {0}")),
+    (
+        r"(\d+) (?:or|and) (?:more|older|over|above|up)",
+        ("{0} or more", "{0} or older", "{0} and older", "{0} and over", "over {0}", "more than {0}", "older than {0}"),
+    ),
+)
 
 
 class Option(NamedTuple):
@@ -57,6 +69,8 @@ class OptionFinder:
         The same as patterns, without those that are numbers only.
     labels : Mapping of str to int
         Label -> the option that it stands for.
+    sentences : tuple of (int, re.Pattern)
+        Sentences that are an answer without its words: "Of course not."
     """
 
     options: tuple[str, ...]
@@ -64,6 +78,7 @@ class OptionFinder:
     wordings: tuple[tuple[int, str], ...]
     patterns: tuple[tuple[int, re.Pattern[str]], ...]
     labels: Mapping[str, int]
+    sentences: tuple[tuple[int, re.Pattern[str]], ...]
 
     def whole(self, text: str) -> int | None:
         """Return the option that the text is, and nothing else: "B", "(b)", "B. Unlikely", "Unlikely (B)"."""
@@ -81,7 +96,9 @@ class OptionFinder:
         for mark, wording in ((first[1], first[2]) if first else ("", ""), (after[2], after[1]) if after else ("", "")):
             if mark.upper() in self.labels and self._worded(wording) == self.labels[mark.upper()]:
                 return self.labels[mark.upper()]
-        return self.labels.get(str(phrases.NUMBERS.index(low))) if low in phrases.NUMBERS else None
+        if low in phrases.NUMBERS:
+            return self.labels.get(str(phrases.NUMBERS.index(low)))
+        return next((option for option, said in self.sentences if said.fullmatch(cleaning.words(low))), None)
 
     def _worded(self, low: str) -> int | None:
         words = cleaning.words(low)
@@ -102,7 +119,11 @@ def finder_of(options: tuple[str, ...]) -> OptionFinder:
     shown = labelled(options)
     wordings = _wordings(options, shown)
     patterns = tuple((option, _pattern(wording)) for option, wording in wordings if not wording.isdigit())
-    return OptionFinder(options, shown, wordings, patterns, _labels(options, shown))
+    plain = [text.casefold() for _, text in shown]
+    said = {plain.index(word): re.compile(pattern) for word, pattern in phrases.SENTENCES_FOR.items() if word in plain}
+    return OptionFinder(
+        options, shown, wordings, patterns, _labels(options, shown), tuple(said.items()) if len(said) > 1 else ()
+    )
 
 
 def _wordings(options: Sequence[str], shown: Sequence[Option]) -> tuple[tuple[int, str], ...]:
@@ -112,15 +133,25 @@ def _wordings(options: Sequence[str], shown: Sequence[Option]) -> tuple[tuple[in
         without_brackets = re.sub(r"\s*\([^)]*\)", "", text).strip() or text
         same = phrases.SAME_AS.get(text.casefold(), ()) if {"yes", "no"} <= plain else ()
         for wording in (option, text, without_brackets, *same):
-            low = cleaning.lower(cleaning.even(wording))
-            options_of.setdefault(cleaning.words(low), set()).add(place)
+            low = cleaning.words(cleaning.lower(cleaning.even(wording)))
+            for one in (low, *_reworded(low)):
+                options_of.setdefault(one, set()).add(place)
     unique = [(next(iter(places)), wording) for wording, places in options_of.items() if len(places) == 1 and wording]
     return tuple(sorted(unique, key=lambda pair: (-len(pair[1]), pair[0])))
 
 
+def _reworded(words: str) -> Iterator[str]:
+    """Write a range in other words: "30 to 49" as "between 30 and 49", "65 or more" as "over 65"."""
+    for pattern, others in _RANGES:
+        match = re.fullmatch(pattern, words)
+        yield from (other.format(*match.groups()) for other in others if match)
+
+
 def _pattern(wording: str) -> re.Pattern[str]:
     between = r"[\s,.$/&'()-]{1,3}"
-    words = between.join(map(_word_pattern, wording.split())).replace(f"{between}not", rf"(?:n't|{between}not)")
+    words = between.join(map(_word_pattern, wording.split()))
+    words = re.sub(r"(?<=\d)\[.{1,30}\}to\[.{1,30}\}(?=\d)", lambda _: r"\s*(?:to|-)\s*\$?", words)
+    words = words.replace(f"{between}not", rf"(?:n't|{between}not)")
     return re.compile(rf"(?<![\w$])(?<!\w-)\$?{words}(?!\w|-\w|'\w)")
 
 

@@ -11,12 +11,11 @@ import re
 # Stands for words that change nothing.
 MASK = "\u25a1"
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-# Other words for the options Yes and No, where a question has both.
-SAME_AS = {
-    "yes": ("yeah", "yep", "yup", "yea", "aye", "of course", "absolutely", "certainly", "definitely", "indeed")
-    + ("i do", "i am", "i have", "i did"),
-    "no": ("nope", "nah", "nay", "of course not", "absolutely not", "certainly not", "definitely not", "not at all")
-    + ("i do not", "i am not", "i'm not", "i have not", "i did not", "never"),
+# Other words for the options Yes and No, where a question has both; and sentences that are such an answer.
+SAME_AS = {"yes": ("yeah", "yep", "yup", "yea", "aye"), "no": ("nope", "nah", "nay")}
+SENTENCES_FOR = {
+    "yes": "of course|absolutely|certainly|definitely|indeed|i do|i am|i have|i did|yes indeed|yes i (?:do|am|have|did)",
+    "no": "(?:of course|absolutely|certainly|definitely) not|not at all|never|(?:no )?i(?: do|'m| am| have| did) not",
 }
 
 
@@ -33,11 +32,12 @@ def _set(*lists: str) -> frozenset[str]:
 # Around any option, letter or number.
 ANSWERS = _set(
     "i i'm i'd i'll am be is are it it's that that's this the a an my mine me myself would will of to as for with at in",
-    "on so then therefore thus hence and overall finally conclusion final",
+    "on so then but though although yet while whereas therefore thus hence and overall finally conclusion final",
     "answer answering response reply choice choose choosing pick picking select selecting selected selection option letter",
     "number label category score scored rating rate rated verdict result output vote vote's preference estimate level",
     "likelihood position opinion view views stance give giving put putting place mark count call consider describe",
-    "identify regard classify see think guess suppose believe feel say saying go going goes take stick settle land end",
+    "identify regard classify see think guess suppose believe feel say saying go going goes take stick settle land end down one between",
+    "leaning lean",
     "tick circle opt make let's",
     "best closest most nearest better only single short full perfect solid strong firm clear easy big hard honest truthful",
     "true fair simple good accurate appropriate fitting suitable fit fits suits match matches matching reflects represents",
@@ -48,10 +48,10 @@ ANSWERS = _set(
     "admit confirm affirmative",
 )
 # Around an option in words alone: "I live in the South" is an answer, "I have 3" is none.
-TELLS = ANSWERS | _set(
+TELLS = (ANSWERS - {"lean", "leaning"}) | _set(
     "we we're we've us our household income religion faith race party politics political politically ideology education",
     "region status background",
-    "have hold finished did do earned completed belong practice live reside come from there go attend get watch read earn",
+    "pay spend worth have hold finished did do earned completed belong practice live reside come from there go attend get watch read earn",
     "made bring took trust like support enjoy follow want always own years year age aged",
     "proud lifelong life-long registered committed devout practicing practising loyal staunch self-described",
     "card-carrying deep rural",
@@ -65,20 +65,20 @@ HARMLESS = re.compile(
         "if i must|if i'm (?:being )?honest|if anything|to be (?:\\w+ )?honest(?: with you)?|in general|at the moment",
         "(?:have|has|had|need|got|tend|like|willing|going) to|gotta|must|used to seeing|through and through|born and raised",
         "lean(?:ing)? (?:to|towards?)|at heart|these days|right now|of (?:it|them) all|on balance|on paper|for sure",
-        "(?:they|it|things|(?:the |these |those |gun )*laws) (?:should|ought to) be|(?:make|keep|want|see|have) (?:them|it)",
+        "(?:they|it|things|(?:the |these |those |gun )*laws) (?:should|ought to) be|(?:make|keep|want|see|have|trust|like) (?:them|it)|most likely",
         "(?:want|see|make|keep) (?:the |these |gun )*laws|that makes|which makes|come down (?:to|on)|identify myself",
-        "(?:it|them|my news|my political news|mine|the news|most of it) (?:from|through|at|on)|grew up|moved(?: out| down)?",
+        "(?:it|them|my news|my political news|mine|the news|most of it) (?:from|through|at|on)|moved(?: out| down)? to",
         "(?:to )?(?:church|mass|services|religious services|temple|synagogue|mosque)",
     )
 )
 
 # --- what follows an option ---
-ENDS = re.compile(r"[\"')\]]*\s*(?:$|[,;:!.)(]|- |/\d)")
+ENDS = re.compile(r"[\"')\]}]*\s*(?:$|[,;:!)(]|\.(?!\s[a-z]\.)|- )")
 GOES_ON = re.compile(
-    r"\s+(?:(?:of|with|to) (?:it|this|that|them)|in (?:a|every|most|\d+|my views|my politics|all|spirit)|on (?:most|nearly"
-    r"|almost|everything|every|all|the whole)|\w+ years|with (?:kids|children|\w+ kids|\w+ children)|voter|wom[ae]n"
+    r"\s+(?:(?:of|with|to) (?:it|this|that|them)|in (?:a|every|most|my views|my politics|all|spirit)|on (?:most|nearly"
+    r"|almost|everything|every|all|the whole)|(?:\w+ )?years|with (?:kids|children|\w+ kids|\w+ children)|voter|wom[ae]n"
     r"|m[ae]n|guy|person|mother|father|lady|american|because|since|given|considering|like|as|at|from|for|who|these|too|by"
-    r"|every|each|through|so|when|anyway|really|and|last year|this|all|group|range|bracket|per|(?:a|an|each) (?:day|week"
+    r"|every|each|through|so|when|anyway|really|but|and(?!\W*[#\d])|last year|this|all|i(?:'d)? (?:guess|think|suppose|believe|say)|group|range|bracket|per|(?:a|an|each) (?:day|week"
     r"|month|year))(?![\w'])"
 )
 PASSING_GOES_ON = re.compile(
@@ -86,6 +86,12 @@ PASSING_GOES_ON = re.compile(
     r"|because|since|of (?:my|our|us)|it is|please)(?![\w'])"
 )
 FREE_OF_PARTY = re.compile(r"\s+(?:wom[ae]n|m[ae]n|guy|person|mother|father|lady)\b")
+# Words that may follow an option and still leave it an answer: "C is my choice", "3 feels right".
+AFTER = _set(
+    "is am are be would will feels sounds seems fits fit suits suit matches match describes represents reflects me my mine i",
+    "it the best most closely well right fair good correct answer choice pick vote option selection here myself now today",
+    "still overall personally honestly definitely probably for to at all sure please with this that statement too",
+)
 # Options that mean nothing in passing ("no idea", "I have read a few"): only where they stand by themselves.
 IN_PASSING = frozenset(
     (  # noqa: SIM905 -- a list of strings would take a page
@@ -99,8 +105,7 @@ IN_PASSING = frozenset(
 FREQUENCY = frozenset({"never", "rarely", "seldom", "sometimes", "often", "always"})
 HABITS = re.compile(
     r"\s+(?:go|attend|read|watch|follow|listen|vote|talk|post|share|buy|borrow|visit|use|travel|do)\b"
-    r"(?: (?:to )?(?:church|services|religious services|mass|there|it|them|any|that|this|at all|any ?more|these days|now))*"
-    r"\s*(?=$|[.,;!\n])"
+    r"(?:[ \u25a1]+(?:to|there|it|them|any|that|this|at all|any ?more|now)\b)*[ \u25a1]*(?=$|[.,;!\n])"
 )
 # "I am likely to fall asleep": likely is an answer only to what was asked.
 LIKELY_TO = re.compile(
@@ -127,9 +132,7 @@ OTHERS = re.compile(
 )
 OWN = re.compile(r"\b(?:i|i'm|i'd|i'll|me|so|therefore|thus|hence|answer)(?![\w'])")
 IF = re.compile(_words("if|unless|whether|depends|depending|suppose|assuming|were to"))
-CHANGES = re.compile(
-    _words("actually|make that|on second thought|correction|wait|scratch that|or rather|sorry,? i mean|i mean|no,")
-)
+BUT = re.compile(r"\b(?:but|though|although)\b(.*)", re.DOTALL)
 EVER_SINCE = re.compile(_words("since|for|all my|always|whole life|entire life|lifelong|life-long"))
 # "Yes, I can answer that": of the question, not an answer to it.
 ACKNOWLEDGES = re.compile(
