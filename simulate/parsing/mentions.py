@@ -23,11 +23,6 @@ MAX_NAMED = 40
 TELLING_LETTERS = 6
 # "Yes, I do": characters between two mentions that are one.
 NEAR = 4
-# Before a colon any words may stand but these and other people's: "There is no way around it: yes."
-_NOT_BEFORE_COLON = frozenset(
-    "not no wrong options neither worst least choices between either except second former previous was were used ruled"
-    " avoid against hate other instead example question q if unlike".split()
-)
 # "A" is a letter where no noun follows; a small letter where it is in brackets, at the start or the end.
 _LETTER = (
     r"(?<=[(\[])[A-Za-z](?=[)\]])|(?<!\S)[a-z](?=[).]\s)|^[a-z](?=[).])|(?<=: )[a-z](?=\.?$)|[B-HJ-Z]|I(?=[.)\]:])"
@@ -81,22 +76,22 @@ def named(finder: OptionFinder, sentence: str) -> list[Mention]:
     if whole is not None:
         return [Mention(0, len(sentence), whole, "word")]
     found = [Mention(*match.span(), option, "word") for option, p in finder.patterns for match in p.finditer(low)]
-    for match in _LABEL.finditer(sentence):
-        label = match["letter"] or f"{float(match['number']):g}"
-        if label.upper() in finder.labels:
-            kind = "letter" if match["letter"] else "number"
-            found.append(Mention(*match.span(), finder.labels[label.upper()], kind))
-    harmless = [match.span() for match in phrases.HARMLESS.finditer(low)]
-    found = [
-        one
-        for one in found
-        if not finder.said_in_passing(one.option) or not any(a <= one.start < b for a, b in harmless)
-    ]
+    found += _labels(finder, sentence)
+    turns = [match.span() for match in phrases.HARMLESS.finditer(low)]
     taken: list[Mention] = []
     for mention in sorted(found, key=lambda one: (one.kind != "word", one.start - one.end)):
-        if not any(mention.start < other.end and other.start < mention.end for other in taken):
+        idle = finder.said_in_passing(mention.option) and any(start <= mention.start < end for start, end in turns)
+        if not idle and not any(mention.start < other.end and other.start < mention.end for other in taken):
             taken.append(mention)
     return sorted(taken)
+
+
+def _labels(finder: OptionFinder, sentence: str) -> Iterator[Mention]:
+    for match in _LABEL.finditer(sentence):
+        kind = "letter" if match["letter"] else "number"
+        label = match["letter"] or f"{float(match['number']):g}"
+        if label.upper() in finder.labels:
+            yield Mention(*match.span(), finder.labels[label.upper()], kind)
 
 
 def _given(finder: OptionFinder, sentence: str, mention: Mention, mentions: list[Mention]) -> bool:
@@ -115,16 +110,17 @@ def _given(finder: OptionFinder, sentence: str, mention: Mention, mentions: list
         return False
     if _taken_back(finder, low[mention.end :], mention.option):
         return False
-    return _leads(finder, sentence, mention, before, after) and _follows(finder, sentence, mention, after)
+    return _leads(sentence, mention, before, after) and _follows(finder, sentence, mention, after)
 
 
 def _clause(low: str, mention: Mention) -> tuple[int, int]:
+    """Return where the clause around a mention begins and ends."""
     ends = itertools.takewhile(lambda end: end <= mention.start, (m.end() for m in phrases.CLAUSE.finditer(low)))
     after = phrases.CLAUSE.search(low, mention.end)
     return max(ends, default=0), after.start() if after else len(low)
 
 
-def _leads(finder: OptionFinder, sentence: str, mention: Mention, before: str, after: str) -> bool:
+def _leads(sentence: str, mention: Mention, before: str, after: str) -> bool:
     """Tell whether the words before a mention are those of an answer."""
     words = _words(before)
     if words and words[-1] in ("a", "an") and mention.kind == "letter":
@@ -134,11 +130,10 @@ def _leads(finder: OptionFinder, sentence: str, mention: Mention, before: str, a
         if not (name[0].isupper() or not name[0].isalpha() or " " in name):
             return False  # "in the black"
     if "been" in words:
-        words = [
-            word for word in words if word not in ("been", "i've") or not phrases.EVER_SINCE.search(before + after)
-        ]
-    if ":" in before and not phrases.OTHERS.search(before) and not words[-1:] == ["#"]:
-        words = [word for word in words if word in _NOT_BEFORE_COLON]
+        lasting = phrases.EVER_SINCE.search(before + after)
+        words = [word for word in words if not (lasting and word in ("been", "i've"))]
+    if ":" in before and not phrases.OTHERS.search(before) and words[-1:] != ["#"]:
+        words = [word for word in words if word in phrases.NOT_BEFORE_COLON]
     known = phrases.TELLS if mention.kind == "word" else phrases.ANSWERS
     return all(word in known for word in words)
 
@@ -161,9 +156,9 @@ def _follows(finder: OptionFinder, sentence: str, mention: Mention, after: str) 
     return bool(phrases.GOES_ON.match(after)) or all(word in phrases.AFTER for word in words)
 
 
-def _joined(sentence: str, mentions: list[Mention], given: list[Mention]) -> Iterator[int] | set[int]:
+def _joined(sentence: str, mentions: list[Mention], given: list[Mention]) -> set[int]:
     """Return the options that "or" or "maybe" joins to an answer: "2 (or 3)"."""
-    found = set()
+    found: set[int] = set()
     for one, other in itertools.pairwise(mentions):
         between = phrases.without_harmless(cleaning.lower(sentence[one.end : other.start]))
         words = set(_words(between)) - phrases.TELLS - {"or", "through", "maybe", "perhaps", "possibly", "even"}
@@ -175,7 +170,7 @@ def _joined(sentence: str, mentions: list[Mention], given: list[Mention]) -> Ite
 def _taken_back(finder: OptionFinder, after: str, option: int) -> bool:
     """Tell whether "but" is followed by a word of another option."""
     but = phrases.BUT.search(after)
-    if not but or phrases.OTHERS.search(but[1]) or re.search(r"\b(?:not|never|no)\b|n't\b", but[1]):
+    if not but or phrases.OTHERS.search(but[1]) or phrases.DENIES.search(but[1]):
         return False
     own = finder.wording(option).split()
     theirs = {word for other, wording in finder.wordings if other != option for word in wording.split()} - set(own)

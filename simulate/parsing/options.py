@@ -97,7 +97,8 @@ class OptionFinder:
             if mark.upper() in self.labels and self._worded(wording) == self.labels[mark.upper()]:
                 return self.labels[mark.upper()]
         if low in phrases.NUMBERS:
-            return self.labels.get(str(phrases.NUMBERS.index(low)))
+            digits = str(phrases.NUMBERS.index(low))
+            return self.labels.get(digits, self._worded(digits))
         return next((option for option, said in self.sentences if said.fullmatch(cleaning.words(low))), None)
 
     def _worded(self, low: str) -> int | None:
