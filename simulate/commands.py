@@ -145,6 +145,7 @@ def _report(study: Study, done: runs.Finished) -> str:
     lines = [f"Wrote {done.out / RESPONSES}: {done.answers:,} answers, {done.iterations} iterations."]
     if done.left_out:
         lines.append(f"Left out, because answers are missing: {len(done.left_out):,} personas ({MANIFEST} names them).")
+    lines += done.notes
     if done.stopped is not None:
         lines.append(f"Stopped because {done.stopped}.")
     if done.truth is not None:

@@ -39,6 +39,21 @@ def check_folder(out: Path, home: Path, *, resume: bool) -> None:
         raise InputError(f"{out}: {what} {held[0]}. Choose another folder with --out, or empty this one")
 
 
+def check_journal(home: Path, found: Recorded) -> None:
+    """Refuse a folder whose journal lost the run that left the other files: a new run would replace its tables.
+
+    Raises
+    ------
+    ConfoundError
+    """
+    left = sorted(path.name for path in home.iterdir() if path.name != JOURNAL and not path.name.startswith("."))
+    if found.header is None and left:
+        raise ConfoundError(
+            f"{home}: {JOURNAL} is empty, but {left[0]} of an earlier run lies beside it. Put back a copy of {JOURNAL}, "
+            "or choose another folder with --out"
+        )
+
+
 def shard_folders(out: Path) -> list[Path]:
     """Return the folders of all shards, in order."""
     found = [path for path in out.glob("shard-*-of-*") if (path / JOURNAL).exists()]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from confound.errors import InputError
 from simulate.backends.limits import Budget
-from simulate.backends.registry import open_backend
+from simulate.backends.registry import STRUCTURAL, open_backend
 from simulate.run import settings
 from simulate.study.personas import make_personas
 
@@ -81,6 +82,10 @@ def prepare(
     """
     opened = {backend.name: backend.sampling_settings for backend in (users, agent) if backend is not None}
     chosen = settings.chosen(study, header, given, opened=opened)
+    if chosen.backend == STRUCTURAL and (resources.access.base_urls or resources.agent_access.base_urls):
+        raise InputError(
+            "--base-url: which model of that server? Name it with --model; without a model made-up users would answer"
+        )
     personas = make_personas(study.personas, chosen.personas, seed=chosen.seed, study=study)
     budget = Budget(resources.max_calls, calls)
 

@@ -58,6 +58,15 @@ def test_backend_follows_from_the_model(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("option", ["--base-url", "--agent-base-url"])
+def test_server_without_a_model_is_refused(tmp_path: Path, option: str) -> None:
+    """An address without a model names no one who answers; made-up users do not take its place."""
+    done = run("movielens", "--out", tmp_path / "run", option, "http://localhost:1/v1")
+    assert done.exit_code == 2
+    assert "Name it with --model" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_run_by_a_server_is_analysed(tmp_path: Path) -> None:
     """From the command line to the verdict: every option reaches the server, and `analyze` takes the table."""

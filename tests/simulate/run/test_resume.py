@@ -302,3 +302,13 @@ def _await_writing(process: subprocess.Popen[bytes], journal: Path, size: int) -
     """Wait until a process has started to write, or ended: Python's start is no moment to be killed at."""
     while process.poll() is None and not (journal.exists() and journal.stat().st_size > size):
         time.sleep(0.005)
+
+
+def test_emptied_journal_is_no_new_run(tmp_path: Path) -> None:
+    """Where the journal lost everything but tables lie beside it, nothing is replaced, whatever would answer now."""
+    simulate(small_study(), tmp_path, users=ByRote(), iterations=1)
+    before = (tmp_path / "responses.parquet").read_bytes()
+    (tmp_path / "journal.log").write_bytes(b"")
+    with pytest.raises(ConfoundError, match=r"journal.log is empty, but attributes.parquet of an earlier run"):
+        simulate(small_study(), tmp_path, iterations=1, resume=True)
+    assert (tmp_path / "responses.parquet").read_bytes() == before

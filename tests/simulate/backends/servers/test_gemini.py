@@ -96,13 +96,24 @@ def test_blocked_prompts_and_answers_are_unknown(tmp_path: Path) -> None:
         "truncated": said(None, "MAX_TOKENS"),
         "empty": said(None),
     }.items():
-        with serving(lambda call, answer=answer: answer) as url:  # noqa: ARG005
+
+        def handler(call: Call, answer: Answer = answer) -> Answer:
+            return said() if "Female" in json.dumps(call.body["systemInstruction"]) else answer
+
+        with serving(handler) as url:
             frame = run(url, tmp_path / name)
-        assert frame["response"].isna().all()
-        reasons[name] = set(frame["reason"])
+        lost = frame[frame["response"].isna()]
+        reasons[name] = set(lost["reason"])
         manifest = json.loads((tmp_path / name / "manifest.json").read_text())
         assert manifest["failures"] == {}
-        assert manifest["unknown"]["control"] == manifest["unknown"]["leading"] == {"(all)": 36, name: 36}
+        assert (
+            manifest["unknown"]["control"]
+            == manifest["unknown"]["leading"]
+            == {
+                "(all)": len(lost) // 2,
+                name: len(lost) // 2,
+            }
+        )
     assert reasons == {name: {name} for name in reasons}
 
 

@@ -94,7 +94,7 @@ def test_key_is_nowhere(
             )
         except ConfoundError:
             caught.append(traceback.format_exc())
-    assert bool(caught) == (echo != "text")
+    assert caught
     assert {call.headers[header].removeprefix("Bearer ") for call in record} == {KEY}
     places = {str(file): file.read_bytes().decode(errors="replace") for file in tmp_path.rglob("*") if file.is_file()}
     assert len(places) > 1
