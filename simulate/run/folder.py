@@ -49,8 +49,8 @@ def check_journal(home: Path, found: Recorded) -> None:
     left = sorted(path.name for path in home.iterdir() if path.name != JOURNAL and not path.name.startswith("."))
     if found.header is None and left:
         raise ConfoundError(
-            f"{home}: {JOURNAL} is empty, but {left[0]} of an earlier run lies beside it. Put back a copy of {JOURNAL}, "
-            "or choose another folder with --out"
+            f"{home}: {JOURNAL} is empty, but {left[0]} of an earlier run lies beside it. Put back a copy of the "
+            "journal, or choose another folder with --out"
         )
 
 

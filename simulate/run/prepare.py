@@ -82,7 +82,8 @@ def prepare(
     """
     opened = {backend.name: backend.sampling_settings for backend in (users, agent) if backend is not None}
     chosen = settings.chosen(study, header, given, opened=opened)
-    if chosen.backend == STRUCTURAL and (resources.access.base_urls or resources.agent_access.base_urls):
+    unnamed = chosen.backend == STRUCTURAL and chosen.model in (None, STRUCTURAL)
+    if unnamed and (resources.access.base_urls or resources.agent_access.base_urls):
         raise InputError(
             "--base-url: which model of that server? Name it with --model; without a model made-up users would answer"
         )
@@ -99,7 +100,8 @@ def prepare(
     users = users or open_(chosen.backend, chosen.model, resources.access)
     if agent is None and (chosen.agent_backend or chosen.agent_model):
         name, access = chosen.agent_backend or chosen.backend, resources.agent_access
-        if name == chosen.backend:
-            access = replace(access, base_urls=access.base_urls or resources.access.base_urls)
+        if name == chosen.backend and not access.base_urls:
+            own = resources.access
+            access = replace(access, base_urls=own.base_urls, key_envs=access.key_envs or own.key_envs)
         agent = open_(name, chosen.agent_model or chosen.model, access)
     return Prepared(study, chosen, personas, users, agent or users, budget)

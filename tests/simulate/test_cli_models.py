@@ -103,8 +103,9 @@ def test_trouble_ends_with_the_command_that_goes_on(tmp_path: Path) -> None:
         server = ("--model", MODEL, "--base-url", f"{url}/v1", "--attempts", 1)
         done = run("opinionqa", "--out", tmp_path / "my run", *server, *sizes)
         assert done.exit_code == 2
-        assert done.stderr.count("\n") == 1
-        assert "500 server error" in done.stderr
+        first, last = done.stderr.splitlines()
+        assert f"{url}/v1: 500 server error; a request failed for good" in first
+        assert "500 server error" in last
         command = shlex.split(done.stderr.partition("Continue with: ")[2])
         assert command[:2] == ["confound", "simulate"]
         assert f"{url}/v1" in command

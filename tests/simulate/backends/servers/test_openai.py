@@ -305,8 +305,9 @@ def test_thinking_and_silence_stay_out_of_dialogues(tmp_path: Path) -> None:
     ("status", "said"),
     [(401, "key is not accepted"), (403, "may not use this"), (404, "no such model"), (429, "no money left")],
 )
-def test_hopeless_errors_stop_at_once(tmp_path: Path, status: int, said: str) -> None:
+def test_hopeless_errors_stop_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, said: str) -> None:
     """A wrong key, a missing model and an empty account end the run with one message; what came before is kept."""
+    monkeypatch.setenv("MINE", "key-for-tests")
     record: list[Call] = []
 
     def handler(call: Call) -> Answer:
@@ -315,11 +316,24 @@ def test_hopeless_errors_stop_at_once(tmp_path: Path, status: int, said: str) ->
         return Answer({"error": {"message": "said so", "code": "insufficient_quota"}}, status=status)
 
     with serving(handler, record) as url, pytest.raises(Stopped, match=f"{status}: .*{said}.*: said so"):
-        run(url, tmp_path / "run", options={"concurrency": 2}, draws=1)
+        run(url, tmp_path / "run", options={"concurrency": 2, "key_envs": ("MINE",)}, draws=1)
     assert len(record) <= 13
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert manifest["state"] == "stopped"
     assert manifest["answers"] == 10
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_server_that_wants_a_key_is_told_how_it_gets_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """A server of another address is sent no key of the provider's; where it wants one the message says what to do."""
+    monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-provider")
+    record: list[Call] = []
+    answer = Answer({"error": {"message": "who are you"}}, status=status)
+    with serving(lambda call: answer, record) as url, pytest.raises(Stopped, match="no key was sent; --key-env NAME"):  # noqa: ARG005
+        run(url, tmp_path / "run")
+    assert {call.headers["authorization"] for call in record} == {"Bearer none"}
 
 
 def test_servers_that_are_gone_end_the_run(tmp_path: Path) -> None:
