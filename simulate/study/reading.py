@@ -22,6 +22,7 @@ from simulate.study.definition import (
 )
 from simulate.study.marked import Entry, suggest
 from simulate.study.questions import read_batches, read_questions
+from simulate.study.templates import TemplateFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -237,7 +238,7 @@ def _check_prompts(study: Study, top: Mapping[str, Entry]) -> None:
 def _located(entry: Entry, check: Callable[[], None]) -> None:
     try:
         check()
-    except prompts.TemplateFault as fault:
+    except TemplateFault as fault:
         raise entry.error(f"template `{entry.where}`: {fault}", line=entry.first_line + fault.line - 1) from fault
 
 

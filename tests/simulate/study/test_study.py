@@ -345,3 +345,13 @@ def test_yaml_here_and_elsewhere_read_the_same_options(shipped: Study) -> None:
     content = yaml.safe_load(Path(shipped.source).read_text(encoding="utf-8"))
     for listed in content["questions"]:
         assert tuple(map(str, listed["options"])) == shipped.questions[listed["id"]].options
+
+
+@pytest.mark.parametrize("content", ["s3cret", "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1\n", "machine a password b\n"])
+def test_file_that_is_no_study_is_not_shown(tmp_path: Path, content: str) -> None:
+    """A message names the file and its mistake, and shows nothing of what another file holds."""
+    path = tmp_path / "other"
+    path.write_text(content)
+    with pytest.raises(InputError) as told:
+        load_study(path)
+    assert content.split()[0] not in str(told.value)
