@@ -34,7 +34,9 @@ STUDY_OPTIONS = (
     click.option("--stop", metavar="RULE", help="Stop adjusting once RULE holds, such as 'tvd_upper < 0.05'."),
     click.option("--shard", metavar="I/N", help="Run the I-th of N parts of the users."),
     click.option("--merge", is_flag=True, help="Join the shards in --out."),
-    click.option("--resume", is_flag=True, help="Continue the run in --out."),
+    click.option(
+        "--resume", is_flag=True, help="Continue the run in --out; with larger --trials or --personas, add to it."
+    ),
     click.option(
         "--drop-incomplete",
         is_flag=True,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confound.errors import ConfoundError, InputError
+from simulate.run.continuing import check_same
 from simulate.run.journal import JOURNAL, Journal
 from simulate.run.replay import Recorded, recorded
-from simulate.run.settings import check_same, parse_shard
+from simulate.run.settings import parse_shard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

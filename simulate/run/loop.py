@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from confound.errors import ConfoundError
 from simulate.run import manifest
 from simulate.run.collect import Collector
+from simulate.run.continuing import check_continues, check_same
 from simulate.run.folder import check_folder, check_journal, home_of, joined, shard_folders
 from simulate.run.iterations import Iterations
 from simulate.run.journal import JOURNAL, Journal
@@ -16,7 +17,6 @@ from simulate.run.prepare import prepare
 from simulate.run.replay import Recorded, recorded
 from simulate.run.requests import Asking
 from simulate.run.resources import Resources
-from simulate.run.settings import check_same
 from simulate.run.tables import truth_of, write_tables
 from simulate.run.usable import Watch
 
@@ -191,15 +191,18 @@ class _Run:
         )
 
     def begin(self, journal: Journal) -> None:
-        """Write the journal's header, or compare the journal's header with the settings given now."""
+        """Write the journal's header, or compare the journal's header with the settings given now.
+
+        A run that goes on with more trials or personas gets a new header, which stands for the earlier one.
+        """
         session = manifest.session(**self._resources.recorded())
         self._found.sessions.append(session)
-        if self._found.header is None:
-            self._found.header = self._prepared.header()
-            journal.append([self._found.header, session])
-        else:
-            check_same(str(self._home), self._found.header, self._prepared.header())
-            journal.append([session])
+        prepared, header = self._prepared, self._found.header
+        wanted = prepared.header()
+        new = header is None or check_continues(str(self._home), header, wanted, prepared.personas)
+        if new:
+            self._found.header = wanted
+        journal.append([wanted, session] if new else [session])
 
     def _advance(self, answers: int) -> None:
         self._done += answers
