@@ -26,6 +26,11 @@ def spoken(text: str) -> tuple[str, bool]:
     return before, bool(unended)
 
 
+def sound(text: str) -> str:
+    """Replace halves of characters, which no table and no request takes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 _SAME = str.maketrans(
     {
         **dict.fromkeys("\u2018\u2019\u201a\u2039\u203a\u02bc`", "'"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import ConfoundError
+from simulate.parsing.cleaning import sound
 from simulate.run.block import QuestionAnswers
 from simulate.study.profile import Adoption
 
@@ -81,7 +82,7 @@ class Recorded:
             before = self.dialogues.get((key, arm, trial), ())
             if len(before) != number:
                 raise ValueError(f"turn {number} comes after {len(before)} turns")
-            self.dialogues[key, arm, trial] = (*before, text)
+            self.dialogues[key, arm, trial] = (*before, sound(text))
 
     def add(self, other: Recorded) -> None:
         """Take in what the journal of another shard holds."""
@@ -138,4 +139,6 @@ def restore(block: Block, found: Recorded, journal: str) -> None:
 
 def _question_answers(entry: Sequence[Any]) -> QuestionAnswers:
     arm, question, trials, codes, reasons, texts = entry
-    return QuestionAnswers(arm, question, tuple(trials), tuple(codes), dict(reasons), dict(texts))
+    return QuestionAnswers(
+        arm, question, tuple(trials), tuple(codes), dict(reasons), {trial: sound(text) for trial, text in texts}
+    )

@@ -14,6 +14,7 @@ from simulate.backends.protocol import Reply, Stopped
 from simulate.backends.servers.keys import BLOT, blotter
 from simulate.backends.servers.telling import Telling
 from simulate.backends.servers.trouble import LONGEST_REASON, UNFIT, Trouble
+from simulate.parsing.cleaning import sound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -272,7 +273,7 @@ class Calling:
         """Remove keys from a text, and halves of characters, which no file takes."""
         if not text:
             return text
-        whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        whole = sound(text)
         return self._blot.sub(BLOT, whole) if self._blot else whole
 
 

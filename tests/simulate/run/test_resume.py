@@ -368,3 +368,18 @@ def test_comments_and_titles_change_nothing(tmp_path: Path) -> None:
     path.write_text(text.replace("There are no right or wrong answers.", "Be brief."))
     with pytest.raises(ConfoundError, match="what the study file says to the models or asks changed"):
         simulate(load_study(path), tmp_path / "run", resume=True)
+
+
+def test_half_a_character_in_an_old_journal_is_put_right(tmp_path: Path) -> None:
+    """A run whose journal holds half a character, which no table takes, is read with a sign in its place."""
+    simulate(small_study(), tmp_path / "run", users=ByRote(), personas=1, iterations=1)
+    with Journal(tmp_path / "run") as journal:
+        lines = [line for _, line in journal.records()]
+    for line in lines:
+        for cell in line.get("cells", []):
+            cell[5] = [[trial, f"{text} \ud83d"] for trial, text in cell[5]]
+    (tmp_path / "old").mkdir()
+    with Journal(tmp_path / "old") as journal:
+        journal.append(lines)
+    simulate(small_study(), tmp_path / "old", users=ByRote(), resume=True)
+    assert pd.read_parquet(tmp_path / "old" / "responses.parquet")["text"].str.endswith("\ufffd").all()
