@@ -26,7 +26,7 @@ NEAR = 4
 # "A" is a letter where no noun follows; a small letter where it is in brackets, at the start or the end.
 _LETTER = (
     r"(?<=[(\[])[A-Za-z](?=[)\]])|(?<!\S)[a-z](?=[).]\s)|^[a-z](?=[).])|(?<=: )[a-z](?=\.?$)|[B-HJ-Z]|I(?=[.)\]:])"
-    r"|A(?!: | (?!(?:and|or|is|but|because|since|fits|seems|feels|would|it|here|not|if|as)\b)[a-z])"
+    r"|A(?!: | \d| (?!(?:and|or|is|but|because|since|fits|seems|feels|would|it|here|not|if|as)\b)[a-z])"
 )
 _LABEL = re.compile(
     rf"(?<![\w'.$-])[(\[\"'{{]*\$?(?:(?P<letter>{_LETTER})|(?P<number>\d{{1,2}}(?:\.\d{{1,2}})?))[)\]\"'}}]*"

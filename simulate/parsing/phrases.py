@@ -43,7 +43,8 @@ ANSWERS = _set(
     "describes feels sounds right correct statement well oh ok okay hm hmm um uh ah now today still just here also",
     "please look truth somewhere middle probably definitely certainly personally truthfully frankly clearly obviously",
     "simply currently honestly surely actually basically usually typically generally proudly happily sadly",
-    "unfortunately luckily mostly absolutely yes admit confirm affirmative",
+    "unfortunately luckily mostly absolutely yes admit confirm affirmative prefer person persona respondent profile",
+    "individual participant described",
 )
 # Around an option in words alone: "I live in the South" is an answer, "I have 3" is none.
 TELLS = (ANSWERS - {"lean", "leaning"}) | _set(
@@ -51,7 +52,7 @@ TELLS = (ANSWERS - {"lean", "leaning"}) | _set(
     "education region status background things are pay spend worth have hold finished did do earned completed belong",
     "practice live reside come from there go attend get watch read earn made bring took trust like support enjoy",
     "follow want always own years year age aged proud lifelong life-long registered committed devout practicing",
-    "practising loyal staunch self-described card-carrying deep rural",
+    "practising loyal staunch self-described card-carrying deep rural use speak drive eat drink play buy shop study",
 )
 # Words and turns that change nothing.
 HARMLESS = re.compile(
@@ -89,7 +90,7 @@ PASSING_GOES_ON = re.compile(
     + _words(
         "i (?:do|don't|have|haven't|am|did|didn't|can|was|never)|i'm not|sir|ma'am|indeed|never|definitely|from me",
         "these",
-        "to (?:that|this|it)|because|since|of (?:my|our|us)|it is|please",
+        "to (?:that|this|it)|because|since|of (?:my|our|us)|it is|please|thanks|thank you",
     )
 )
 FREE_OF_PARTY = re.compile(r"\s+(?:wom[ae]n|m[ae]n|guy|person|mother|father|lady)\b")
@@ -103,7 +104,7 @@ AFTER = _set(
     "is am are be would will feels sounds seems fits fit suits suit matches match describes represents reflects me my",
     "mine i it the best most closely well right fair good correct answer choice pick vote option selection here",
     "myself now today still overall personally honestly definitely probably for to at all sure please with this that",
-    "statement too",
+    "statement too one describe about on fine okay then close closest exactly",
 )
 # Options that mean nothing in passing ("no idea", "I have read a few"): only where they stand by themselves.
 IN_PASSING = frozenset(

@@ -156,7 +156,9 @@ def _labelled_set(name: str) -> Iterator[tuple[str, tuple[str, ...], str | None,
             yield kind, options, options[int(place) - 1] if int(place) else None, text.replace("\\n", "\n")
 
 
-@pytest.mark.parametrize(("name", "n"), [("first", 559), ("second", 170), ("third", 180), ("fourth", 162)])
+@pytest.mark.parametrize(
+    ("name", "n"), [("first", 559), ("second", 170), ("third", 180), ("fourth", 162), ("fifth", 158)]
+)
 def test_labelled_set(name: str, n: int) -> None:
     """No answer is read as a wrong option, and at most 1 in 50 of the clear ones is left Unknown.
 
