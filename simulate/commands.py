@@ -49,10 +49,18 @@ def preview(study: str | None, *, seed: int | None, **sizes: int | None) -> str:
     return f"{previews.show_prompts(loaded, seed=seed or 0)}\n\n{previews.plan(loaded, **sizes).text()}"
 
 
-def run(study: str | None, out: Path, *, resume: bool, progress: Callable[[int, int], None], **given: Any) -> str:
+def run(
+    study: str | None,
+    out: Path,
+    *,
+    resume: bool,
+    progress: Callable[[int, int], None],
+    tell: Callable[[str], None],
+    **given: Any,
+) -> str:
     """Run a study or a shard of it, or resume it; return the text to print at the end."""
     again = resume_command(study, out, given)
-    resources = _resources(given)
+    resources = _resources(given, tell)
     if given["model"] is not None and given["backend"] is None:
         given["backend"] = _backend_of(given["model"], resources.access)
     loaded = _study(study, out, begun=resume)
@@ -84,18 +92,19 @@ def resume_command(study: str | None, out: Path, given: Mapping[str, Any]) -> st
 
 _LIMITS = ("concurrency", "rpm", "tpm", "timeout", "attempts")
 _PRICES = ("price_in", "price_out", "agent_price_in", "agent_price_out")
-_REACHING = ("base_url", "agent_base_url", "engine", *_LIMITS, *_PRICES)
+_REACHING = ("base_url", "agent_base_url", "key_env", "agent_key_env", "engine", *_LIMITS, *_PRICES)
 
 
-def _resources(given: dict[str, Any]) -> Resources:
+def _resources(given: dict[str, Any], tell: Callable[[str], None]) -> Resources:
     """Take the resources out of the options."""
     limits = {name: value for name in _LIMITS if (value := given.pop(name)) is not None}
     limits["engine"] = {name: yaml.safe_load(value) for name, value in given.pop("engine")}
     own, agent = given.pop("base_url"), given.pop("agent_base_url")
+    keys, agent_keys = given.pop("key_env"), given.pop("agent_key_env")
     prices = [given.pop(name) for name in _PRICES]
     return Resources(
-        access=ModelAccess(base_urls=own, **limits),
-        agent_access=ModelAccess(base_urls=agent, **limits),
+        access=ModelAccess(base_urls=own, key_envs=keys, tell=tell, **limits),
+        agent_access=ModelAccess(base_urls=agent, key_envs=agent_keys, tell=tell, **limits),
         max_calls=given.pop("max_calls"),
         prices=_prices(*prices),
         drop_incomplete=given.pop("drop_incomplete"),
@@ -145,6 +154,7 @@ def _report(study: Study, done: runs.Finished) -> str:
     lines = [f"Wrote {done.out / RESPONSES}: {done.answers:,} answers, {done.iterations} iterations."]
     if done.left_out:
         lines.append(f"Left out, because answers are missing: {len(done.left_out):,} personas ({MANIFEST} names them).")
+    lines += done.notes
     if done.stopped is not None:
         lines.append(f"Stopped because {done.stopped}.")
     if done.truth is not None:

@@ -34,7 +34,9 @@ STUDY_OPTIONS = (
     click.option("--stop", metavar="RULE", help="Stop adjusting once RULE holds, such as 'tvd_upper < 0.05'."),
     click.option("--shard", metavar="I/N", help="Run the I-th of N parts of the users."),
     click.option("--merge", is_flag=True, help="Join the shards in --out."),
-    click.option("--resume", is_flag=True, help="Continue the run in --out."),
+    click.option(
+        "--resume", is_flag=True, help="Continue the run in --out; with larger --trials or --personas, add to it."
+    ),
     click.option(
         "--drop-incomplete",
         is_flag=True,
@@ -70,6 +72,13 @@ MODEL_OPTIONS = (
     ),
     click.option("--base-url", multiple=True, help="Server of the model; several share the calls. For keys see above."),
     click.option("--agent-base-url", multiple=True, help="Server of --agent-model. Default: as --base-url."),
+    click.option(
+        "--key-env",
+        multiple=True,
+        metavar="NAME",
+        help="Environment variable with the key of --base-url: one for each address, or one for all.",
+    ),
+    click.option("--agent-key-env", multiple=True, metavar="NAME", help="The same for --agent-base-url."),
     click.option("--engine", type=PAIR, multiple=True, help="For vllm, such as tensor_parallel_size=2."),
     click.option("--concurrency", type=int, help="Calls at once. Default: 64."),
     click.option("--rpm", type=float, help="Most calls in a minute."),
@@ -100,10 +109,12 @@ def simulate(study: str | None, out: Path | None, **given: Any) -> None:
       tvd_excess  plug-in less its exact mean without drift, which is too small where users drift
       pvalue      smallest p-value of no drift, times the number of tests; large: no drift was found
 
-    The keys of paid servers are read from the environment only: OPENAI_API_KEY, and GEMINI_API_KEY or GOOGLE_API_KEY. A
-    call that fails is repeated after a while. If it still fails, the user's answers stay missing, and --resume asks for
-    them again. Until then no table is written, since the failures may depend on the arm; --drop-incomplete writes one
-    without such users.
+    The keys of paid servers are read from the environment only. OPENAI_API_KEY, and GEMINI_API_KEY or GOOGLE_API_KEY,
+    go to their own provider. A server of another address gets the key in the variable that --key-env names, or none.
+
+    A call that fails is repeated after a while. If it still fails, the user's answers stay missing, and --resume asks
+    for them again. Until then no table is written, since the failures may depend on the arm; --drop-incomplete writes
+    one without such users.
 
     \b
     Examples:
@@ -127,6 +138,13 @@ def simulate(study: str | None, out: Path | None, **given: Any) -> None:
         _run(study, out, **given)
 
 
+def _tell(text: str) -> None:
+    """Print a word of trouble with a server."""
+    from confound.text import printable
+
+    click.echo(printable(text), err=True)
+
+
 def _run(study: str | None, out: Path | None, *, merge: bool, **given: Any) -> None:
     """Run or merge with progress; after Ctrl-C print the command that continues."""
     if out is None:
@@ -136,7 +154,7 @@ def _run(study: str | None, out: Path | None, *, merge: bool, **given: Any) -> N
             if merge:
                 done = commands.merge(study, out, drop_incomplete=given["drop_incomplete"])
             else:
-                done = commands.run(study, out, progress=progress, **given)
+                done = commands.run(study, out, progress=progress, tell=_tell, **given)
     except KeyboardInterrupt:
         again = commands.resume_command(study, out, given)
         click.echo(f"\nStopped. The answers so far are on disk. Continue with:\n  {again}", err=True)

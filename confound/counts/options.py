@@ -126,6 +126,12 @@ class Options:
         return self.study_files.control + self._asked_control
 
     @property
+    def placebos(self) -> dict[str, str]:
+        """Arm -> the arm that it only rewords: those of study files, then those of `placebo`."""
+        said = {label(a) or a: label(b) or b for a, b in self.study_files.placebo.items()}
+        return said | dict(self.placebo)
+
+    @property
     def _asked_control(self) -> tuple[tuple[str | None, str], ...]:
         if isinstance(self.control, Mapping):
             return tuple(self.control.items())

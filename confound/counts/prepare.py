@@ -224,10 +224,12 @@ def _elicited(log: Responses, grouped: Grouped, questions: Questions) -> Elicite
 
 def _placebos(made: Sequence[Cell], options: Options) -> dict[str, list[Contrast]]:
     controls = [cell for cell in made if cell.role == "negative_control"]
-    return {
+    found = {
         f"{arm} - {original}": placebo_contrasts(controls, arm, original, options.design)
-        for arm, original in options.placebo.items()
+        for arm, original in options.placebos.items()
     }
+    # A study file may name arms that this log does not hold.
+    return {name: contrasts for name, contrasts in found.items() if contrasts}
 
 
 def _sourced(rows: Grouped, questions: Questions) -> dict[str, tuple[Cell, ...]]:

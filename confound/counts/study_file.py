@@ -43,12 +43,15 @@ class StudyFiles:
         Question -> `QuestionSpec`.
     control : tuple of (study or None, arm)
         The control arm of each file that names one.
+    placebo : dict
+        Arm -> the arm that it only rewords (`placebo_of`).
     labels : dict
         ``"studies"`` and ``"questions"``: name -> label in tables, of those that have one.
     """
 
     questions: Mapping[str, QuestionSpec] = field(default_factory=dict)
     control: tuple[tuple[str | None, str], ...] = ()
+    placebo: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -58,8 +61,8 @@ def read_study_files(paths: Sequence[str | Path]) -> StudyFiles:
     Parameters
     ----------
     paths : sequence of path
-        YAML files. Of each, `study`, `title`, `control` and `questions` (a list of mappings with `id`, `role`,
-        `options`, `values`, `ordered`, `label`) are used here; the rest belongs to the simulator.
+        YAML files. Of each, `study`, `title`, `control`, `arms` (`name`, `placebo_of`) and `questions` (a list with
+        `id`, `role`, `options`, `values`, `ordered`, `label`) are used here; the rest belongs to the simulator.
 
     Raises
     ------
@@ -72,11 +75,17 @@ def read_study_files(paths: Sequence[str | Path]) -> StudyFiles:
         for name, question in _questions(Path(path), content).items():
             if questions.setdefault(name, question) != question:
                 raise InputError(f"{path}: question '{name}' differs from another study file's")
-    return StudyFiles(questions, _control(contents), _labels(contents))
+    return StudyFiles(questions, _control(contents), _placebo(contents), _labels(contents))
 
 
 def _control(contents: Sequence[Mapping[str, Any]]) -> tuple[tuple[str | None, str], ...]:
     return tuple((str(c["study"]) if "study" in c else None, str(c["control"])) for c in contents if "control" in c)
+
+
+def _placebo(contents: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    listed = [arms for content in contents if isinstance(arms := content.get("arms"), list)]
+    named = [arm for arms in listed for arm in arms if isinstance(arm, dict) and {"name", "placebo_of"} <= arm.keys()]
+    return {str(arm["name"]): str(arm["placebo_of"]) for arm in named}
 
 
 def _labels(contents: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
@@ -109,8 +118,13 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|True|T
 def _yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506 -- a safe loader
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as YAML: {error.strerror or error}") from error
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        # The error's own text quotes the file, and the path may lead to any file.
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        place = f"line {mark.line + 1}: " if mark else ""
+        raise InputError(f"{path}: cannot be read as YAML: {place}{problem or 'it is no text'}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: a study file is a mapping with a list `questions`")
     for key in ("study", "control"):  # what aliases unfold into has no end as text

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from confound.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 # More trials of one prompt are split; servers have limits of about this size.
 MOST_DRAWS = 128
@@ -28,6 +28,9 @@ class ModelAccess:
         Most answers drawn on one prompt in one call, 1 or more.
     base_urls : tuple of str
         Servers of the same model; empty: the provider's own.
+    key_envs : tuple of str
+        Environment variables with the keys of the servers: one for each, or one for all; empty: the provider's own key,
+        which goes to the provider alone.
     concurrency : int
         Calls at once, 1 or more.
     rpm, tpm : float or None
@@ -40,6 +43,8 @@ class ModelAccess:
         Seconds. The wait before the second call is about `first_wait`; it doubles each time, up to `longest_wait`.
     engine : Mapping of str to Any
         Passed on to the engine of the `vllm` backend: `tensor_parallel_size`, ...
+    tell : callable or None
+        Told of trouble with a server while calls are still repeated, one sentence each.
 
     Raises
     ------
@@ -50,6 +55,7 @@ class ModelAccess:
     model: str | None = None
     draws: int = MOST_DRAWS
     base_urls: tuple[str, ...] = ()
+    key_envs: tuple[str, ...] = ()
     concurrency: int = 64
     rpm: float | None = None
     tpm: float | None = None
@@ -58,6 +64,7 @@ class ModelAccess:
     first_wait: float = 1.0
     longest_wait: float = 60.0
     engine: Mapping[str, Any] = field(default_factory=dict)
+    tell: Callable[[str], None] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "attempts", "draws"):

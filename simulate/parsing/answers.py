@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from confound.errors import ConfoundError
-from simulate.parsing import cleaning, phrases
-from simulate.parsing.heads import head
-from simulate.parsing.options import Span, finder_of
-from simulate.parsing.sentences import MAX_NAMED, mentions, own_words
+from simulate.parsing import cleaning, marking, phrases
+from simulate.parsing.mentions import answers
+from simulate.parsing.options import finder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from simulate.parsing.options import OptionFinder
 
@@ -29,7 +28,6 @@ CUT_OFF = {"length", "max_tokens"}
 
 # An answer, not an essay; also bounds the time that the patterns take.
 MAX_CHARACTERS = 4_000
-TELLING_LETTERS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,78 +94,28 @@ def _read(spoken: str, options: tuple[str, ...], cut: bool) -> Parsed:
 
 def _chosen(finder: OptionFinder, spoken: str, *, cut: bool) -> int | str:
     """Return the option's place, or why there is none."""
-    value = cleaning.json_answer(spoken)
-    text = cleaning.even(spoken if value is None else value)
-    bold = _emphasised(finder, text)
-    text = cleaning.undecorated(_without_asides(finder, text))
+    text = cleaning.even(cleaning.json_answer(spoken) or spoken)
+    text = cleaning.undecorated(_without_asides(finder, marking.bold_as_label(finder, text)))
+    text = marking.rated(finder, text)
     whole = finder.whole(text)
     if whole is not None:
         return "truncated" if cut and _may_go_on(text) else whole
+    text = marking.by_label(finder, text)
     if not cut:
-        return _weigh(finder, text, bold)
-    found = head(finder, text)
-    return min(found) if len(found) == 1 and _finished_head(text) else "truncated"
+        return _weigh(finder, text)
+    finished = re.match(r"[^.!\n]{1,80}?[.!)\n](?=\s)", text + "\n")
+    found, _ = answers(finder, finished[0]) if finished else (set(), set())
+    return min(found) if len(found) == 1 else "truncated"
 
 
-def _weigh(finder: OptionFinder, text: str, bold: set[int]) -> int | str:
-    """Compare the strong signs of an answer with each other, then with what else is mentioned."""
+def _weigh(finder: OptionFinder, text: str) -> int | str:
+    """Compare all that is given as an answer: one option, and nothing that declines to answer, is the answer."""
     low = cleaning.lower(text)
-    ai, declines = phrases.IS_AI.search(low), phrases.DECLINES.search(finder.masked(low))
-    first, labels = head(finder, text), _labels(finder, text)
-    if not labels and first and (ai or (declines and all(map(finder.said_in_passing, first)))):
+    masked = functools.reduce(lambda said, named: named[1].sub(phrases.MASK, said), finder.patterns, low)
+    found, firm = answers(finder, text)
+    if (phrases.IS_AI.search(low) or phrases.DECLINES.search(masked)) and not firm:
         return "refused"
-    lines = _lines(finder, text)
-    strong = labels | bold | first | (lines if len(lines) == 1 or not labels else set())
-    if not strong and (ai or declines):
-        return "refused"
-    mentioned = mentions(finder, text)
-    if len(strong) != 1:
-        return "ambiguous" if strong or len(mentioned) != 1 else next(iter(mentioned))
-    (answer,) = strong
-    firmly = labels or bold or lines
-    changed = _changed(finder, answer, text, low)
-    contrary = (mentioned and answer not in mentioned) if firmly else _but_other(finder, answer, low)
-    return "ambiguous" if changed or contrary else answer
-
-
-def _changed(finder: OptionFinder, answer: int, text: str, low: str) -> bool:
-    """Tell whether another option follows words such as "wait", or a Yes follows a No."""
-    change = phrases.CHANGES.search(low)
-    if change:
-        named = {span.option for span in finder.spans(low)}
-        labels = phrases.LONE_LABEL.findall(text, change.end())
-        return bool((named | {finder.labels[label] for label in labels if label in finder.labels}) - {answer})
-    if not finder.said_in_passing(answer):
-        return False
-    flat = r"[.,;!?-]\s*(?:well,? |but |oh,? )*(?:{})\s*(?:[.,;!?]|$)"
-    return any(o != answer and re.search(flat.format(p.pattern), low) for o, p in finder.patterns)
-
-
-def _but_other(finder: OptionFinder, answer: int, low: str) -> bool:
-    """Tell whether "but" is followed by a word of another option: "Married, but we're separated"."""
-    but = phrases.BUT.search(low)
-    if not but or phrases.OTHERS.search(but[1]) or phrases.DENIES.search(but[1]):
-        return False
-    own = next((wording for option, wording in finder.wordings if option == answer), "").split()
-    theirs = {word for option, wording in finder.wordings if option != answer for word in wording.split()}
-    telling = {word for word in theirs - set(own) if len(word) >= TELLING_LETTERS}
-    return not telling.isdisjoint(cleaning.words(but[1]).split())
-
-
-def _lines(finder: OptionFinder, text: str) -> set[int]:
-    """Return the options that are a line of their own, or the last sentence."""
-    *_, last = re.split(r"(?<=[.!?])\s", text)
-    return _wholes(finder, (*text.splitlines(), last))
-
-
-def _emphasised(finder: OptionFinder, text: str) -> set[int]:
-    """Return the options in bold."""
-    spans = (re.findall(r"\*\*(.+?)\*\*", text) + re.findall(r"__(.+?)__", text)) if len(text) > 1 else []
-    return _wholes(finder, map(cleaning.undecorated, spans))
-
-
-def _wholes(finder: OptionFinder, texts: Iterable[str]) -> set[int]:
-    return {option for text in texts if (option := finder.whole(text)) is not None}
+    return next(iter(found)) if len(found) == 1 else "ambiguous"
 
 
 def _may_go_on(text: str) -> bool:
@@ -177,26 +125,6 @@ def _may_go_on(text: str) -> bool:
         return False
     words = cleaning.words(low)
     return words.isdigit() or not re.fullmatch(r"\W*[a-z]\W*", low)
-
-
-def _finished_head(text: str) -> bool:
-    """Tell whether a new sentence begins after the head of a text that was cut off."""
-    return bool(re.match(r"[^.!\n]{1,80}?(?:[.!)]\s|\n)", text)) or "\n" in text
-
-
-def _labels(finder: OptionFinder, text: str) -> set[int]:
-    """Return the options given by label anywhere: "I'd pick B", "my answer is (C)", "(D)"; all where several."""
-    low = phrases.without_harmless(cleaning.lower(text))
-    found = set()
-    given = (*phrases.SAYS.finditer(text), *phrases.BRACKETED.finditer(text))
-    for match in given[:MAX_NAMED]:
-        place = Span(match.start("label"), match.end("label"), -1)
-        if match["label"] in finder.labels and match["label"] != "I" and own_words(place, low):
-            found.add(finder.labels[match["label"]])
-    if found:
-        others = (*phrases.OTHER_BRACKETED.findall(text), *phrases.ALSO.findall(text))
-        found |= {finder.labels[other.upper()] for other in others if other.upper() in finder.labels and other != "I"}
-    return found
 
 
 def _without_asides(finder: OptionFinder, text: str) -> str:

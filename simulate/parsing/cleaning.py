@@ -26,10 +26,15 @@ def spoken(text: str) -> tuple[str, bool]:
     return before, bool(unended)
 
 
+def sound(text: str) -> str:
+    """Replace halves of characters, which no table and no request takes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 _SAME = str.maketrans(
     {
-        **dict.fromkeys("\u2018\u2019\u02bc`", "'"),
-        **dict.fromkeys("\u201c\u201d\u00ab\u00bb", '"'),
+        **dict.fromkeys("\u2018\u2019\u201a\u2039\u203a\u02bc`", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"'),
         **dict.fromkeys("\u2010\u2011\u2212", "-"),
         **dict.fromkeys("\u200b\u200c\u200d\ufeff\ufe0f", ""),
     }
@@ -53,6 +58,8 @@ def lower(text: str) -> str:
 def words(low: str) -> str:
     """Keep the words of a text, one space apart; the range 30,000-59,999 reads as 30000 to 59999."""
     low = re.sub(r"(?<=\d),(?=\d{3})", "", low)
+    low = re.sub(r"(?<=\d)\+", " or more", low)
+    low = re.sub(r"n't\b", " not", re.sub(r"(?<!\S)-(?=\d)", "minus ", low))
     low = re.sub(r"(?<=\d)\s*-\s*\$?(?=\d)", " to ", low)
     return " ".join(re.findall(r"\w+(?:'\w+)*", low))
 
@@ -72,13 +79,13 @@ def json_answer(text: str) -> str | None:
     bare = re.sub(r"^\s*```\w*\s*|\s*```\s*$", "", text).strip()
     if not (bare.startswith("{") and bare.endswith("}")):
         return None
-    keys = ("answer", "response", "choice", "option", "selection", "selected", "final_answer", "letter")
+    keys = ("answer", "response", "choice", "option", "select", "letter", "label", "rating", "score", "value", "result")
     try:
         content = json.loads(bare)
     except (ValueError, RecursionError):
-        found = re.findall(rf"[\"']?(?:{'|'.join(keys)})[\"']?\s*:\s*[\"']?([^\"'{{}},\n]+)", bare, re.IGNORECASE)
+        found = re.findall(rf"[\"']?\w*(?:{'|'.join(keys)})\w*[\"']?\s*:\s*[\"']?([^\"'{{}},\n]+)", bare, re.IGNORECASE)
         return found[0] if len(found) == 1 else None
     if not isinstance(content, dict):
         return None
-    values = [value for key, value in content.items() if key.casefold() in keys]
+    values = [value for key, value in content.items() if any(word in key.casefold() for word in keys)]
     return str(values[0]) if len(values) == 1 and isinstance(values[0], str | int) else None

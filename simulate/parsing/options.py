@@ -11,10 +11,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from simulate.parsing import cleaning, phrases
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 MAX_OPTIONS = len(string.ascii_uppercase)
-_OWN_NUMBER = re.compile(r"\(?(\d{1,2})\s*(?:[-\u2013\u2014:.)=]\s*)+(?=[^\W\d])(.+)", re.DOTALL)
+_OWN_NUMBER = re.compile(
+    r"\(?(\d{1,2})(?:\s*(?:[-\u2013\u2014:.)=]\s*)+(?=[^\W\d])(.+)|\s*\((?=[^\W\d])([^()]+)\)|\s*)", re.DOTALL
+)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+_RANGES = (
+    (r"(\d+) to (\d+)", ("between {0} and {1}",)),
+    (r"(?:under|below|less than) (\d+)", ("under {0}", "below {0}", "less than {0}")),
+    (
+        r"(\d+) (?:or|and) (?:more|older|over|above|up)",
+        ("{0} or more", "{0} or older", "{0} and older", "{0} and over", "over {0}", "more than {0}", "older than {0}"),
+    ),
+)
 
 
 class Option(NamedTuple):
@@ -23,28 +36,20 @@ class Option(NamedTuple):
     Attributes
     ----------
     label : str
-        Its own number if all options have one ("1 - Very unlikely"), else a letter by its place: A, B, C, ...
+        Its own number if all options have one ("1 - Very unlikely", "2"), else a letter by its place: A, B, C, ...
     text : str
-        The option without that number.
+        The option without that number; the number itself where it stands alone.
     """
 
     label: str
     text: str
 
 
-class Span(NamedTuple):
-    """A part of a text that names an option, from `start` up to `end`; `option` is the option's place."""
-
-    start: int
-    end: int
-    option: int
-
-
 def labelled(options: Sequence[str]) -> tuple[Option, ...]:
     """Return the options with the labels under which they are shown."""
     numbered = [_OWN_NUMBER.fullmatch(option.strip()) for option in options]
     if options and all(numbered) and len({match[1] for match in numbered if match}) == len(options):
-        return tuple(Option(match[1], match[2].strip()) for match in numbered if match)
+        return tuple(Option(match[1], (match[2] or match[3] or match[1]).strip()) for match in numbered if match)
     return tuple(Option(letter, option) for letter, option in zip(string.ascii_uppercase, options, strict=False))
 
 
@@ -64,6 +69,8 @@ class OptionFinder:
         The same as patterns, without those that are numbers only.
     labels : Mapping of str to int
         Label -> the option that it stands for.
+    sentences : tuple of (int, re.Pattern)
+        Sentences that are an answer without its words: "Of course not."
     """
 
     options: tuple[str, ...]
@@ -71,55 +78,40 @@ class OptionFinder:
     wordings: tuple[tuple[int, str], ...]
     patterns: tuple[tuple[int, re.Pattern[str]], ...]
     labels: Mapping[str, int]
+    sentences: tuple[tuple[int, re.Pattern[str]], ...]
 
     def whole(self, text: str) -> int | None:
         """Return the option that the text is, and nothing else: "B", "(b)", "B. Unlikely", "Unlikely (B)"."""
-        low = cleaning.lower(text).strip(" .!\"',:;")
-        found = self._bare(low)
-        lead = phrases.ANSWER_LEAD.match(low)
-        return self._bare(low[lead.end() :].strip(" .!\"',:;")) if found is None and lead else found
+        return self._bare(cleaning.lower(text).strip(" .!\"',:;"))
 
     def _bare(self, low: str) -> int | None:
         worded = self._worded(low)
         if worded is not None:
             return worded
-        label = re.fullmatch(r"[(\[\"']*([a-z]|\d{1,2}(?:\.0)?)[)\]\"']*[.:]?", low)
+        label = re.fullmatch(r"[(\[\"'$]*([a-z]|\d{1,2}(?:\.0+)?)[)\]\"']*[.:]?", low)
         if label:
-            return self.labels.get(label[1].removesuffix(".0").upper())
+            return self.labels.get(re.sub(r"\.0+$", "", label[1]).upper())
         first = re.fullmatch(r"[(\[\"']*([a-z]|\d{1,2})[)\]\"']*\s*[.:)=,-]*\s+(.+)", low)
         after = re.fullmatch(r"(.+?)\s*[(\[]([a-z]|\d{1,2})[)\]]", low)
         for mark, wording in ((first[1], first[2]) if first else ("", ""), (after[2], after[1]) if after else ("", "")):
             if mark.upper() in self.labels and self._worded(wording) == self.labels[mark.upper()]:
                 return self.labels[mark.upper()]
-        return self.labels.get(str(phrases.NUMBERS.index(low) + 1)) if low in phrases.NUMBERS else None
+        if low in phrases.NUMBERS:
+            digits = str(phrases.NUMBERS.index(low))
+            return self.labels.get(digits, self._worded(digits))
+        return next((option for option, said in self.sentences if said.fullmatch(cleaning.words(low))), None)
 
     def _worded(self, low: str) -> int | None:
         words = cleaning.words(low)
         return next((option for option, wording in self.wordings if wording == words), None)
 
-    def begins(self, text: str) -> int | None:
-        """Return the option that a text begins with."""
-        low = cleaning.lower(text)
-        return next((option for option, pattern in self.patterns if pattern.match(low)), None)
+    def wording(self, option: int) -> str:
+        """Return the words of an option."""
+        return cleaning.words(cleaning.lower(self.shown[option].text))
 
     def said_in_passing(self, option: int) -> bool:
         """Tell whether the option's words are often said without being an answer ("yes", "some")."""
-        return cleaning.words(cleaning.lower(self.shown[option].text)) in phrases.IN_PASSING
-
-    def spans(self, low: str) -> list[Span]:
-        """Return where options are named; where one name is inside another, only the longer one."""
-        taken: list[Span] = []
-        for option, pattern in self.patterns:
-            for match in pattern.finditer(low):
-                if not any(match.start() < span.end and span.start < match.end() for span in taken):
-                    taken.append(Span(match.start(), match.end(), option))
-        return taken
-
-    def masked(self, low: str) -> str:
-        """Replace the names of options, so that their words ("Not a member") are not taken for the speaker's."""
-        for start, end, _ in self.spans(low):
-            low = low[:start] + phrases.MASK * (end - start) + low[end:]
-        return phrases.without_harmless(low)
+        return self.wording(option) in phrases.IN_PASSING
 
 
 @functools.lru_cache(maxsize=1024)
@@ -128,23 +120,39 @@ def finder_of(options: tuple[str, ...]) -> OptionFinder:
     shown = labelled(options)
     wordings = _wordings(options, shown)
     patterns = tuple((option, _pattern(wording)) for option, wording in wordings if not wording.isdigit())
-    return OptionFinder(options, shown, wordings, patterns, _labels(options, shown))
+    plain = [text.casefold() for _, text in shown]
+    said = {plain.index(word): re.compile(pattern) for word, pattern in phrases.SENTENCES_FOR.items() if word in plain}
+    return OptionFinder(
+        options, shown, wordings, patterns, _labels(options, shown), tuple(said.items()) if len(said) > 1 else ()
+    )
 
 
 def _wordings(options: Sequence[str], shown: Sequence[Option]) -> tuple[tuple[int, str], ...]:
     options_of: dict[str, set[int]] = {}
+    plain = {text.casefold() for _, text in shown}
     for place, (option, (_, text)) in enumerate(zip(options, shown, strict=True)):
         without_brackets = re.sub(r"\s*\([^)]*\)", "", text).strip() or text
-        for wording in (option, text, without_brackets):
-            low = cleaning.lower(cleaning.even(wording))
-            options_of.setdefault(cleaning.words(low), set()).add(place)
+        same = phrases.SAME_AS.get(text.casefold(), ()) if {"yes", "no"} <= plain else ()
+        for wording in (option, text, without_brackets, *same):
+            low = cleaning.words(cleaning.lower(cleaning.even(wording)))
+            for one in (low, *_reworded(low)):
+                options_of.setdefault(one, set()).add(place)
     unique = [(next(iter(places)), wording) for wording, places in options_of.items() if len(places) == 1 and wording]
     return tuple(sorted(unique, key=lambda pair: (-len(pair[1]), pair[0])))
 
 
+def _reworded(words: str) -> Iterator[str]:
+    """Write a range in other words: "30 to 49" as "between 30 and 49", "65 or more" as "over 65"."""
+    for pattern, others in _RANGES:
+        match = re.fullmatch(pattern, words)
+        yield from (other.format(*match.groups()) for other in others if match)
+
+
 def _pattern(wording: str) -> re.Pattern[str]:
-    between = r"[\s,$/&'()-]{1,3}"
+    between = r"[\s,.$/&'()-]{1,3}"
     words = between.join(map(_word_pattern, wording.split()))
+    words = re.sub(r"(?<=\d)\[.{1,30}\}to\[.{1,30}\}(?=\d)", lambda _: r"\s*(?:to|-)\s*\$?", words)
+    words = words.replace(f"{between}not", rf"(?:n't|{between}not)")
     return re.compile(rf"(?<![\w$])(?<!\w-)\$?{words}(?!\w|-\w|'\w)")
 
 
@@ -161,4 +169,6 @@ def _labels(options: Sequence[str], shown: Sequence[Option]) -> dict[str, int]:
         labels |= {option.label: place for place, option in enumerate(shown)}
     elif not any(character.isdigit() for option in options for character in option):
         labels |= {str(place + 1): place for place in range(len(options))}
+    elif len({_NUMBER.sub("", option).strip().rstrip("s") for option in options}) == 1:  # 1 star, 2 stars
+        labels |= {f"{float(n):g}": place for place, option in enumerate(options) for n in _NUMBER.findall(option)}
     return labels

@@ -1,22 +1,112 @@
-"""The English that the parser of answers knows, as patterns for lower-case text with one spelling of each character.
+"""The English that the reader of answers knows: lower-case text with one spelling of each character.
 
-Lists are written as words, alternatives separated by `|`. A blank stands for one or more blanks.
+An answer is told by the words around it. Words that answers are given in are listed here; next to any other word an
+option is only mentioned.
 """
 
 from __future__ import annotations
 
 import re
 
-# Stands for an option that was named, so that its own words ("Not a member") are not taken for the speaker's.
+# Stands for words that change nothing.
 MASK = "\u25a1"
+NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+# Other words for the options Yes and No, where a question has both; and sentences that are such an answer.
+SAME_AS = {"yes": ("yeah", "yep", "yup", "yea", "aye"), "no": ("nope", "nah", "nay")}
+SENTENCES_FOR = {
+    "yes": "of course|absolutely|certainly|definitely|(?:yes )?indeed|(?:yes )?i (?:do|am|have|did)",
+    "no": "(?:of course|absolutely|certainly|definitely) not|not at all|never|(?:no )?i(?: do|'m| am| have| did) not",
+}
 
 
 def _words(*lists: str) -> str:
-    """Return a pattern for any one of the alternatives."""
-    return "(?:" + "|".join(lists).replace("\n", " ").replace(" | ", "|").replace(" ", r"\s+") + ")"
+    """Return a pattern for any one of the alternatives, given as text with `|` between them."""
+    return r"\b(?:" + "|".join(lists).replace(" ", r"\s+") + r")(?![\w'])"
 
 
-# Options that mean nothing in passing ("no idea", "I have read a few"): only a whole or a leading answer counts.
+def _set(*lists: str) -> frozenset[str]:
+    return frozenset(" ".join(lists).split())
+
+
+# --- words in which an answer is given ---
+# Around any option, letter or number.
+ANSWERS = _set(
+    "i i'm i'd i'll am be is are it it's that that's this the a an my mine me myself would will of to as for with at",
+    "in on so then but though although yet while whereas therefore thus hence and overall finally conclusion final",
+    "answer answering response reply choice choose choosing pick picking select selecting selected selection option",
+    "letter number label category score scored rating rate rated verdict result output vote vote's preference",
+    "estimate level likelihood position opinion view views stance give giving put putting place mark count call",
+    "consider describe identify regard classify see think guess suppose believe feel say saying go going goes take",
+    "stick settle land end down one between leaning lean tick circle opt make let's best closest most nearest better",
+    "only single short full perfect solid strong firm clear easy big hard honest truthful true fair simple good",
+    "accurate appropriate fitting suitable fit fits suits match matches matching reflects represents applies",
+    "describes feels sounds right correct statement well oh ok okay hm hmm um uh ah now today still just here also",
+    "please look truth somewhere middle probably definitely certainly personally truthfully frankly clearly obviously",
+    "simply currently honestly surely actually basically usually typically generally proudly happily sadly",
+    "unfortunately luckily mostly absolutely yes admit confirm affirmative prefer person persona respondent profile",
+    "individual participant described",
+)
+# Around an option in words alone: "I live in the South" is an answer, "I have 3" is none.
+TELLS = (ANSWERS - {"lean", "leaning"}) | _set(
+    "we we're we've us our household income religion faith race party politics political politically ideology",
+    "education region status background things are pay spend worth have hold finished did do earned completed belong",
+    "practice live reside come from there go attend get watch read earn made bring took trust like support enjoy",
+    "follow want always own years year age aged proud lifelong life-long registered committed devout practicing",
+    "practising loyal staunch self-described card-carrying deep rural use speak drive eat drink play buy shop study",
+)
+# Words and turns that change nothing.
+HARMLESS = re.compile(
+    _words(
+        "no doubt|no question|no problem|not surprisingly|no surprise|not only|not gonna lie|not going to lie",
+        "can't lie|don't get me wrong|without a doubt|without question|without hesitation|no matter",
+        "not to mention|why not|if you (?:want|ask|insist|need|must know|prefer)|if that helps",
+        "if i (?:had|have) to|if forced|if pressed|if asked|if i must|if i'm (?:being )?honest|if anything",
+        "to be (?:\\w+ )?honest(?: with you)?|in general|at the moment",
+        "(?:have|has|had|need|got|tend|like|willing|going) to|gotta|must|used to seeing|through and through",
+        "born and raised|lean(?:ing)? (?:to|towards?)|at heart|these days|right now|of (?:it|them) all|on balance",
+        "on paper|for sure|(?:they|it|things|(?:the |these |those |gun )*laws) (?:should|ought to) be",
+        "(?:make|keep|want|see|have|trust|like) (?:them|it)|most likely",
+        "(?:want|see|make|keep) (?:the |these |gun )*laws|that makes|which makes|come down (?:to|on)",
+        "identify myself|(?:it|them|my news|my political news|mine|the news|most of it) (?:from|through|at|on)",
+        "moved(?: out| down)? to|(?:to )?(?:church|mass|services|religious services|temple|synagogue|mosque)",
+    )
+)
+
+# --- what follows an option ---
+ENDS = re.compile(r"[\"')\]}]*\s*(?:$|[,;:!)(]|\.(?!\s[a-z]\.)|- )")
+GOES_ON = re.compile(
+    r"\s+"
+    + _words(
+        "(?:of|with|to) (?:it|this|that|them)|in (?:a|every|most|my views|my politics|all|spirit)",
+        "on (?:most|nearly|almost|everything|every|all|the whole)|(?:\\w+ )?years|with (?:\\w+ )?(?:kids|children)",
+        "voter|wom[ae]n|m[ae]n|guy|person|mother|father|lady|american|because|since|given|considering|like|as|at|from|for",
+        "who|these|too|by|every|each|through|so|when|anyway|really|but|and(?!\\W*[#\\d])|last year|this|all|group",
+        "range",
+        "bracket|i(?:'d)? (?:guess|think|suppose|believe|say)|per|(?:a|an|each) (?:day|week|month|year)",
+    )
+)
+PASSING_GOES_ON = re.compile(
+    r"\s+"
+    + _words(
+        "i (?:do|don't|have|haven't|am|did|didn't|can|was|never)|i'm not|sir|ma'am|indeed|never|definitely|from me",
+        "these",
+        "to (?:that|this|it)|because|since|of (?:my|our|us)|it is|please|thanks|thank you",
+    )
+)
+FREE_OF_PARTY = re.compile(r"\s+(?:wom[ae]n|m[ae]n|guy|person|mother|father|lady)\b")
+# Before a colon any words may stand but these and other people: "There is no way around it: yes."
+NOT_BEFORE_COLON = _set(
+    "not no wrong options neither worst least choices between either except second former previous was were used ruled",
+    "avoid against hate other instead example question q if unlike",
+)
+# Words that may follow an option and still leave it an answer: "C is my choice", "3 feels right".
+AFTER = _set(
+    "is am are be would will feels sounds seems fits fit suits suit matches match describes represents reflects me my",
+    "mine i it the best most closely well right fair good correct answer choice pick vote option selection here",
+    "myself now today still overall personally honestly definitely probably for to at all sure please with this that",
+    "statement too one describe about on fine okay then close closest exactly",
+)
+# Options that mean nothing in passing ("no idea", "I have read a few"): only where they stand by themselves.
 IN_PASSING = frozenset(
     (  # noqa: SIM905 -- a list of strings would take a page
         "yes|no|none|never|rarely|seldom|sometimes|often|always|some|most|all|both|other|maybe"
@@ -26,206 +116,75 @@ IN_PASSING = frozenset(
         "|high|low|good|bad|fair|poor"
     ).split("|")
 )
-FREQUENCY = frozenset({"never", "rarely", "seldom", "sometimes", "often", "always"})
-HABITS = (
-    r"(?:go|attend|read|watch|follow|listen|vote|talk|post|share|buy|borrow|visit|use|travel|do)"
-    r"(?: (?:to )?(?:church|services|religious services|mass|there|it|them|any|that|this|at all|any ?more|these days"
-    r"|now))*"
-    r"\s*(?=$|[.,;!\n])"
+FREQUENCY = _set("never rarely seldom sometimes often always")
+HABITS = re.compile(
+    r"\s+(?:go|attend|read|watch|follow|listen|vote|talk|post|share|buy|borrow|visit|use|travel|do)\b"
+    r"(?:[ \u25a1]+(?:to|there|it|them|any|that|this|at all|any ?more|now)\b)*[ \u25a1]*(?=$|[.,;!\n])"
 )
-BUT = re.compile(r"\b(?:but|though|although)\b(.*)", re.DOTALL)
-NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+# "I am likely to fall asleep": likely is an answer only to what was asked.
+LIKELY_TO = re.compile(
+    r"\s+to (?:ever )?"
+    + _words(
+        "read|watch|finish|pick|buy|get (?:it|this|a copy|around)|give (?:it|this)|check|try|look (?:it|for)|see",
+        "borrow|order|add|seek|rent|stream|download|do (?:so|that|it)",
+    )
+)
+THAT_I = re.compile(r"\s+(?:that )?i(?:'d|'ll| would| will| could| am|'m)?\b")
+WILL_NOT = re.compile(
+    _words(
+        "not|never|skip|pass|avoid|ignore|forget|decline|refuse|stop|quit|leave|put it down|give up|do without",
+        "stay away|steer clear|miss|fall asleep|be bored",
+    )
+    + r"|n't\b"
+)
+# Joins two options, neither of which is then the answer.
+JOINS = re.compile(r"\b(?:or|and|to|through|maybe|perhaps|possibly|even|versus|vs|bordering|verging)\b|^[\s/(-]*$")
 
-# --- an answer at the start ---
-OR_OTHERS = r"(?:(?:or|to|through|versus|vs|bordering|verging|leaning)\b|/)"
-AND_OTHERS = re.compile(r"[\s,;]*(?:(?:and|maybe|perhaps|possibly|even)\s+)+")
-ENDS_HEAD = re.compile(r"\s*(?:$|\n|[.,;:!)\]\"']|- |\()")
-REASON = re.compile(
-    r"\s*\b" + _words("because|since|as i|given|considering|for me|i think|i guess|i suppose|i'd say") + r"\b"
+# --- whose words, and when ---
+OTHERS = re.compile(
+    r"\b(?:husband|wife|spouse|boyfriend|girlfriend|parents?|father|mother|dad|mom|mum|family|brothers?|sisters?|sons?"
+    r"|daughters?|kids?|children|friends?|neighbou?rs?|coworkers?|boss|uncles?|aunts?|grand\w+|in-laws|people|folks"
+    r"|everyone|everybody|someone|somebody|they|they're|he|he's|she|she's|others|who|you|you'd|agent|assistant|author"
+    r"|interviewer|speaker)\b"
 )
-LABEL_HEAD = re.compile(
-    r"[(\[\"']*(?:[Oo]ption\s+)?(?P<label>[A-Za-z]|\d{1,2})(?P<close>[)\]\"']*)"
-    r"(?P<sep>\s*[.:,]|\s+-|(?=\s*\n)|(?=\s\()|\s)"
-)
-_FILLERS = _words(
-    "well|honestly|hm+|oh|ok|okay|so|um+|uh+|ah|definitely|probably|personally|truthfully|frankly|look|sure|i guess"
-    "|i think|i suppose|to be honest|honest answer|if i'm honest|let's see|let me think"
-)
-_ANSWER_IS = (
-    r"(?:(?:my|the|final|honest|short|best)\s+)*(?:answer|response|choice|selection|pick|reply)(?:\s+is|\s+would\s+be)?"
-)
-_I_SAY = r"(?:i'd|i would|i will|i'll|i)\s+(?:(?:probably|definitely|have to|honestly)\s+)*" + _words(
-    "say|answer|choose|pick|select|go with|call myself|describe myself as|consider myself|identify as|be"
-)
-LEAD = re.compile(
-    rf"(?:{_FILLERS}\b[\s,.!:-]+|{_ANSWER_IS}\s*[:=-]?\s+|{_I_SAY}\s*[:,]?\s+"
-    r"|(?:i'm|i am)\s+(?:(?:probably|definitely|honestly|just|still|currently)\s+)*|that (?:i'm|i am)\s+"
-    r"|(?:a|an|the)\s+(?=\w{2}|\d)|[\"'(\[]+(?=\w{2}))",
+OWN = re.compile(r"\b(?:i|i'm|i'd|i'll|me|so|therefore|thus|hence|answer)(?![\w'])")
+IF = re.compile(_words("if|unless|whether|depends|depending|suppose|assuming|were to|were i|had i"))
+BUT = re.compile(r"\b(?:but|though|although)\b(.*)", re.DOTALL)
+DENIES = re.compile(r"\b(?:not|never|no)\b|n't\b")
+EVER_SINCE = re.compile(_words("since|for|all my|always|whole life|entire life|lifelong|life-long"))
+# "Yes, I can answer that": of the question, not an answer to it.
+ACKNOWLEDGES = re.compile(
+    r"(?:yes|yeah|sure|okay|ok|certainly|of course|no problem)[,.!]? (?:i |i'(?:ll|m|d) |that's a )"
+    r"(?:can |could |will |would |do )?(?:be )?(?:happy to |glad to |able to )?(?:answer|understand|understood|see"
+    r"|do that|help|respond|ready|hear|heard|tell|good question|great question)\b[^.:;!?\n]*[.:;!]\s+",
     re.IGNORECASE,
 )
-ANSWER_LEAD = re.compile(rf"(?:(?:{_ANSWER_IS}|{_I_SAY}|selected|i'm going with)(?:\s+option)?|option)\b\s*[:=-]?\s*")
-CHANGES = re.compile(
-    r"\b"
-    + _words("actually|make that|on second thought|correction|wait|scratch that|or rather|sorry,? i mean|i mean|no,")
+CLAUSE = re.compile(
+    r",\s+|;\s*|\s-\s+|\s?\((?!\w{1,2}\))|(?<!\(\w)(?<!\(\w\w)\)\s*|\s+(?:although|though|whereas|while|yet|so|then)\b"
+    r"|\s+but (?=(?:i|i'm|i'd|i've|i'll|my|we|now|then|just|still|if|with|for)\b)"
+    r"|\s+and (?=(?:would|i|i'm|i'd|am|will|therefore|usually|tend|consider)\b)"
 )
-
-# --- an answer by its label ---
-SAYS = re.compile(
-    r"(?i:\b"
-    + _words(
-        "answer|choice|selection|response|option|pick|choose|chose|select|go with|going with|went with|settle on|letter"
-        "|number|score|rating|rate|give|say|put|so"
-    )
-    + r"\b)(?:\s+(?:is|would|be|will|it|this|that|one|option|letter|number|as|at|of|with|for|a|an|to|down|probably"
-    r"|that fits me best|definitely|around|myself|the|book|movie|film))*\s*[:=-]?\s*[\"'(\[]*(?P<label>[A-Z]|\d{1,2})"
-    r"(?=[\"')\]]*(?:$|\s*[.,;:!\n\"')\]]|\s+[-(]|\s+(?:because|since|as|out of|on the|for me|here|overall|given)\b))"
-)
-BRACKETED = re.compile(r"(?<!\w)[(\[](?P<label>[A-Z]|\d{1,2})[)\]]")
-OTHER_BRACKETED = re.compile(r"(?<!\w)\(?([a-zA-Z]|\d{1,2})\)(?=\s)")
-ALSO = re.compile(
-    r"(?i:\b(?:or|and|maybe|perhaps)\b)\s+(?:(?:maybe|perhaps|possibly|even|a|an|option)\s+)*[(\"']*"
-    r"([A-Z]|\d{1,2})(?![\w'])"
-)
-LONE_LABEL = re.compile(r"(?<![\w'])([A-Z]|\d{1,2})(?![\w'])")
-NUMBERING = re.compile(r"(?<![\w'])[(\[]?([A-Za-z]|\d{1,2})(?:[)\]]|[.:])(?=\s)")
 
 # --- no answer ---
-_AI = _words(
-    "ai|artificial intelligence|large language model|language model|llm|virtual assistant|ai assistant|chatbot"
-)
+_AI = "(?:ai|artificial intelligence|large language model|language model|llm|virtual assistant|ai assistant|chatbot)"
 IS_AI = re.compile(
     rf"\bas an? {_AI}\b|\bi(?:'m| am) (?:just |only |actually )?an? {_AI}\b"
     r"|\bi (?:don't|do not) (?:have|hold|possess) (?:any |a )?(?:personal|political|real|human|physical)"
 )
-_CANNOT = _words(
-    "can't|cannot|can not|couldn't|won't|will not|unable to|not able to|not going to|not willing to|refuse to"
-    "|must decline|don't|do not"
+_CANNOT = (
+    "(?:can't|cannot|can not|couldn't|won't|will not|unable to|not able to|not going to|not willing to|refuse to"
+    "|must decline|don't|do not)"
 )
-_TELL = "answer|help|assist|provide|respond|share|comply|discuss|disclose|participate|engage|continue|say"
+_TELL = "(?:answer|help|assist|provide|respond|share|comply|discuss|disclose|participate|engage|continue|say)"
 DECLINES = re.compile(
-    rf"\bi(?:'m| am)? ?{_CANNOT}\b.{{0,30}}\b(?:{_TELL})\b"
+    rf"\bi(?:'m| am)? ?{_CANNOT}\b.{{0,30}}\b{_TELL}\b"
     rf"|\b(?:prefer|rather|choose) not (?:to )?(?:{_TELL}|get into|reveal|go into)\b"
     r"|\bkeep (?:that|this|it|my \w+|those) (?:to myself|private)\b"
-    r"|\bnot comfortable (?:answering|sharing|discussing|saying|with)\b|\b"
+    r"|\bnot comfortable (?:answering|sharing|discussing|saying|with)\b|"
     + _words(
-        "decline to|i decline|i must decline|i'll have to decline|no comment|refuse to answer|none of your business"
-        "|that's private|that's personal|i'd rather skip|i'd rather keep|skip this question|pass on this question"
+        "decline to|i decline|i must decline|i'll have to decline|no comment|refuse to answer|none of your business",
+        "that's private|that's personal|i'd rather skip|i'd rather keep|skip this question|pass on this question",
     )
-    + r"\b"
-)
-
-# --- what a sentence says of an option it names ---
-CLAUSE = re.compile(
-    r"[.;!?\n]|\s-\s|:\s|[()]|,?\s+(?:but|although|though|whereas|while|yet|so|then)\b"
-    r"|,\s*(?=(?:i|i'm|i'd|i've|i'll|my|and i|we|you|he|she|they|it|it's|instead|just|more|meaning|making)\b)"
-    r"|\s+and (?=(?:would|i|i'm|i'd|am|will|therefore|usually|tend|consider)\b)"
-)
-SENTENCE = re.compile(r"[.;!?\n]")
-HARMLESS = re.compile(
-    r"\b"
-    + _words(
-        "no doubt|no question|not surprisingly|no surprise|not only|not gonna lie|not going to lie|can't lie"
-        "|don't get me wrong|without a doubt|without question|without hesitation|no matter|not to mention|why not"
-        "|if i had to|if i have to|if forced|if pressed|if asked|if i must|if i'm honest|if anything"
-    )
-    + r"\b"
-)
-DENIES = re.compile(
-    r"\b(?:not|never|no|neither|nor|hardly|barely|scarcely|without|anti|doubt|nobody|none|cannot)\b|n't\b|\b"
-    + _words("rather than|instead of|as opposed to|far from|anything but|other than|except|ruled? out|against")
-    + r"\b"
-)
-OTHERS = re.compile(
-    r"\b(?:my|his|her|their|our|your|the) (?:\w+ )?(?:husband|wife|spouse|boyfriend|girlfriend|parents?|father|mother"
-    r"|dad|mom|mum|family|brothers?|sisters?|sons?|daughters?|kids?|children|friends?|neighbou?rs?|coworkers?|boss"
-    r"|uncles?|aunts?|grand\w+|in-laws|town|county|church|union|ex)\b"
-    r"|\b(?:people|folks|everyone|everybody|someone|somebody|they|they're|he|he's|she|she's|others|who|you|you'd|agent|assistant|author|interviewer|speaker)\b"
-)
-PAST = re.compile(
-    r"\b"
-    + _words(
-        "used to|formerly|former|raised|until|back when|back in|i was|i were|once was|had been|would have|could have"
-        "|was going to|almost|thought about|wanted to|tempted to"
-    )
-    + r"\b"
-)
-IF = re.compile(r"\b" + _words("if|unless|whether|depends|depending|suppose|assuming|were to") + r"\b")
-
-_ADVERBS = (
-    r"(?:(?:probably|definitely|honestly|actually|just|still|currently|now|also|really|personally|therefore|always"
-    r"|usually|typically|most likely|certainly|proudly|simply|officially|absolutely|mostly|happily|tend to)\s+)*"
-)
-_ARTICLE = r"(?:(?:a|an|the|my)\s+)?(?:(?:deep|rural)\s+)?"
-_KIND = (
-    r"(?:(?:registered|lifelong|life-long|proud|committed|devout|practicing|practising|loyal|staunch|card-carrying"
-    r"|self-described|happily)\s+)*"
-)
-_INTO = (
-    r"(?:(?:well|so|and|but|because|since|that|yes|no|oh|then|now|today|personally|honestly|overall|ok|okay|politically|"
-    + _words(
-        "these days|i think|i guess|i suppose|i believe|i'd say|i would say|i'd have to say|i have to say|i must say"
-        "|i'd say that|i think that|in general|right now|for me|to be honest"
-    )
-    + r")\b[\s,:-]*)*"
-)
-_VERBS_OF_SELF = _words(
-    "go with|say|choose|pick|answer|select|consider|call|describe|see|think of|classify|regard|label|identify|put|place"
-    "|rate|define"
-)
-_SELF = _words("myself|my views|my politics|my political views|us|it|that|them|our income")
-_SERVICES = r"(?:(?:to\s+)?(?:church|mass|services|temple|synagogue|mosque|there|religious services)\s+)?"
-_LAWS = _words("they|them|it|the laws|laws|gun laws|the gun laws|these laws|those laws|things")
-_BE = _words(
-    "i'm|i am|i'd be|i would be|i'll be|i will be|i've been|i have been|i've always been|i remain|we're|we are"
-)
-_DO = _words("have|hold|finished|did|earned|completed|belong to|practice")
-_GO = _words("go|attend|get there|make it|worship|pray")
-_EARN = _words("make|made|earn|earned|bring in|brought in|took in")
-_NEWS = _words("it|them|my news|my political news|mine|the news")
-_LIVE = _words("live|reside|grew up|moved|moved out|moved down|come|came")
-_IN = _words("in|to|from|out in|down in|up in|based in")
-_OWN_WORDS = (
-    rf"{_BE}\s+{_ADVERBS}{_ARTICLE}{_KIND}"
-    rf"|(?:i|i'd|i would|i'll|i will)\s+{_ADVERBS}{_VERBS_OF_SELF}\s+(?:{_SELF}\s*)?"
-    rf"(?:(?:as|at|in|down as|around)\s+)?{_ARTICLE}{_KIND}"
-    rf"|(?:i|we)\s+{_ADVERBS}{_DO}\s+{_ARTICLE}"
-    rf"|(?:i|we)\s+{_ADVERBS}{_GO}\s+{_SERVICES}"
-    rf"|(?:i|we)\s+{_ADVERBS}{_EARN}\s+"
-    rf"|(?:i|we)\s+{_ADVERBS}(?:get|got)\s+(?:most of )?{_NEWS}\s+(?:from|through|at|on)\s+{_ARTICLE}"
-    rf"|i\s+{_ADVERBS}(?:have to\s+|would\s+|do\s+)?"
-    r"|(?:(?:i feel|i'd like to see|i want|i'd want|i'd rather have)\s+)?"
-    rf"(?:{_LAWS}\s+)?(?:(?:should|ought to)\s+)?(?:be\s+)?"
-)
-_PLACES = rf"(?:i|we)\s+{_ADVERBS}{_LIVE}\s+{_IN}\s+{_ARTICLE}|(?:i'm|we're|i am|we are)\s+{_IN}\s+{_ARTICLE}"
-# All of a clause up to the option: the speaker's own statement and nothing that could turn it.
-OWN = re.compile(rf"\s*{_INTO}(?:{_OWN_WORDS})")
-# The same before the name of a place; "in the black" is none.
-OWN_PLACE = re.compile(rf"\s*{_INTO}(?:{_PLACES})")
-BARE = re.compile(rf"\s*{_INTO}(?:the\s+)?")
-EVER_SINCE = re.compile(r"\b(?:since|for|all my|always|whole life|entire life|lifelong|life-long)\b")
-IT_IS = re.compile(rf"\s*{_INTO}it(?:'s| is| would be|'d be) ")
-THAT_I = re.compile(r" (?:that )?i(?:'d|'ll| would| will| could| am|'m)\b")
-GOES_ON = re.compile(
-    r"\s*(?:$|,|\")|\s+(?:in (?:a|every|general|most|\d+|my views|my politics|all|spirit)"
-    r"|on (?:most|nearly|almost|everything|every|all|balance|paper|the whole)|\w+ years"
-    r"|with (?:that|this|it|kids|children|\w+ kids|\w+ children)|voter|wom[ae]n|m[ae]n|guy|person|mother|father|lady"
-    r"|american|because|since|like|as|at|from|for|who|these|now|today|myself|too|by|every|each|born|through|so|here"
-    r"|when|anyway|really|honestly|and|last year|most|this|all|going)\b"
-)
-TRAILS = re.compile(r"\s+(?:and|as|like|who|for (?!\w+ years)|from|at|by|this|these|all|most|going)\b")
-FREE_OF_PARTY = re.compile(r"\s+(?:wom[ae]n|m[ae]n|guy|person|mother|father|lady)\b")
-# "I am likely to fall asleep": likely is an answer only to what was asked.
-LIKELY_TO = re.compile(
-    r"\s*(?:$|,)|\s+to (?:ever )?(?:read|watch|finish|pick|buy|get (?:it|this|a copy|around)|give (?:it|this)|check|try"
-    r"|look (?:it|for)|see (?:it|this)|borrow|order|add|seek|rent|stream|download|do (?:so|that|it))\b"
-)
-WILL_NOT = re.compile(
-    r"\b"
-    + _words(
-        "not|never|skip|pass|avoid|ignore|forget|decline|refuse|stop|quit|leave|put it down|give up|do without"
-        "|stay away|steer clear|miss|fall asleep|be bored"
-    )
-    + r"\b|n't\b"
 )
 
 

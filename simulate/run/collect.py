@@ -14,6 +14,7 @@ from simulate.backends.protocol import Stopped, question_of
 from simulate.parsing.answers import parse
 from simulate.parsing.cleaning import spoken
 from simulate.run.block import UNKNOWN_CODE, Block, QuestionAnswers
+from simulate.run.usable import Unusable, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -90,6 +91,7 @@ class Collector:
         self._journal, self._found, self._budget, self._progress = journal, found, budget, progress
         self._pending: dict[ProfileKey, Pending] = {}
         self._flushed = time.monotonic()
+        self._watch = Watch.of(found, asking.max_tokens) if backend.chats else None
         self.failures: Counter[str] = Counter()
 
     def fill(self, blocks: Sequence[Block]) -> None:
@@ -99,14 +101,23 @@ class Collector:
         ------
         Stopped
             When the backend cannot go on; the answers before are on disk.
+        Unusable
+            When nearly no answer has an option, or nearly no message has text.
         ConfoundError
             When the journal cannot be written, or the backend chose an option that the question does not have.
         """
         try:
             if self._asking.turns:
                 self._hold(blocks)
+                if self._watch is not None:
+                    self._watch.check_messages()
             self._ask(blocks)
-        except (KeyboardInterrupt, Stopped):
+            if self._watch is not None:
+                self._watch.check_answers()
+        except (KeyboardInterrupt, Stopped, Unusable) as error:
+            if isinstance(error, Unusable):  # a dialogue is not to go on from silence
+                for pending in self._pending.values():
+                    pending.said.clear()
             with contextlib.suppress(ConfoundError):
                 self._flush()
             raise
@@ -122,6 +133,8 @@ class Collector:
                 if option is not None and option not in codes[question.id]:
                     raise ConfoundError(f"{self._backend.name} answered {option!r}, no option of '{question.id}'")
                 code = UNKNOWN_CODE if option is None else codes[question.id][option]
+                if self._watch is not None:
+                    self._watch.answer(reason, reply.text)
                 answer = (reply.trial, code, reason, reply.text)
                 pending.answers.setdefault((reply.request.arm, question.id), []).append(answer)
 
@@ -136,7 +149,12 @@ class Collector:
             for reply in self._replies(speaker, self._asking.turn(number, due, said)):
                 pending = self._of(by_key[reply.request.profile.key])
                 if not pending.count(reply, agent=agent):
-                    pending.said.append((reply.request.arm, reply.trial, number, _spoken(reply, pending)))
+                    text, silent = _spoken(reply)
+                    if silent is not None:
+                        pending.silent[silent] += 1
+                    if self._watch is not None:
+                        self._watch.message(silent)
+                    pending.said.append((reply.request.arm, reply.trial, number, text))
 
     def _replies(self, backend: Backend, requests: Iterable[Request]) -> Iterator[Reply]:
         """Ask and yield the replies; write them to disk from time to time and at the end."""
@@ -173,12 +191,10 @@ class Collector:
         self._progress(sum(len(answers.trials) for own in gathered for answers in own))
 
 
-def _spoken(reply: Reply, pending: Pending) -> str:
-    """Return a message without thinking, as the other side reads it. An empty message is counted and replaced."""
+def _spoken(reply: Reply) -> tuple[str, str | None]:
+    """Return a message without thinking, as the other side reads it, and why it is empty if it is."""
     text = spoken(reply.text or "")[0].strip()
-    if not text:
-        pending.silent[reply.reason or reply.finish or "empty"] += 1
-    return text or SILENCE
+    return (text, None) if text else (SILENCE, reply.reason or reply.finish or "empty")
 
 
 def _read(reply: Reply, question: ClosedQuestion) -> tuple[str | None, str | None]:

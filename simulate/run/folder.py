@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confound.errors import ConfoundError, InputError
+from simulate.run.continuing import check_same
 from simulate.run.journal import JOURNAL, Journal
 from simulate.run.replay import Recorded, recorded
-from simulate.run.settings import check_same, parse_shard
+from simulate.run.settings import parse_shard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,21 @@ def check_folder(out: Path, home: Path, *, resume: bool) -> None:
     if held and JOURNAL not in held and not shards:
         what = "holds no run to resume, but" if resume else "already holds"
         raise InputError(f"{out}: {what} {held[0]}. Choose another folder with --out, or empty this one")
+
+
+def check_journal(home: Path, found: Recorded) -> None:
+    """Refuse a folder whose journal lost the run that left the other files: a new run would replace its tables.
+
+    Raises
+    ------
+    ConfoundError
+    """
+    left = sorted(path.name for path in home.iterdir() if path.name != JOURNAL and not path.name.startswith("."))
+    if found.header is None and left:
+        raise ConfoundError(
+            f"{home}: {JOURNAL} is empty, but {left[0]} of an earlier run lies beside it. Put back a copy of the "
+            "journal, or choose another folder with --out"
+        )
 
 
 def shard_folders(out: Path) -> list[Path]:

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 from confound.errors import ConfoundError
 from simulate.run import manifest
 from simulate.run.collect import Collector
-from simulate.run.folder import check_folder, home_of, joined, shard_folders
+from simulate.run.continuing import check_continues, check_same
+from simulate.run.folder import check_folder, check_journal, home_of, joined, shard_folders
 from simulate.run.iterations import Iterations
 from simulate.run.journal import JOURNAL, Journal
 from simulate.run.prepare import prepare
 from simulate.run.replay import Recorded, recorded
 from simulate.run.requests import Asking
 from simulate.run.resources import Resources
-from simulate.run.settings import check_same
 from simulate.run.tables import truth_of, write_tables
+from simulate.run.usable import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,8 @@ class Finished:
         What an analysis should find; None if it is unknown, and for a shard.
     left_out : tuple of str
         Personas with missing answers, which are not in the tables.
+    notes : tuple of str
+        Sentences on Unknown answers and empty messages, if there are many.
     """
 
     out: Path
@@ -56,6 +59,7 @@ class Finished:
     stopped: str | None
     truth: dict[str, Any] | None
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Incomplete(ConfoundError):  # noqa: N818 -- it is the run that is incomplete
@@ -102,6 +106,8 @@ def simulate(
         When a setting is wrong.
     Incomplete
         When calls failed or `max_calls` is reached, so that answers are missing.
+    Unusable
+        When nearly all answers are Unknown, or nearly all messages of dialogues are empty.
     ConfoundError
         When the folder holds something else or cannot be written, another process works on the run, the run in the
         folder has other settings, or a model cannot be reached at all.
@@ -118,6 +124,7 @@ def simulate(
         prepare(study, None, given, resources, users=users, agent=agent)
     with Journal(home) as journal:
         found = recorded(journal)
+        check_journal(home, found)
         if found.header is not None and not resume:
             raise ConfoundError(f"{home}: holds a run already; continue it with --resume, or choose another --out")
         prepared = prepare(study, found.header, given, resources, calls=found.calls, users=users, agent=agent)
@@ -184,15 +191,18 @@ class _Run:
         )
 
     def begin(self, journal: Journal) -> None:
-        """Write the journal's header, or compare the journal's header with the settings given now."""
+        """Write the journal's header, or compare the journal's header with the settings given now.
+
+        A run that goes on with more trials or personas gets a new header, which stands for the earlier one.
+        """
         session = manifest.session(**self._resources.recorded())
         self._found.sessions.append(session)
-        if self._found.header is None:
-            self._found.header = self._prepared.header()
-            journal.append([self._found.header, session])
-        else:
-            check_same(str(self._home), self._found.header, self._prepared.header())
-            journal.append([session])
+        prepared, header = self._prepared, self._found.header
+        wanted = prepared.header()
+        new = header is None or check_continues(str(self._home), header, wanted, prepared.personas)
+        if new:
+            self._found.header = wanted
+        journal.append([wanted, session] if new else [session])
 
     def _advance(self, answers: int) -> None:
         self._done += answers
@@ -211,6 +221,7 @@ class _Run:
     def _finished(self, left_out: tuple[str, ...]) -> Finished:
         self._iterations.leave_out_incomplete()
         prepared, levels = self._prepared, self._iterations.levels
+        told = self._told() if prepared.users.chats else ()
         whole, held = prepared.settings.shard is None, self._iterations.stopped
         if whole:
             seeded = prepared.users.chats and not self._found.unseeded
@@ -220,7 +231,15 @@ class _Run:
         truth = truth_of(prepared, levels) if whole else None
         stopped = "{rule} at iteration {iteration} ({value:.4g})".format(**held) if held else None
         manifest.write(self._home, self.describe("complete"))
-        return Finished(self._home, answers, len(levels), stopped, truth, left_out)
+        return Finished(self._home, answers, len(levels), stopped, truth, left_out, told)
+
+    def _told(self) -> tuple[str, ...]:
+        """Refuse a run that is of no use, as it may be found on disk; else tell how much of it is."""
+        max_tokens = self._prepared.settings.sampling.get("max_tokens")
+        watch = Watch.over(self._iterations.blocks(), self._found, max_tokens)
+        watch.check_messages()
+        watch.check_answers()
+        return watch.notes()
 
     def _missing_told(self, incomplete: dict[str, int]) -> str:
         """Say what is missing, why, and what to do about it."""

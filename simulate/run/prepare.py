@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from confound.errors import InputError
 from simulate.backends.limits import Budget
-from simulate.backends.registry import open_backend
+from simulate.backends.registry import STRUCTURAL, open_backend
 from simulate.run import settings
 from simulate.study.personas import make_personas
 
@@ -81,6 +82,11 @@ def prepare(
     """
     opened = {backend.name: backend.sampling_settings for backend in (users, agent) if backend is not None}
     chosen = settings.chosen(study, header, given, opened=opened)
+    unnamed = chosen.backend == STRUCTURAL and chosen.model in (None, STRUCTURAL)
+    if unnamed and (resources.access.base_urls or resources.agent_access.base_urls):
+        raise InputError(
+            "--base-url: which model of that server? Name it with --model; without a model made-up users would answer"
+        )
     personas = make_personas(study.personas, chosen.personas, seed=chosen.seed, study=study)
     budget = Budget(resources.max_calls, calls)
 
@@ -94,7 +100,8 @@ def prepare(
     users = users or open_(chosen.backend, chosen.model, resources.access)
     if agent is None and (chosen.agent_backend or chosen.agent_model):
         name, access = chosen.agent_backend or chosen.backend, resources.agent_access
-        if name == chosen.backend:
-            access = replace(access, base_urls=access.base_urls or resources.access.base_urls)
+        if name == chosen.backend and not access.base_urls:
+            own = resources.access
+            access = replace(access, base_urls=own.base_urls, key_envs=access.key_envs or own.key_envs)
         agent = open_(name, chosen.agent_model or chosen.model, access)
     return Prepared(study, chosen, personas, users, agent or users, budget)

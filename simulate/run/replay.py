@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from confound import shape
 from confound.errors import ConfoundError
+from simulate.parsing.cleaning import sound
 from simulate.run.block import QuestionAnswers
 from simulate.run.settings import check_header
 from simulate.study.profile import Adoption
@@ -85,7 +86,7 @@ class Recorded:
             before = self.dialogues.get((key, shape.text(arm), shape.whole(trial)), ())
             if len(before) != shape.whole(number):
                 raise ValueError(f"turn {number} comes after {len(before)} turns")
-            self.dialogues[key, arm, trial] = (*before, shape.text(text))
+            self.dialogues[key, arm, trial] = (*before, sound(shape.text(text)))
 
     def add(self, other: Recorded) -> None:
         """Take in what the journal of another shard holds."""
@@ -143,8 +144,9 @@ def restore(block: Block, found: Recorded, journal: str) -> None:
 def _question_answers(entry: Sequence[Any]) -> QuestionAnswers:
     arm, question, trials, codes, reasons, texts = shape.listing(entry)
     places, held = (tuple(map(shape.whole, shape.listing(numbers))) for numbers in (trials, codes))
-    said = ({shape.whole(trial): shape.text(text) for trial, text in pairs} for pairs in (reasons, texts))
-    return QuestionAnswers(shape.text(arm), shape.text(question), places, held, *said)
+    why, said = ({shape.whole(trial): shape.text(text) for trial, text in pairs} for pairs in (reasons, texts))
+    whole = {trial: sound(text) for trial, text in said.items()}
+    return QuestionAnswers(shape.text(arm), shape.text(question), places, held, why, whole)
 
 
 def _adoption(entry: Sequence[Any]) -> Adoption:

@@ -41,6 +41,11 @@ class Asking:
         self._prompts = Prompts(study)
 
     @property
+    def max_tokens(self) -> int | None:
+        """Most tokens of a user's answer; None: the server's own limit."""
+        return self._settings.sampling.get("max_tokens")
+
+    @property
     def turns(self) -> int:
         """Number of messages in a dialogue, the agent's and the user's; 0 without dialogue."""
         return 2 * self._study.turns if self._chats else 0

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from confound import shape
-from confound.errors import ConfoundError, InputError
+from confound.errors import InputError
 from simulate.backends.access import MOST_DRAWS
 from simulate.backends.registry import CHATTING, STRUCTURAL, backend_class
 from simulate.backends.sampling import sampling
 from simulate.run.adjust import BATCH_DRAWS, BatchDraw
+from simulate.run.continuing import personas_hash, study_hash
 from simulate.run.stop import parse_rule
 from simulate.study.definition import check_iterations
 
@@ -223,47 +222,9 @@ def header(study: Study, settings: RunSettings, personas: Sequence[Persona], bac
         "format": FORMAT,
         "study": study.study,
         "source": study.source,
-        "study_hash": study.text_hash,
+        "study_hash": study_hash(study, settings.backend),
         "control": study.control,
         **{f.name: getattr(settings, f.name) for f in fields(RunSettings)},
         "model": backend.model,
         "personas_hash": personas_hash(personas),
     }
-
-
-def personas_hash(personas: Sequence[Persona]) -> str:
-    """Return a hash of the personas: ids, attributes and texts."""
-    content = [[persona.id, dict(persona.attributes), persona.text] for persona in personas]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-_SAID = {
-    "study_hash": "the study file",
-    "personas_hash": "the personas",
-    "format": "the format of the journal",
-    "draw": "--draw",
-}
-
-
-def check_same(folder: str, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse to continue a run with other settings.
-
-    Raises
-    ------
-    ConfoundError
-        When a setting changed; the message names each with its old and its new value.
-    """
-    changed = [name for name in wanted if name != "source" and recorded.get(name) != wanted[name]]
-    if not changed:
-        return
-    told = "; ".join(_change(name, recorded.get(name), wanted[name]) for name in changed)
-    raise ConfoundError(
-        f"{folder}: holds a run with other settings: {told}. Go on with what it was started with, or choose another "
-        "folder with --out"
-    )
-
-
-def _change(name: str, old: Any, new: Any) -> str:
-    if name.endswith("_hash"):
-        return f"{_SAID[name]} changed since"
-    return f"{_SAID.get(name, name)} was {old} and is now {new}"

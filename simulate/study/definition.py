@@ -159,8 +159,6 @@ class Study:
     personas : PersonaSource
     sampling : Mapping of str to Any
         Sampling settings for the model; a backend refuses those that it does not know.
-    text_hash : str
-        SHA-256 of the file's bytes, in hexadecimal.
     structure : Mapping of str to Any or None
         Settings of the structural backend.
     """
@@ -182,7 +180,6 @@ class Study:
     iterations: int
     personas: PersonaSource
     sampling: Mapping[str, Any] = field(default_factory=dict)
-    text_hash: str = ""
     structure: Mapping[str, Any] | None = None
 
     def arm(self, name: str) -> Arm:

@@ -21,6 +21,7 @@ MAX_BYTES = 5_000_000
 # Aliases may unfold a few bytes into gigabytes, or into themselves.
 MAX_NODES = 100_000
 MAX_DEPTH = 20
+LONGEST_SHOWN = 20
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PLAIN = {"null", "bool", "int", "float", "str", "seq", "map"}
 
@@ -57,7 +58,7 @@ class Entry:
     def mapping(self, required: Iterable[str] = (), optional: Iterable[str] | None = ()) -> dict[str, Entry]:
         """Return a mapping's entries; refuse unknown keys (any key goes if `optional` is None) and missing ones."""
         if not isinstance(self.value, dict):
-            raise self.error(f"{self._name} must be a mapping (`key: value` lines) but is {_kind(self.value)}")
+            raise self.error(f"{self._name} must be a mapping (`key: value` lines) but is {self._shown()}")
         required = tuple(required)
         if optional is not None:
             known = tuple(dict.fromkeys((*required, *optional)))
@@ -68,6 +69,10 @@ class Entry:
             if key not in self.value:
                 raise self.error(f"{self._name} has no `{key}`; add it")
         return self.value
+
+    def _shown(self) -> str:
+        """Say what the value is; of a whole file nothing is shown, since a path may lead to any file."""
+        return _kind(self.value) if self.where or not isinstance(self.value, str) else "text"
 
     def listing(self, *, at_least: int = 0) -> list[Entry]:
         """Return a list's entries, of which there must be some number."""
@@ -267,8 +272,11 @@ def _syntax(file: str, error: yaml.YAMLError) -> str:
 
 
 def _kind(value: Any) -> str:
+    """Say what a value is. A longer text is not shown: a path may lead to any file, and its content stays there."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
         return "a list"
+    if isinstance(value, str) and len(value) > LONGEST_SHOWN:
+        return "text"
     return "empty" if value is None else repr(value)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import difflib
 import io
 import re
 from typing import TYPE_CHECKING
@@ -164,7 +165,7 @@ def _rows(path: Path, needed: Iterable[str]) -> Iterator[tuple[int, dict[str, st
         header = next(reader, [])
         for column in needed:
             if column not in header:
-                raise InputError(f"{path}:1: column '{column}' is missing; {suggest(column, header)}")
+                raise InputError(f"{path}:1: column '{column}' is missing{_near(column, header)}")
         for row in reader:
             if len(row) != len(header) and row:
                 raise InputError(f"{path}:{reader.line_num}: {len(row)} fields where the header has {len(header)}")
@@ -172,6 +173,13 @@ def _rows(path: Path, needed: Iterable[str]) -> Iterator[tuple[int, dict[str, st
                 yield reader.line_num, dict(zip(header, (field.strip() for field in row), strict=True))
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: no valid CSV: {error}") from error
+
+
+def _near(column: str, header: Sequence[str]) -> str:
+    """Name a column that may be meant. Others are not shown: the path may lead to any file."""
+    names = {name.casefold(): name for name in header}
+    near = difflib.get_close_matches(column.casefold(), names, n=1)
+    return f"; did you mean '{names[near[0]]}'?" if near else f" among {len(header)} columns"
 
 
 def _file(path: Path, base: Sequence[str]) -> list[Persona]:
@@ -217,7 +225,7 @@ def _weight(path: Path, line: int, row: Mapping[str, str]) -> float:
     except ValueError:
         weight = -1.0
     if not 0 <= weight < np.inf:
-        raise InputError(f"{path}:{line}: {column} is {row[column]!r}, which is no weight")
+        raise InputError(f"{path}:{line}: {column} holds no weight, a number of 0 or more")
     return weight
 
 
@@ -239,7 +247,7 @@ def _literal(path: Path, line: int, text: str) -> list[object]:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         value = None
     if not isinstance(value, list):
-        raise InputError(f"{path}:{line}: {text[:60]!r} is no list of answers")
+        raise InputError(f"{path}:{line}: holds no list of answers where one is due")
     return value
 
 
@@ -274,7 +282,7 @@ def _movielens(path: Path, base: Sequence[str]) -> tuple[list[dict[str, str]], l
             person = (MOVIELENS_AGES[age], MOVIELENS_SEXES[sex], MOVIELENS_OCCUPATIONS[int(occupation)])
         except (ValueError, LookupError) as error:
             raise InputError(
-                f"{path}:{line}: {text[:60]!r} is no user of MovieLens 1M: UserID::Gender::Age::Occupation::Zip-code"
+                f"{path}:{line}: is no user of MovieLens 1M: UserID::Gender::Age::Occupation::Zip-code"
             ) from error
         people.append({name: dict(zip(known, person, strict=True))[name] for name in base})
     return people, [1.0] * len(people)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-from jinja2 import meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from confound.errors import InputError
 from simulate.parsing.options import labelled
-from simulate.study.marked import suggest
+from simulate.study.templates import TemplateFault, compiled, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import jinja2
 
     from simulate.study.definition import Arm, ClosedQuestion, Item, Persona, Study
 
@@ -41,61 +38,6 @@ _PLACEHOLDERS: Mapping[str, Mapping[str, tuple[Any, str]]] = {
     "agent": {"instruction": ("standininstruction", "standininstruction")},
     "opening": {},
 }
-_FAULTS = (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
-
-# Chat text is not HTML: with escaping the model would read `&#39;` for an apostrophe. Data never become a template:
-# only the study file's own texts are compiled, and everything else is a value.
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
-    undefined=jinja2.StrictUndefined,
-    autoescape=False,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-class TemplateFault(Exception):  # noqa: N818 -- always caught and raised again as an InputError with file and line
-    """A template that cannot be used; `line` counts from 1 within it."""
-
-    def __init__(self, message: str, line: int = 1) -> None:
-        super().__init__(message)
-        self.line = line
-
-
-def compiled(source: str, variables: Sequence[str]) -> jinja2.Template:
-    """Compile a template that uses no variables but these.
-
-    Raises
-    ------
-    TemplateFault
-        When the syntax is wrong or another variable is used.
-    """
-    try:
-        tree = _ENVIRONMENT.parse(source)
-        template = _ENVIRONMENT.from_string(source)
-    except jinja2.TemplateSyntaxError as error:
-        raise TemplateFault(f"no valid Jinja: {error.message}", error.lineno) from error
-    except RecursionError as error:
-        raise TemplateFault("no valid Jinja: nested too deeply") from error
-    for name in sorted(meta.find_undeclared_variables(tree) - set(variables)):
-        line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), 1)
-        raise TemplateFault(f"unknown variable '{name}'; {suggest(name, variables)}", line)
-    return template
-
-
-def rendered(template: jinja2.Template, **values: Any) -> str:
-    """Render a template, without white space at either end.
-
-    Raises
-    ------
-    TemplateFault
-        When it uses a value that is missing, or something that the sandbox forbids.
-    """
-    try:
-        return template.render(**values).strip()
-    except _FAULTS as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        line = next((frame.lineno for frame in reversed(frames) if frame.filename == "<template>"), None)
-        raise TemplateFault(f"cannot be filled in: {str(error).rstrip('.')}; correct this line", line or 1) from error
 
 
 @dataclass(frozen=True, slots=True)

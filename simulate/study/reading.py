@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from simulate.study.definition import (
 )
 from simulate.study.marked import Entry, suggest
 from simulate.study.questions import read_batches, read_questions
+from simulate.study.templates import TemplateFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ def load_study(name_or_path: str | Path) -> Study:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return study_of(marked.read(content, str(path)), path.parent, hashlib.sha256(content).hexdigest())
+    return study_of(marked.read(content, str(path)), path.parent)
 
 
 def list_studies() -> tuple[tuple[str, str], ...]:
@@ -62,7 +62,7 @@ def study_text(name_or_path: str | Path) -> str:
     return Path(study.source).read_text(encoding="utf-8-sig")
 
 
-def study_of(root: Entry, folder: Path, text_hash: str) -> Study:
+def study_of(root: Entry, folder: Path) -> Study:
     """Return the checked study of a file that was read.
 
     Parameters
@@ -71,8 +71,6 @@ def study_of(root: Entry, folder: Path, text_hash: str) -> Study:
         The whole file.
     folder : Path
         The folder that paths in the file are relative to.
-    text_hash : str
-        Hash of the file's bytes.
     """
     top = root.mapping(REQUIRED, OPTIONAL)
     arms = _arms(top["arms"])
@@ -97,7 +95,6 @@ def study_of(root: Entry, folder: Path, text_hash: str) -> Study:
         iterations=_iterations(top, len(batches)),
         personas=_persona_source(top["personas"], tuple(labels), folder),
         sampling=_settings(top.get("sampling")),
-        text_hash=text_hash,
         structure=_settings(top["structure"]) if "structure" in top else None,
     )
     _check_intervention(study, top)
@@ -237,7 +234,7 @@ def _check_prompts(study: Study, top: Mapping[str, Entry]) -> None:
 def _located(entry: Entry, check: Callable[[], None]) -> None:
     try:
         check()
-    except prompts.TemplateFault as fault:
+    except TemplateFault as fault:
         raise entry.error(f"template `{entry.where}`: {fault}", line=entry.first_line + fault.line - 1) from fault
 
 

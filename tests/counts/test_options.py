@@ -100,3 +100,13 @@ def test_impossible_values_are_refused(wrong: dict[str, Any], said: str) -> None
     """A value that is not possible is refused when the options are made."""
     with pytest.raises(InputError, match=said):
         Options(**wrong)
+
+
+@pytest.mark.parametrize("content", ["s3cret: [", "\ts3cret", "'s3cret"])
+def test_content_of_a_file_that_is_no_study_is_not_shown(tmp_path: Path, content: str) -> None:
+    """A path may lead to any file; the message names the line and shows nothing of it."""
+    path = tmp_path / "other"
+    path.write_text(content)
+    with pytest.raises(InputError, match="cannot be read as YAML: line") as told:
+        Options(study_file=[path])
+    assert "s3cret" not in str(told.value)

@@ -1,5 +1,7 @@
 """Rows over all controls and over all arms, and drift held against other drift."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -119,6 +121,20 @@ def test_placebo_is_the_noise_floor() -> None:
     assert set(overall.index) == {"treated - control", "strong - control"}
     assert overall.loc["strong - control", "ci_low"] > 0.1
     assert abs(overall.loc["treated - control", "estimate"]) < 0.05
+
+
+def test_placebo_of_a_study_file(tmp_path: Path) -> None:
+    """`placebo_of` in a study file is what `--placebo` says; arms that the log does not hold are passed over."""
+    frame = log({"control": 0.0, "reworded": 0.25, "treated": 0.25}, personas=20)
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "control: control\narms:\n- {name: reworded, placebo_of: control}\n- {name: other, placebo_of: treated}\n- 7\n"
+    )
+    options = {"negative_control": ["q*"], "skip": ["decomposition", "sensitivity", "stabilization"]}
+    given = confound.analyze(frame, placebo={"reworded": "control"}, **options).comparisons
+    read = confound.analyze(frame, study_file=[path], **options).comparisons
+    assert set(read["against"]) == {"placebo reworded - control"}
+    pd.testing.assert_frame_equal(given, read)
 
 
 def test_reference_model() -> None:

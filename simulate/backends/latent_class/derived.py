@@ -158,7 +158,7 @@ def _derived(study: Study, question: ClosedQuestion, n_classes: int) -> FloatArr
     by_class = intercepts + slope * np.outer(_line(n_classes), places)
     if question.role != "outcome":
         return softmax(by_class)
-    real = [0.0 if arm.placebo_of else _directions(study)[arm.name] for arm in study.arms]
+    real = [_directions(study)[arm.name] for arm in study.arms]
     return softmax(by_class + EFFECT * np.array(real)[:, None, None] * places)
 
 

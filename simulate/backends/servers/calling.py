@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from simulate.backends.limits import Rate
 from simulate.backends.protocol import Reply, Stopped
+from simulate.backends.servers.keys import BLOT, blotter
+from simulate.backends.servers.telling import Telling
 from simulate.backends.servers.trouble import LONGEST_REASON, UNFIT, Trouble
+from simulate.parsing.cleaning import sound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +31,6 @@ GATHERED = 0.02
 # `answer` is called again.
 HOPELESS_ROW = 50
 CHARACTERS_A_TOKEN = 4
-SHORTEST_KEY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Calling:
     ----------
     access : ModelAccess
     budget : Budget
-    key : str or None
+    keys : sequence of str or None
         Removed from everything that is written or raised.
     """
 
@@ -88,11 +90,11 @@ class Calling:
     chats = True
     sampling_settings: frozenset[str] = frozenset()
 
-    def __init__(self, access: ModelAccess, budget: Budget, key: str | None) -> None:
+    def __init__(self, access: ModelAccess, budget: Budget, keys: Sequence[str | None]) -> None:
         self.model = str(access.model)
         self._access, self._budget = access, budget
-        # A shorter text could occur anywhere by chance, and is no key.
-        self._key = key if key and len(key) >= SHORTEST_KEY else None
+        self._blot = blotter(keys)
+        self._telling = Telling(access)
         self._most = access.draws
         self._calls, self._tokens = Rate(access.rpm), Rate(access.tpm)
         self._failed_in_a_row = 0
@@ -166,12 +168,13 @@ class Calling:
                 box.put(await self._replies(request, trials))
 
         workers = [asyncio.create_task(worker()) for _ in range(self._access.concurrency)]
+        waiting = asyncio.create_task(self._telling.of_silence())
         try:
             await asyncio.gather(*workers)
         finally:
-            for one in workers:
+            for one in (*workers, waiting):
                 one.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+            await asyncio.gather(*workers, waiting, return_exceptions=True)
 
     async def _replies(self, request: Request, trials: tuple[int, ...]) -> list[Reply]:
         """Get an answer for each trial, in as few calls as the server allows; fewer only if the budget ends."""
@@ -187,11 +190,13 @@ class Calling:
                     alone = True  # the server may draw only one answer in a call
                     continue
                 self._failed_in_a_row += 1
+                self._telling.of_trouble(trouble)
                 replies |= {trial: Reply(request, trial, failure=str(trouble), **tally.taken()) for trial in part}
                 if self._hopeless:
                     break
                 continue
             self._failed_in_a_row = 0
+            self._telling.answered()
             if alone or len(part) > len(result.completions) == 1:
                 self._most = 1
             for trial, one in zip(part, result.completions, strict=False):
@@ -200,8 +205,8 @@ class Calling:
         return list(replies.values())
 
     def _reply(self, request: Request, trial: int, one: Completion, *, seeded: bool, tally: _Tally) -> Reply:
-        text = self._clean(one.text)
-        return Reply(request, trial, text, reason=one.reason, finish=one.finish, seeded=seeded, **tally.taken())
+        text, finish = self._clean(one.text), self._clean(one.finish)
+        return Reply(request, trial, text, reason=one.reason, finish=finish, seeded=seeded, **tally.taken())
 
     async def _tried(self, request: Request, trials: tuple[int, ...], tally: _Tally) -> CallResult:
         """Make a call, and repeat it where that may help."""
@@ -218,9 +223,14 @@ class Calling:
             stop=enough,
             wait=self._wait,
             sleep=asyncio.sleep,
+            before_sleep=self._tell_again,
             reraise=True,
         )
         return await policy(self._once, request, trials, tally)
+
+    def _tell_again(self, state: Any) -> None:
+        """Tell of a call that is about to be repeated."""
+        self._telling.of_trouble(state.outcome.exception(), state.attempt_number)
 
     def _wait(self, state: Any) -> float:
         """Return the seconds until the next call: random, longer each time, and no shorter than the server asks for."""
@@ -260,8 +270,11 @@ class Calling:
         return sum(len(message["content"]) for message in request.messages) // CHARACTERS_A_TOKEN
 
     def _clean(self, text: str | None) -> Any:
-        """Remove the key from a text."""
-        return text.replace(self._key, "[key]") if text and self._key else text
+        """Remove keys from a text, and halves of characters, which no file takes."""
+        if not text:
+            return text
+        whole = sound(text)
+        return self._blot.sub(BLOT, whole) if self._blot else whole
 
 
 class _Box:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING, Any
 
 from confound.errors import InputError
 from simulate.backends.access import need
 from simulate.backends.servers.calling import Calling, CallResult, Completion
+from simulate.backends.servers.keys import keys_of
 from simulate.backends.servers.trouble import Trouble, of_status
 from simulate.parsing.answers import BLOCKED
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simulate.backends.protocol import Request
     from simulate.study.prompts import Message
 
-KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+KEYS, HOME = ("GEMINI_API_KEY", "GOOGLE_API_KEY"), "googleapis.com"
 # Sampling settings -> how the API names them.
 _NAMES = {
     "temperature": "temperature",
@@ -52,7 +52,7 @@ class GeminiModel(Calling):
     def __init__(self, access: ModelAccess, budget: Budget) -> None:
         if len(access.base_urls) > 1:
             raise InputError("--base-url: --backend gemini takes one address")
-        super().__init__(access, budget, _key())
+        super().__init__(access, budget, [_key(access)])
         # The models refuse several candidates, or draw them without different seeds.
         self._most = 1
         self._client: Client | None = None
@@ -61,8 +61,9 @@ class GeminiModel(Calling):
         """Raise `InputError` when a package or the key is missing."""
         need("google.genai", self.name)
         need("tenacity", self.name)
-        if _key() is None:
-            raise InputError(f"--backend gemini: set {' or '.join(KEYS)}")
+        if _key(self._access) is None:
+            own = f"set {' or '.join(KEYS)}, or " if not self._access.base_urls else ""
+            raise InputError(f"--backend gemini: {own}name the variable that holds the key with --key-env")
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[None]:
@@ -74,7 +75,7 @@ class GeminiModel(Calling):
         # With our own transport the client does not repeat calls by itself, as it does with aiohttp.
         async with httpx2.AsyncClient(limits=limits, timeout=self._access.timeout) as connections:
             self._client = genai.Client(
-                api_key=_key(),
+                api_key=_key(self._access),
                 http_options=types.HttpOptions(
                     base_url=next(iter(self._access.base_urls), None),
                     api_version=VERSION,
@@ -107,13 +108,13 @@ class GeminiModel(Calling):
                 raise Trouble("no JSON with an answer") from None
             headers = getattr(error.response, "headers", {})
             raise of_status(error.code, error.details, headers) from None
-        except ValueError:  # the body is no JSON, or not in the API's form
+        except (ValueError, RecursionError, TypeError, AttributeError):  # no JSON, or not in the API's form
             raise Trouble("no JSON with an answer") from None
         return _result(response, request)
 
 
-def _key() -> str | None:
-    return next((key for name in KEYS if (key := os.environ.get(name, "").strip())), None)
+def _key(access: ModelAccess) -> str | None:
+    return keys_of(access.base_urls, access.key_envs, KEYS, HOME)[0]
 
 
 def _contents(messages: list[Message]) -> tuple[str, list[types.Content]]:

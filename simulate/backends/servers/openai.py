@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from confound.errors import InputError
 from simulate.backends.access import need
+from simulate.backends.servers import bodies
 from simulate.backends.servers.calling import Calling, CallResult, Completion
-from simulate.backends.servers.trouble import Trouble, of_body, of_status
+from simulate.backends.servers.keys import keys_of
+from simulate.backends.servers.trouble import Trouble, of_status
 from simulate.parsing.cleaning import spoken
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from simulate.backends.limits import Budget
     from simulate.backends.protocol import Request
 
-KEY = "OPENAI_API_KEY"
+KEY, HOME = "OPENAI_API_KEY", "api.openai.com"
 # Local servers need no key, and the client needs something to send.
 NO_KEY = "none"
 # Settings that are sent under the same name; only servers of open models know the second row.
@@ -48,6 +50,8 @@ class _Server:
     Attributes
     ----------
     client : AsyncOpenAI
+    keyless : bool
+        Whether it is sent no key.
     load : int
         Calls under way.
     rests_until : float
@@ -61,6 +65,7 @@ class _Server:
     """
 
     client: AsyncOpenAI
+    keyless: bool = False
     load: int = 0
     rests_until: float = 0.0
     rest: float = FIRST_REST
@@ -86,7 +91,7 @@ class OpenAIModel(Calling):
     sampling_settings = frozenset((*_SAME_NAME, "max_tokens"))
 
     def __init__(self, access: ModelAccess, budget: Budget) -> None:
-        super().__init__(access, budget, os.environ.get(KEY, "").strip() or None)
+        super().__init__(access, budget, _keys(access))
         self._servers: list[_Server] = []
         # The provider's own models use another name for this setting.
         own = not access.base_urls and "OPENAI_BASE_URL" not in os.environ
@@ -96,7 +101,7 @@ class OpenAIModel(Calling):
         """Raise `InputError` when a package or the key is missing."""
         need("openai", self.name)
         need("tenacity", self.name)
-        if not self._access.base_urls and not os.environ.get(KEY, "").strip():
+        if not self._access.base_urls and _keys(self._access) == [None]:
             raise InputError(f"--backend openai: set {KEY}, or name a server of your own with --base-url")
 
     @contextlib.asynccontextmanager
@@ -107,15 +112,15 @@ class OpenAIModel(Calling):
         limits = type(limits)(max_connections=None, max_keepalive_connections=self._access.concurrency)
         async with contextlib.AsyncExitStack() as stack:
             self._servers = []
-            for url in self._access.base_urls or (None,):
+            for url, key in zip(self._access.base_urls or (None,), _keys(self._access), strict=True):
                 client = openai.AsyncOpenAI(
-                    api_key=os.environ.get(KEY, "").strip() or NO_KEY,
+                    api_key=key or NO_KEY,
                     base_url=url,
                     max_retries=0,
                     timeout=self._access.timeout,
                     http_client=openai.DefaultAsyncHttpxClient(limits=limits),
                 )
-                self._servers.append(_Server(await stack.enter_async_context(client)))
+                self._servers.append(_Server(await stack.enter_async_context(client), keyless=key is None))
             yield
 
     async def _call(self, request: Request, trials: tuple[int, ...]) -> CallResult:
@@ -170,7 +175,7 @@ class OpenAIModel(Calling):
             if error.code == BLOCKED:
                 choice = {"finish_reason": BLOCKED, "message": {"content": None}}
                 return json.dumps({"choices": [choice] * body.get("n", 1)}).encode()
-            raise of_status(error.status_code, error.body, error.response.headers) from None
+            raise of_status(error.status_code, error.body, error.response.headers, keyless=server.keyless) from None
         server.rest = FIRST_REST
         return answer.content
 
@@ -195,33 +200,19 @@ class OpenAIModel(Calling):
             if isinstance(trouble, Trouble) and trouble.again:
                 raise trouble from None
             return False
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return False
         return bool(owners) and owners <= set(_SEEDS_APART)
 
 
 def _result(content: bytes, request: Request) -> CallResult:
-    """Read the answers from a body."""
-    try:
-        body = json.loads(content)
-        completions = [_completion(choice) for choice in body["choices"]]
-        usage = body.get("usage") or {}
-        tokens = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise of_body(content) from None
-    if not completions:
-        raise Trouble("no answer in the body")
-    return CallResult(tuple(one if _fits(one, request) else None for one in completions), tokens)
+    """Read the answers from a body; an error in place of one is asked for again, as is a text outside the choices."""
+    completions, tokens = bodies.read(content)
+    return CallResult(tuple(one if one and _fits(one, request) else None for one in completions), tokens)
 
 
-def _completion(choice: dict[str, Any]) -> Completion:
-    message = choice["message"]
-    text, refusal = message.get("content"), message.get("refusal")
-    if text is None and isinstance(refusal, str):
-        return Completion(refusal, choice.get("finish_reason"), reason="refused")
-    if not (text is None or isinstance(text, str)):
-        raise TypeError("no text")
-    return Completion(text, choice.get("finish_reason"))
+def _keys(access: ModelAccess) -> list[str | None]:
+    return keys_of(access.base_urls, access.key_envs, (KEY,), HOME)
 
 
 def _fits(one: Completion, request: Request) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LONGEST_REASON = 200
 # A wrong key, no right to use the model, no such model or address: every other request would fail too.
 HOPELESS = {401: "the key is not accepted", 403: "the key may not use this", 404: "there is no such model or address"}
+NEEDS_KEY = (401, 403)
 TOO_MANY, UNFIT = 429, (400, 413, 422)
 _AGAIN = {408: "timeout of the server", 409: "conflict", 425: "too early", TOO_MANY: "too many requests"}
 # A run does not wait for a quota that is renewed tomorrow; --resume asks again.
@@ -46,7 +47,7 @@ class Trouble(Exception):  # noqa: N818 -- the server's or the network's, not th
         self.reason, self.again, self.wait, self.status = reason, again, wait, status
 
 
-def of_status(status: int, body: Any, headers: Mapping[str, str]) -> Trouble | Stopped:
+def of_status(status: int, body: Any, headers: Mapping[str, str], *, keyless: bool = False) -> Trouble | Stopped:
     """Return what an HTTP status other than 200 means.
 
     Parameters
@@ -56,8 +57,12 @@ def of_status(status: int, body: Any, headers: Mapping[str, str]) -> Trouble | S
         Read from JSON; None where it is not JSON.
     headers : Mapping of str to str
         A mapping that finds names in upper and lower case.
+    keyless : bool
+        Whether no key was sent.
     """
     said = _message(body)
+    if keyless and status in NEEDS_KEY:
+        return Stopped(f"{status}: no key was sent; --key-env NAME says which environment variable holds it{said}")
     if status in HOPELESS:
         return Stopped(f"{status}: {HOPELESS[status]}{said}")
     if status == TOO_MANY and any(word in str(body) for word in _NO_MONEY):
@@ -90,7 +95,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return float(text)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from confound.errors import ConfoundError, InputError
 from simulate.run import collect
 from simulate.run.journal import JOURNAL, Journal
 from simulate.run.loop import simulate
+from simulate.study.reading import load_study, study_text
 from tests.simulate.fakes import TABLES, ByRote, contents, small_study
 
 if TYPE_CHECKING:
@@ -156,13 +158,14 @@ def test_resuming_nothing_starts(tmp_path: Path, whole: dict[str, bytes]) -> Non
     [
         ({"seed": 1}, {}, "seed was 0 and is now 1"),
         ({"personas": 5}, {}, "personas was 6 and is now 5"),
-        ({"trials": 5}, {}, "trials was 4 and is now 5"),
+        ({"trials": 3}, {}, "trials was 4 and is now 3"),
         ({"iterations": 2}, {}, "iterations was 3 and is now 2"),
         ({"draw": "joint"}, {}, "--draw was separate and is now joint"),
         ({"retention": True}, {}, "retention was False and is now True"),
         ({"source_design": True}, {}, "source_design was False and is now True"),
         ({"stop": "pvalue > 0.1"}, {}, "stop was None and is now pvalue > 0.1"),
-        ({}, {"text_hash": "other"}, "the study file changed since"),
+        ({}, {"structure": {"spread": 2}}, "what the study file says to the models or asks changed since"),
+        ({}, {"labels": {"age": "Years", "sex": "Sex"}}, "what the study file says to the models or asks changed"),
         ({"users": ByRote()}, {}, "backend was structural and is now rote; model was structural and is now rote-1"),
     ],
 )
@@ -302,3 +305,81 @@ def _await_writing(process: subprocess.Popen[bytes], journal: Path, size: int) -
     """Wait until a process has started to write, or ended: Python's start is no moment to be killed at."""
     while process.poll() is None and not (journal.exists() and journal.stat().st_size > size):
         time.sleep(0.005)
+
+
+def test_emptied_journal_is_no_new_run(tmp_path: Path) -> None:
+    """Where the journal lost everything but tables lie beside it, nothing is replaced, whatever would answer now."""
+    simulate(small_study(), tmp_path, users=ByRote(), iterations=1)
+    before = (tmp_path / "responses.parquet").read_bytes()
+    (tmp_path / "journal.log").write_bytes(b"")
+    with pytest.raises(ConfoundError, match=r"journal.log is empty, but attributes.parquet of an earlier run"):
+        simulate(small_study(), tmp_path, iterations=1, resume=True)
+    assert (tmp_path / "responses.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("more", [{"trials": 6}, {"personas": 8}, {"trials": 6, "personas": 8}])
+def test_run_grows_by_trials_and_personas(tmp_path: Path, more: dict[str, int]) -> None:
+    """More trials and personas are asked for alone; before adjustment the table is that of a run begun with them.
+
+    Afterwards what was adopted stays, and each new persona is as in that run.
+    """
+    first, second = ByRote(), ByRote()
+    simulate(small_study(), tmp_path / "run", users=first)
+    before = pd.read_parquet(tmp_path / "run" / "responses.parquet")
+    simulate(small_study(), tmp_path / "run", users=second, resume=True, **more)
+    after = pd.read_parquet(tmp_path / "run" / "responses.parquet")
+    simulate(small_study(), tmp_path / "whole", users=ByRote(), **more)
+    whole = pd.read_parquet(tmp_path / "whole" / "responses.parquet")
+    assert len(first.asked) + len(second.asked) == len(after) == len(whole)
+    key = ["iteration", "persona", "arm", "trial", "question"]
+    kept = before.merge(after, on=key, suffixes=("", "_after"))
+    assert len(kept) == len(before)
+    assert kept["response"].equals(kept["response_after"])
+    start = after[after["iteration"] == 0].reset_index(drop=True)
+    assert start.equals(whole[whole["iteration"] == 0].reset_index(drop=True))
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert {name: manifest[name] for name in more} == more
+    simulate(small_study(), tmp_path / "run", users=ByRote(), resume=True)
+    assert pd.read_parquet(tmp_path / "run" / "responses.parquet").equals(after)
+
+
+def test_other_personas_and_stop_rules_do_not_grow(tmp_path: Path) -> None:
+    """A run whose rule has decided on its size, or whose first personas are others, is not continued."""
+    simulate(small_study(), tmp_path / "stopped", stop="tvd_plugin < 2")
+    with pytest.raises(ConfoundError, match="trials was 4 and is now 9"):
+        simulate(small_study(), tmp_path / "stopped", stop="tvd_plugin < 2", trials=9, resume=True)
+    simulate(small_study(), tmp_path / "run")
+    other = replace(small_study(), base=("age",), labels={"age": "Age"})
+    with pytest.raises(ConfoundError, match="the personas changed since"):
+        simulate(other, tmp_path / "run", personas=9, resume=True)
+
+
+def test_comments_and_titles_change_nothing(tmp_path: Path) -> None:
+    """A study file with other comments, title, trials and count of personas resumes a run as it was."""
+    text = study_text("opinionqa")
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    sizes: dict[str, Any] = {"personas": 2, "trials": 2, "iterations": 2}
+    simulate(load_study(path), tmp_path / "run", **sizes)
+    before = contents(tmp_path / "run")
+    path.write_text("# A comment.\n" + text.replace("trials: 10", "trials: 30").replace("title: Opinion", "title: My"))
+    simulate(load_study(path), tmp_path / "run", resume=True)
+    assert contents(tmp_path / "run") == before
+    path.write_text(text.replace("There are no right or wrong answers.", "Be brief."))
+    with pytest.raises(ConfoundError, match="what the study file says to the models or asks changed"):
+        simulate(load_study(path), tmp_path / "run", resume=True)
+
+
+def test_half_a_character_in_an_old_journal_is_put_right(tmp_path: Path) -> None:
+    """A run whose journal holds half a character, which no table takes, is read with a sign in its place."""
+    simulate(small_study(), tmp_path / "run", users=ByRote(), personas=1, iterations=1)
+    with Journal(tmp_path / "run") as journal:
+        lines = [line for _, line in journal.records()]
+    for line in lines:
+        for cell in line.get("cells", []):
+            cell[5] = [[trial, f"{text} \ud83d"] for trial, text in cell[5]]
+    (tmp_path / "old").mkdir()
+    with Journal(tmp_path / "old") as journal:
+        journal.append(lines)
+    simulate(small_study(), tmp_path / "old", users=ByRote(), resume=True)
+    assert pd.read_parquet(tmp_path / "old" / "responses.parquet")["text"].str.endswith("\ufffd").all()

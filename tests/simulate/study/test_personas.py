@@ -175,10 +175,10 @@ def test_opinionqa_survey_answers_know_their_refusals(tmp_path: Path, study: Stu
 
 @pytest.mark.parametrize("literal", ["__import__('os').getcwd()", "'Yes'", "[" * 500, "[" + "'x'," * 5000 + "]"])
 def test_opinionqa_lists_are_never_run(tmp_path: Path, study: Study, literal: str) -> None:
-    """What is no list of answers is refused, and none of it is executed."""
+    """What holds no list of answers is refused, and none of it is executed."""
     info = f'key,question,references,option_ordinal\nGUNS_W92,Own a gun?,"{literal}","[1.0]"\n'
     folder = _wave(tmp_path / "W92", "1,Yes,South,18-29,Male,,1\n", info)
-    with pytest.raises(InputError, match=r"info\.csv:2: .* is no list of answers"):
+    with pytest.raises(InputError, match=r"info\.csv:2: holds no list of answers"):
         _made(study, "opinionqa", folder, 1, base=("GUNS_W92",))
 
 
@@ -191,7 +191,7 @@ def test_opinionqa_needs_the_folder_of_a_wave(tmp_path: Path, study: Study) -> N
 def test_opinionqa_weight_must_be_one(tmp_path: Path, study: Study) -> None:
     """A weight that is no number is told with its line."""
     folder = _wave(tmp_path / "W92", "1,Yes,South,18-29,Male,,heavy\n")
-    with pytest.raises(InputError, match=r"responses\.csv:2: WEIGHT_W92 is 'heavy'"):
+    with pytest.raises(InputError, match=r"responses\.csv:2: WEIGHT_W92 holds no weight"):
         _made(study, "opinionqa", folder, 1)
 
 
@@ -240,3 +240,15 @@ def test_attribute_that_the_data_lack_is_refused(tmp_path: Path, study: Study, k
     """Base attributes that a data set does not have are told, with those it has."""
     with pytest.raises(InputError, match="has no base attribute 'region'"):
         _made(study, kind, tmp_path, 1, base=("age", "region"))
+
+
+@pytest.mark.parametrize("kind", ["file", "movielens", "book_opinions"])
+def test_content_of_other_files_is_not_shown(tmp_path: Path, kind: str) -> None:
+    """A study may point to any file; the message about one that holds no personas shows nothing of it."""
+    path = tmp_path / "secret"
+    path.write_text("s3cret,word:x:0:0\nmore")
+    with pytest.raises(InputError) as told:
+        make_personas(
+            PersonaSource(kind, 1, path, ()), 1, seed=0, study=dataclasses.replace(load_study("example"), base=("age",))
+        )
+    assert "s3cret" not in str(told.value)

@@ -131,22 +131,13 @@ def test_file_without_the_mistakes_is_read() -> None:
     assert study.structure is None
 
 
-def test_hash_changes_with_any_byte(tmp_path: Path) -> None:
-    """The hash is of the file's bytes, so that a resumed run notices even a changed comment."""
-    changed = tmp_path / "study.yaml"
-    changed.write_bytes(GOOD.read_bytes() + b"# one more line\n")
-    same = tmp_path / "same.yaml"
-    same.write_bytes(GOOD.read_bytes())
-    assert load_study(changed).text_hash != load_study(GOOD).text_hash == load_study(same).text_hash
-
-
 def test_byte_order_mark_and_windows_line_ends_are_taken_in_stride(tmp_path: Path) -> None:
-    """An editor's byte-order mark and line ends change nothing but the hash."""
+    """An editor's byte-order mark and line ends change nothing."""
     path = tmp_path / "study.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.read_bytes().replace(b"\n", b"\r\n"))
     theirs, ours = load_study(path), load_study(GOOD)
     differing = {f.name for f in dataclasses.fields(Study) if getattr(theirs, f.name) != getattr(ours, f.name)}
-    assert differing == {"source", "text_hash"}
+    assert differing == {"source"}
 
 
 @pytest.mark.parametrize(
@@ -190,7 +181,7 @@ def test_broken_file_gives_an_input_error_or_a_study(data: st.DataObject) -> Non
         return
     path = HERE / "never_written.yaml"
     try:
-        study_of(root, path.parent, "")
+        study_of(root, path.parent)
     except InputError as refused:
         assert str(refused).startswith("study.yaml:")  # noqa: PT017
 
@@ -345,3 +336,13 @@ def test_yaml_here_and_elsewhere_read_the_same_options(shipped: Study) -> None:
     content = yaml.safe_load(Path(shipped.source).read_text(encoding="utf-8"))
     for listed in content["questions"]:
         assert tuple(map(str, listed["options"])) == shipped.questions[listed["id"]].options
+
+
+@pytest.mark.parametrize("content", ["s3cret", "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1\n", "machine a password b\n"])
+def test_file_that_is_no_study_is_not_shown(tmp_path: Path, content: str) -> None:
+    """A message names the file and its mistake, and shows nothing of what another file holds."""
+    path = tmp_path / "other"
+    path.write_text(content)
+    with pytest.raises(InputError) as told:
+        load_study(path)
+    assert content.split()[0] not in str(told.value)

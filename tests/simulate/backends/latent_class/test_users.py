@@ -77,8 +77,8 @@ def test_derived_numbers_hang_on_names_alone() -> None:
     assert not np.allclose(structure_of(renamed).questions[0].probabilities, by_id[first.id])
 
 
-def test_arms_take_turns_and_a_placebo_drifts_without_effect() -> None:
-    """The control arm stays, others go up and down in turns; a placebo moves the users as its arm, not the outcome."""
+def test_arms_take_turns_and_a_placebo_is_its_arm_again() -> None:
+    """The control arm stays, others go up and down in turns; a placebo, a rewording, does what its arm does."""
     arms = (Arm("control"), Arm("up"), Arm("down"), Arm("sham", placebo_of="up"))
     structure = structure_of(replace(small_study(), arms=arms, control="control"))
     drift = dict(zip(structure.arms, structure.drift, strict=True))
@@ -89,7 +89,7 @@ def test_arms_take_turns_and_a_placebo_drifts_without_effect() -> None:
     means = dict(zip(structure.arms, outcome.probabilities @ np.array(outcome.option_values), strict=True))
     assert (means["up"] > means["control"]).all()
     assert (means["down"] < means["control"]).all()
-    assert np.array_equal(means["sham"], means["control"])
+    assert np.array_equal(means["sham"], means["up"])
 
 
 def test_given_numbers_are_used() -> None:

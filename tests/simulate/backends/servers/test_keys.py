@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import os
 import subprocess
 import sys
 import traceback
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from confound.errors import ConfoundError
+from confound.errors import ConfoundError, InputError
 from simulate.backends.access import ModelAccess
+from simulate.backends.servers.keys import BLOT, blotter, keys_of
 from simulate.run.loop import simulate
 from simulate.run.resources import Resources
 from tests.simulate.fakes import small_study
@@ -77,11 +80,14 @@ def test_key_is_nowhere(
 ) -> None:
     """Whatever a server does with what it was sent, no file, error, traceback or log of any level holds the key."""
     variable, header, model, path = SENT[backend]
-    monkeypatch.setenv(variable, f" {KEY}\n")
+    monkeypatch.setenv("MY_KEY", f" {KEY}\n")
+    monkeypatch.delenv(variable, raising=False)
     record: list[Call] = []
     caught: list[str] = []
     with caplog.at_level(logging.DEBUG), serving(ECHOES[echo], record) as url:
-        options = ModelAccess(base_urls=(url + path,), attempts=2, first_wait=0.01, longest_wait=0.01)
+        options = ModelAccess(
+            base_urls=(url + path,), key_envs=("MY_KEY",), attempts=2, first_wait=0.01, longest_wait=0.01
+        )
         try:
             simulate(
                 small_study(),
@@ -94,7 +100,7 @@ def test_key_is_nowhere(
             )
         except ConfoundError:
             caught.append(traceback.format_exc())
-    assert bool(caught) == (echo != "text")
+    assert caught
     assert {call.headers[header].removeprefix("Bearer ") for call in record} == {KEY}
     places = {str(file): file.read_bytes().decode(errors="replace") for file in tmp_path.rglob("*") if file.is_file()}
     assert len(places) > 1
@@ -111,7 +117,8 @@ def test_key_is_not_printed(tmp_path: Path, backend: str) -> None:
     variable, _, model, path = SENT[backend]
     environment = os.environ | {variable: KEY, "PYTHONUNBUFFERED": "1", "OPENAI_LOG": "debug"}
     with serving(ECHOES["wrong key"]) as url:
-        options = ("--out", str(tmp_path / "run"), "--model", model, "--base-url", url + path, "--backend", backend)
+        server = ("--base-url", url + path, "--key-env", variable)
+        options = ("--out", str(tmp_path / "run"), "--model", model, *server, "--backend", backend)
         done = subprocess.run(  # noqa: S603
             [*COMMAND, "simulate", "opinionqa", *options], env=environment, capture_output=True, text=True, check=False
         )
@@ -131,3 +138,81 @@ def test_key_never_reaches_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
         made: Any = open_backend(backend, small_study(), (), seed=0, access=ModelAccess(model=model))
         assert KEY not in repr(made)
         assert KEY not in repr(ModelAccess(model=model))
+
+
+@pytest.mark.parametrize("form", list(range(9)))
+def test_key_is_blotted_out_in_every_form(form: int) -> None:
+    """A key goes where it stands as it is, percent-encoded, in base64 at any place, in hexadecimal, or in part."""
+    key = "sk-0123/4567+89ab=cdefghijklmnop"
+    forms = [
+        key,
+        urllib.parse.quote(key, safe=""),
+        "".join(f"%{byte:02X}" for byte in key.encode()),
+        key.encode().hex(),
+        *(base64.b64encode(b"x" * n + key.encode() + b" and more").decode() for n in range(3)),
+        base64.urlsafe_b64encode(b"Bearer " + key.encode()).decode(),
+        f"{key[:10]}*****{key[-4:]}",
+    ]
+    pattern = blotter([None, key])
+    assert pattern is not None
+    left = pattern.sub(BLOT, f"You sent {forms[form]} to us.")
+    assert BLOT in left
+    assert not any(piece in left for piece in (forms[form][8:20], key[8:16], key[-4:]))
+    assert left.startswith("You sent ")
+    assert left.endswith(" to us.")
+
+
+def test_key_goes_to_its_own_address_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each server gets the key of its own variable; the provider's key goes to no other address, nor do the agent's."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("ONE", "key-of-the-first")
+    monkeypatch.setenv("OTHER", "key-of-the-other")
+    records: list[list[Call]] = [[], [], []]
+
+    def sound(call: Call) -> Answer:
+        return owned_by("vllm") if call.method == "GET" else completion(["A"] * call.body.get("n", 1))
+
+    with serving(sound, records[0]) as one, serving(sound, records[1]) as other, serving(sound, records[2]) as agent:
+        resources = Resources(
+            access=ModelAccess(base_urls=(f"{one}/v1", f"{other}/v1"), key_envs=("ONE", "OTHER"), concurrency=4),
+            agent_access=ModelAccess(base_urls=(f"{agent}/v1",)),
+        )
+        simulate(
+            small_study("movielens", turns=1),
+            tmp_path,
+            backend="openai",
+            model="m",
+            agent_model="n",
+            iterations=1,
+            personas=2,
+            trials=2,
+            resources=resources,
+        )
+    sent = [{call.headers["authorization"].removeprefix("Bearer ") for call in record} for record in records]
+    assert sent == [{"key-of-the-first"}, {"key-of-the-other"}, {"none"}]
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("https://api.openai.com/v1", True),
+        ("https://eu.api.openai.com/v1", True),
+        ("http://api.openai.com/v1", False),
+        ("https://api.openai.com.example.org/v1", False),
+        ("https://openrouter.ai/api/v1", False),
+    ],
+)
+def test_provider_key_goes_to_the_provider(monkeypatch: pytest.MonkeyPatch, url: str, own: bool) -> None:
+    """`OPENAI_API_KEY` alone is enough for OpenAI's own hosts, over https, and is sent to nobody else."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert keys_of((url,), (), ("OPENAI_API_KEY",), "api.openai.com") == [KEY if own else None]
+    assert keys_of((), (), ("OPENAI_API_KEY",), "api.openai.com") == [KEY]
+
+
+def test_key_variables_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is not set, and another number of variables than of addresses, are refused."""
+    monkeypatch.delenv("UNSET", raising=False)
+    with pytest.raises(InputError, match="--key-env UNSET: there is no such variable"):
+        keys_of(("http://a", "http://b"), ("UNSET",), (), "")
+    with pytest.raises(InputError, match="2 variables for 3 addresses"):
+        keys_of(("http://a",) * 3, ("UNSET", "UNSET"), (), "")

@@ -202,15 +202,18 @@ def test_answers_without_an_option_have_a_reason(
     def handler(call: Call) -> Answer:
         if call.method == "GET":
             return owned_by("vllm")
-        return Answer({"choices": [{"message": message, "finish_reason": finish}] * call.body["n"]})
+        first = {"message": {"content": "A"}, "finish_reason": "stop"}
+        others = [{"message": message, "finish_reason": finish}] * (call.body["n"] - 1)
+        return Answer({"choices": [first, *others]})
 
     with serving(handler) as url:
         frame = run(url, tmp_path / "run")
+    others = frame[frame["trial"] > 1]
     if reason is None:
-        assert frame["response"].notna().all()
+        assert others["response"].notna().all()
     else:
-        assert (frame["reason"] == reason).all()
-        assert frame["response"].isna().all()
+        assert (others["reason"] == reason).all()
+        assert others["response"].isna().all()
 
 
 def test_prompt_stopped_by_a_filter_is_blocked(tmp_path: Path) -> None:
@@ -219,10 +222,14 @@ def test_prompt_stopped_by_a_filter_is_blocked(tmp_path: Path) -> None:
     def handler(call: Call) -> Answer:
         if call.method == "GET":
             return owned_by("somebody")
+        if "Female" in call.body["messages"][0]["content"]:
+            return completion(["A"] * call.body["n"])
         return Answer({"error": {"message": "filtered", "code": "content_filter"}}, status=400)
 
     with serving(handler) as url:
-        assert (run(url, tmp_path / "run")["reason"] == "blocked").all()
+        frame = run(url, tmp_path / "run")
+    assert set(frame.loc[frame["response"].isna(), "reason"]) == {"blocked"}
+    assert 0 < frame["response"].isna().sum() < len(frame)
 
 
 def test_servers_share_the_load_and_one_that_is_gone_is_left_alone(tmp_path: Path) -> None:
@@ -277,10 +284,13 @@ def test_users_and_agent_are_apart(tmp_path: Path) -> None:
 def test_thinking_and_silence_stay_out_of_dialogues(tmp_path: Path) -> None:
     """The other side never hears thinking; where nothing is said a sign stands for it, and the manifest counts it."""
     record: list[Call] = []
+    silences: list[bool] = []
 
     def handler(call: Call) -> Answer:
         content = call.body["messages"][-1]["content"]
-        return completion(["<think>secret</think>" if "nothing else" not in content else "A"])
+        silent = "nothing else" not in content and len(record) % 2
+        silences.append(bool(silent))
+        return completion(["<think>secret</think>" if silent else "A"])
 
     with serving(handler, record) as url:
         run(url, tmp_path / "run", study=small_study("movielens", turns=1))
@@ -288,15 +298,16 @@ def test_thinking_and_silence_stay_out_of_dialogues(tmp_path: Path) -> None:
     assert not any("secret" in text for text in texts)
     assert "..." in texts
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
-    assert manifest["silent_messages"] == {"stop": 2 * 6 * 2 * 4}
+    assert manifest["silent_messages"] == {"stop": sum(silences)}
 
 
 @pytest.mark.parametrize(
     ("status", "said"),
     [(401, "key is not accepted"), (403, "may not use this"), (404, "no such model"), (429, "no money left")],
 )
-def test_hopeless_errors_stop_at_once(tmp_path: Path, status: int, said: str) -> None:
+def test_hopeless_errors_stop_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, said: str) -> None:
     """A wrong key, a missing model and an empty account end the run with one message; what came before is kept."""
+    monkeypatch.setenv("MINE", "key-for-tests")
     record: list[Call] = []
 
     def handler(call: Call) -> Answer:
@@ -305,11 +316,24 @@ def test_hopeless_errors_stop_at_once(tmp_path: Path, status: int, said: str) ->
         return Answer({"error": {"message": "said so", "code": "insufficient_quota"}}, status=status)
 
     with serving(handler, record) as url, pytest.raises(Stopped, match=f"{status}: .*{said}.*: said so"):
-        run(url, tmp_path / "run", options={"concurrency": 2}, draws=1)
+        run(url, tmp_path / "run", options={"concurrency": 2, "key_envs": ("MINE",)}, draws=1)
     assert len(record) <= 13
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert manifest["state"] == "stopped"
     assert manifest["answers"] == 10
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_server_that_wants_a_key_is_told_how_it_gets_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """A server of another address is sent no key of the provider's; where it wants one the message says what to do."""
+    monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-provider")
+    record: list[Call] = []
+    answer = Answer({"error": {"message": "who are you"}}, status=status)
+    with serving(lambda call: answer, record) as url, pytest.raises(Stopped, match="no key was sent; --key-env NAME"):  # noqa: ARG005
+        run(url, tmp_path / "run")
+    assert {call.headers["authorization"] for call in record} == {"Bearer none"}
 
 
 def test_servers_that_are_gone_end_the_run(tmp_path: Path) -> None:
