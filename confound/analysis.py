@@ -26,6 +26,7 @@ from confound.findings import (
     effects,
     joint_drift,
     known,
+    people,
     schema,
     sensitivity,
     truth,
@@ -81,6 +82,7 @@ def analyze(
     reference: str | None = None,
     order: Mapping[str, Sequence[str]] | None = None,
     bins: Mapping[str, int] | None = None,
+    ranges: Mapping[str, Sequence[float]] | None = None,
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
     cluster: str | None = None,
@@ -136,11 +138,15 @@ def analyze(
     placebo : mapping, optional
         Arm -> the arm that it rewords: drift is then also reported in excess of what rewording alone makes.
     reference : str, optional
-        A model without drift in the same log, such as the humans: the others' drift is compared with its drift.
+        A model without drift in the same log, such as the humans: the others' drift, answers, effects and variance
+        are compared with its own.
     order : mapping, optional
         Question (globs allowed) -> its answers from low to high; they count 1, 2, ...
     bins : mapping, optional
         Question -> number of quantile bins for its numeric answers.
+    ranges : mapping, optional
+        Question (globs allowed) -> the least and the largest number that it can be answered with, where no answer seen
+        reaches them: what accuracy and bounds are measured on.
     study_file : sequence of path
         YAML files that give roles, options and values of questions.
     design : {"within", "between"}, optional
@@ -242,7 +248,7 @@ def _found(
     tables["truth"] = schema.frame(_part("truth", failures, beside), truth.SCHEMA)
     verdict: tuple[sentences.Finding, ...] = ()
     with failures.catching("verdict"):
-        said_of = sentences.Tables(**tables, settling=settling)
+        said_of = sentences.Tables(**{name: tables[name] for name in sentences.FRAMES}, settling=settling)
         verdict = sentences.findings(said_of, confidence, margin=options.margin, copies=counted.copies)
     notes = [*warnings.data_notes(counted), *parts.notes, *why_not]
     return Analysis(
@@ -291,6 +297,7 @@ def _tables(
         "comparisons": schema.frame(compared, comparisons.SCHEMA),
         "assumptions": schema.frame(parts.assumptions, assumptions.SCHEMA),
         "sensitivity": schema.frame(bounded, sensitivity.SCHEMA),
+        **people.tables(counted, options, failures),
     }
     if counted.of_distributions:
         tables |= {name: known.in_distributions(tables[name]) for name in ("drift", "effects")}

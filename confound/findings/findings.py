@@ -42,6 +42,8 @@ class Findings:
         Mean outcome by arm.
     truth : pandas.DataFrame
         What is true of a log of made-up users, beside what was found; empty for others.
+    agreement : pandas.DataFrame
+        How well simulated users answer as people do: a row for each question and arm. Empty without a reference.
     warnings : pandas.DataFrame
         Remarks on the data, and what could not be made.
     verdict : tuple of Finding
@@ -69,6 +71,7 @@ class Findings:
     distributions: pd.DataFrame
     means: pd.DataFrame
     truth: pd.DataFrame
+    agreement: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]
     settings: Mapping[str, Any]

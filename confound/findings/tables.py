@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from confound.findings import (
+    agreement,
     answers,
     assumptions,
     comparisons,
@@ -35,6 +36,7 @@ TABLES: Mapping[str, Schema] = MappingProxyType(
             answers.DISTRIBUTIONS,
             answers.MEANS,
             truth.SCHEMA,
+            agreement.SCHEMA,
             warnings.SCHEMA,
         )
     }

@@ -10,6 +10,7 @@ import pandas as pd
 from confound.failures import Failure
 from confound.findings.findings import Description, Findings
 from confound.findings.power import Planned
+from confound.findings.verdict import people_points
 from confound.findings.verdict.effect_points import main_rows
 from confound.findings.warnings import remarks
 from confound.presentation.frames import to_terminal
@@ -40,6 +41,7 @@ def text(analysis: Findings, failures: Sequence[Failure] = ()) -> str:
     for finding in analysis.verdict:
         parts.append(wrapped(f"{named(finding.study)}, {named(finding.model)}: {finding.headline}"))
         parts += [wrapped(f"- {point}", indent="  ") for point in finding.points]
+    parts += map(wrapped, people_points.lines(analysis.frames, analysis.settings))
     if len(analysis.drift):
         parts.append(_table("DRIFT of the negative controls", _ends(analysis.drift), _DRIFT))
     if len(analysis.effects):

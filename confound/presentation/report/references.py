@@ -33,6 +33,11 @@ REFERENCES = {
         "Benjamini and Hochberg (1995). Controlling the false discovery rate: a practical and powerful approach to "
         "multiple testing. Journal of the Royal Statistical Society B 57(1), 289-300.",
     ),
+    "fisher21": Reference(
+        "Fisher 1921",
+        "Fisher (1921). On the probable error of a coefficient of correlation deduced from a small sample. Metron 1, "
+        "3-32.",
+    ),
     "fisher": Reference("Fisher 1935", "Fisher (1935). The Design of Experiments. Oliver and Boyd."),
     "holm": Reference(
         "Holm 1979",

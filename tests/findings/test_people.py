@@ -1,0 +1,128 @@
+"""Simulated users held against people, from a log to the tables, with pandas as the oracle."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import confound
+from confound.findings.verdict import people_points
+
+FAST: dict[str, Any] = {"skip": ["drift", "decomposition", "sensitivity", "stabilization", "figures", "report"]}
+
+
+def log(seed: int = 0, n: int = 80, studies: int = 3) -> pd.DataFrame:
+    """Draw studies of people and of twins who carry their names, one arm a person, with one question beside."""
+    rng, parts = np.random.default_rng(seed), []
+    for s in range(studies):
+        arm = rng.permutation(np.arange(n) % 2)
+        taste = rng.normal(size=n)
+        for model, effect, noise in (("human", 0.5, 1.0), ("twin", 1.0, 0.4)):
+            for question in ("buys", "likes"):
+                y = np.clip(np.round(4 + taste + effect * arm * (s - 1) + noise * rng.normal(size=n)), 1, 7)
+                parts.append(_rows(s, model, np.array(["a", "b"])[arm], question, "outcome", y))
+            y = np.clip(np.round(4 + noise * taste + noise * rng.normal(size=n)), 1, 7)
+            parts.append(_rows(s, model, np.repeat("all", n), "alone", "other", y))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _rows(s: int, model: str, arm: np.ndarray, question: str, role: str, y: np.ndarray) -> pd.DataFrame:
+    names = [f"p{i}" for i in range(len(y))]
+    study = f"s{s}" if role == "outcome" else f"alone{s}"
+    return pd.DataFrame(
+        {
+            "study": study,
+            "model": model,
+            "persona": names,
+            "arm": arm,
+            "question": question,
+            "role": role,
+            "response": y,
+        }
+    )
+
+
+def both(frame: pd.DataFrame, study: str, question: str) -> pd.DataFrame:
+    """Set people beside their twins."""
+    rows = frame[(frame["study"] == study) & (frame["question"] == question)]
+    return rows[rows["model"] == "human"].merge(rows[rows["model"] == "twin"], on=["persona", "arm"])
+
+
+def test_agreement_is_what_pandas_says() -> None:
+    """Every row of the table is the plain statistic of the merged frame, questions of role `other` included."""
+    frame = log()
+    table = confound.analyze(frame, reference="human", ranges={"*": (1, 7)}, **FAST).agreement
+    assert {*table["question"]} == {"buys", "likes", "alone"}
+    for row in table.to_dict("records"):
+        w = both(frame, row["study"], row["question"])
+        w = w if row["arm"] == "(all arms)" else w[w["arm"] == row["arm"]]
+        x, y = w["response_x"], w["response_y"]
+        centered = [v - v.groupby(w["arm"]).transform("mean") for v in (x, y)]
+        assert row["n_personas"] == len(w)
+        assert row["r"] == pytest.approx(x.corr(y), abs=1e-9)
+        assert row["r_within_arms"] == pytest.approx(centered[0].corr(centered[1]), abs=1e-9)
+        assert row["accuracy"] == pytest.approx(1 - (x - y).abs().mean() / 6, abs=1e-9)
+        assert row["sd_ratio"] == pytest.approx(y.std() / x.std(), abs=1e-9)
+        assert row["r_low"] < row["r"] < row["r_high"]
+
+
+def test_a_question_of_role_other_is_held_against_people_alone() -> None:
+    """It has no drift and no effect, and it does not stop the run."""
+    found = confound.analyze(log(), reference="human", skip=["stabilization", "figures", "report"])
+    assert "alone" not in {*found.drift["question"], *found.effects["question"]}
+    assert "alone" in {*found.data["question"]}
+
+
+def test_other_names_leave_the_marginals() -> None:
+    """Personas that carry other names are compared as a group, and the table says so."""
+    frame = log()
+    frame.loc[frame["model"] == "twin", "persona"] = "x" + frame["persona"]
+    rows = confound.analyze(frame, reference="human", **FAST).agreement
+    assert {*rows["pairing"]} == {"marginals"}
+    assert rows["r"].isna().all()
+    one = rows[(rows["question"] == "alone") & (rows["arm"] == "(all arms)")].iloc[0]
+    alone = frame[(frame["study"] == one["study"]) & (frame["question"] == "alone")]
+    sd = alone.groupby("model")["response"].std()
+    assert one["sd_ratio"] == pytest.approx(sd["twin"] / sd["human"])
+    assert one["sd_ratio_low"] < one["sd_ratio"] < one["sd_ratio_high"]
+
+
+def test_repeated_answers_give_a_ceiling() -> None:
+    """Who answers twice has a ceiling: how well people agree with themselves; words without an order count matches."""
+    frame = pd.DataFrame(
+        [
+            {"persona": f"p{i}", "arm": arm, "model": model, "question": "party", "response": word}
+            for i in range(20)
+            for arm in ("a", "b")
+            for model, words in (("human", ["red", "red" if i % 2 else "blue"]), ("twin", ["red"]))
+            for word in words
+        ]
+    )
+    found = confound.analyze(frame, outcome=["party"], reference="human", control=["a"], **FAST).agreement
+    whole = found[found["arm"] == "(all arms)"].iloc[0]
+    # Odd people say red twice, even ones once each: accuracy 1 and 1/2, ceiling 1 and 0.
+    assert (whole["accuracy"], whole["ceiling"], whole["normalized"]) == pytest.approx((0.75, 0.5, 1.5))
+    assert whole["normalized_by_person"] == pytest.approx(1)
+    assert np.isnan(whole["r"])
+
+
+def test_the_stamp_says_whether_people_stand_behind_it() -> None:
+    """Without people the analysis says so; with people whom no option names, it says how to name them."""
+    frame = log()
+    alone = confound.analyze(frame[frame["model"] == "twin"], **FAST)
+    assert people_points.lines(alone.frames, alone.settings) == ["No people in this log: internal validity only."]
+    unnamed = confound.analyze(frame, **FAST)
+    assert "--reference model=human" in people_points.stamp(unnamed.frames, unnamed.settings)
+    held = confound.analyze(frame, reference="human", **FAST)
+    assert people_points.stamp(held.frames, held.settings) == ""
+    assert 1 <= len(people_points.lines(held.frames, held.settings)) <= 2
+    assert "twin" in people_points.points(held.frames, held.settings)
+
+
+def test_a_range_must_hold_the_answers() -> None:
+    """A range that answers lie outside of is refused, and so is one that ends before it begins."""
+    with pytest.raises(confound.InputError, match="which is outside"):
+        confound.analyze(log(), reference="human", ranges={"buys": (3, 4)}, **FAST)
+    with pytest.raises(confound.InputError, match="the lower first"):
+        confound.analyze(log(), ranges={"buys": (7, 1)}, **FAST)
