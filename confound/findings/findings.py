@@ -44,6 +44,9 @@ class Findings:
         What is true of a log of made-up users, beside what was found; empty for others.
     agreement : pandas.DataFrame
         How well simulated users answer as people do: a row for each question and arm. Empty without a reference.
+    effects_compared : pandas.DataFrame
+        Effects on simulated users beside those on people: a row for each outcome and contrast, and for each quantity
+        over all of them. Empty without a reference.
     warnings : pandas.DataFrame
         Remarks on the data, and what could not be made.
     verdict : tuple of Finding
@@ -72,6 +75,7 @@ class Findings:
     means: pd.DataFrame
     truth: pd.DataFrame
     agreement: pd.DataFrame
+    effects_compared: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]
     settings: Mapping[str, Any]

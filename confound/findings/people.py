@@ -8,7 +8,7 @@ import pandas as pd
 from confound.counts.options import Options
 from confound.counts.prepare import CountedLog
 from confound.failures import Failures
-from confound.findings import agreement, schema
+from confound.findings import agreement, effects_compared, schema
 from confound.findings.schema import Row, Schema
 
 Made = Callable[[], Iterator[Row]]
@@ -25,9 +25,12 @@ def tables(counted: CountedLog, options: Options, failures: Failures) -> dict[st
         Takes what could not be made.
     """
     confidence, people = options.confidence, options.reference
-    made: list[tuple[Schema, Made]] = [(agreement.SCHEMA, _nothing)]
+    made: list[tuple[Schema, Made]] = [(agreement.SCHEMA, _nothing), (effects_compared.SCHEMA, _nothing)]
     if people is not None and not counted.of_distributions:  # there are no single answers in distributions
-        made = [(agreement.SCHEMA, partial(agreement.rows, counted.cells, people, confidence=confidence))]
+        made = [
+            (agreement.SCHEMA, partial(agreement.rows, counted.cells, people, confidence=confidence)),
+            (effects_compared.SCHEMA, partial(effects_compared.rows, counted.contrasts, people, confidence=confidence)),
+        ]
     return {columns.name: schema.frame(_listed(columns.name, rows, failures), columns) for columns, rows in made}
 
 

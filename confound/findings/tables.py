@@ -12,6 +12,7 @@ from confound.findings import (
     decomposition,
     drift,
     effects,
+    effects_compared,
     sensitivity,
     stabilization_columns,
     truth,
@@ -37,6 +38,7 @@ TABLES: Mapping[str, Schema] = MappingProxyType(
             answers.MEANS,
             truth.SCHEMA,
             agreement.SCHEMA,
+            effects_compared.SCHEMA,
             warnings.SCHEMA,
         )
     }

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import confound
 from confound.findings.verdict import people_points
@@ -126,3 +127,47 @@ def test_a_range_must_hold_the_answers() -> None:
         confound.analyze(log(), reference="human", ranges={"buys": (3, 4)}, **FAST)
     with pytest.raises(confound.InputError, match="the lower first"):
         confound.analyze(log(), ranges={"buys": (7, 1)}, **FAST)
+
+
+def test_effects_are_compared_as_pandas_and_scipy_say() -> None:
+    """Each contrast's effects, errors, d and paired difference are the plain ones; over all, r and slope of them."""
+    frame = log(studies=4)
+    table = confound.analyze(frame, reference="human", **FAST).effects_compared
+    single = table[table["quantity"] == "difference"]
+    assert len(single) == 2 * 8
+    for row in single.to_dict("records"):
+        w = both(frame, row["study"], row["question"])
+        treated, control = w[w["arm"] == "b"], w[w["arm"] == "a"]
+        for name, column in (("people", "response_x"), ("simulated", "response_y")):
+            a, b = treated[column], control[column]
+            sd = np.sqrt((a.var() * (len(a) - 1) + b.var() * (len(b) - 1)) / (len(w) - 2))
+            effect = a.mean() - b.mean()
+            assert row[name] == pytest.approx(effect if row["unit"] == "raw" else effect / sd, abs=1e-9)
+            assert row[f"{name}_pvalue"] == pytest.approx(stats.ttest_ind(a, b, equal_var=False).pvalue, abs=1e-9)
+        if row["unit"] == "raw":
+            gaps = [part["response_y"] - part["response_x"] for part in (treated, control)]
+            assert row["pvalue"] == pytest.approx(stats.ttest_ind(*gaps, equal_var=False).pvalue, abs=1e-9)
+    for unit in ("raw", "d"):
+        own = single[single["unit"] == unit]
+        whole = table[(table["unit"] == unit) & (table["question"] == "(all)")].set_index("quantity")["estimate"]
+        line = stats.linregress(own["simulated"], own["people"])
+        assert (whole["r"], whole["slope"]) == pytest.approx((line.rvalue, line.slope), abs=1e-9)
+
+
+def test_few_effects_are_refused_with_a_reason() -> None:
+    """Below five effects nothing over all of them is estimated, and the table says why."""
+    table = confound.analyze(log(studies=2), reference="human", **FAST).effects_compared
+    whole = table[(table["question"] == "(all)") & table["quantity"].isin(["r", "slope"])]
+    assert whole["estimate"].isna().all()
+    assert set(whole["reason"]) == {"fewer than 5 effects"}
+
+
+def test_a_model_within_and_people_between_subjects_are_compared() -> None:
+    """Personas asked in both arms stand beside people in one; what they share still counts in the error."""
+    frame = log(studies=3)
+    twins = frame[(frame["model"] == "twin") & (frame["role"] == "outcome")]
+    other = twins.assign(arm=np.where(twins["arm"] == "a", "b", "a"))
+    table = confound.analyze(pd.concat([frame, other]), reference="human", **FAST).effects_compared
+    single = table[table["quantity"] == "difference"]
+    assert len(single) == 2 * 6
+    assert np.isfinite(single["se"]).all()

@@ -1,10 +1,10 @@
-"""``python -m benchmarks.validity.people``: coverage of the intervals that hold users against people; ``--write`` keeps it."""
+"""``python -m benchmarks.validity.people``: coverage of what holds users against people; ``--write`` keeps the page."""
 
 import argparse
 from pathlib import Path
 
 from benchmarks import page
-from benchmarks.validity.people import agreement
+from benchmarks.validity.people import agreement, effects
 
 PAGE = Path(__file__).parents[1] / "people.md"
 AIM = 0.93
@@ -12,7 +12,7 @@ AIM = 0.93
 
 def parts(logs: int, seed: int) -> list[str]:
     """Measure everything; each part is a table with its words."""
-    return [_agreement(logs, seed)]
+    return [_agreement(logs, seed), _effects(logs, seed)]
 
 
 def _agreement(logs: int, seed: int) -> str:
@@ -21,18 +21,38 @@ def _agreement(logs: int, seed: int) -> str:
     for world, n, tally in agreement.tallies(logs, seed):
         rows += [f"| {world}, {n} | {name} | {tally.cells(name)} |" for name in quantities]
         low += [f"{world}, {n}, {name}" for name in quantities if tally.coverage(name) < AIM - tally.error(AIM)]
+    words = (
+        "Pairs of a person and its persona, drawn from a normal copula with given shares of the answers. "
+        f"Below {AIM} by more than two errors of the benchmark: {'; '.join(low) or 'none'}."
+    )
     return "\n".join(
         [
             "## Agreement",
             "",
-            "Pairs of a person and its persona, drawn from a normal copula with given shares of the answers. "
-            f"Below {AIM} by more than two errors of the benchmark: {'; '.join(low) or 'none'}.",
+            words,
             "",
             "| people, personas | quantity | coverage | median error | median width | without interval |",
             "| --- | --- | --- | --- | --- | --- |",
             *rows,
         ]
     )
+
+
+def _effects(logs: int, seed: int) -> str:
+    rows, low = [], []
+    for world, tally in effects.tallies(logs, seed):
+        names = [*effects.truths(), *effects.uncorrected(0), "same_sign", "replicated", "overstated"]
+        rows += [f"| {world} | {name} | {tally.cells(name)} |" for name in names]
+        low += [f"{world}, {name}" for name in names if tally.coverage(name) < AIM - tally.error(AIM)]
+    words = (
+        f"True effects have a standard deviation of {effects.SIMULATED_SD:g} in simulation and {effects.people_sd():.2f} "
+        f"in people, correlate by {effects.CORRELATION} and have a slope of {effects.SLOPE}. Noise is the standard error "
+        "of a simulated effect, that of people's is half as much again. Contrasts of a study share part of their true "
+        "effects and of their errors. Without interval: refused, for noise or for want of studies. "
+        f"Below {AIM} by more than two errors of the benchmark: {'; '.join(low) or 'none'}."
+    )
+    head = "| effects | quantity | coverage | median error | median width | without interval |"
+    return "\n".join(["## Effects compared", "", words, "", head, "| --- | --- | --- | --- | --- | --- |", *rows])
 
 
 def main() -> None:

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from confound.text import named, number
+from confound.findings.effects_compared import LEVEL
+from confound.text import estimate, named, number
 from confound.vocabulary import ALL_ARMS
 
 STAMP = "No people in this log: internal validity only."
 CALLED_PEOPLE = frozenset({"human", "humans", "people", "participants", "respondents"})
 NAMED = 3  # questions at either end that are named
+FLATTERING = 0.3  # a correlation above it would be read as agreement
 
 Frames = Mapping[str, pd.DataFrame]
 
@@ -42,9 +44,19 @@ def points(frames: Frames, settings: Mapping[str, Any]) -> dict[str, list[str]]:
     dict
         Model -> sentences.
     """
-    people, agreement = settings.get("reference"), frames["agreement"]
-    models = dict.fromkeys(agreement["model"])
-    return {model: list(_agreement(agreement[agreement["model"] == model], str(people))) for model in models}
+    people, agreement, effects = str(settings.get("reference")), frames["agreement"], frames["effects_compared"]
+    models = dict.fromkeys([*agreement["model"], *effects["model"]])
+    return {
+        model: [*_agreement(_of_last(agreement, model), people), *_effects(_of_last(effects, model))]
+        for model in models
+    }
+
+
+def _of_last(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Return a model's rows of its last iteration."""
+    own = table[table["model"] == model]
+    kept: pd.DataFrame = own[own["iteration"] == own["iteration"].max()]
+    return kept
 
 
 def lines(frames: Frames, settings: Mapping[str, Any]) -> list[str]:
@@ -53,14 +65,14 @@ def lines(frames: Frames, settings: Mapping[str, Any]) -> list[str]:
     if said:
         return [said]
     found = points(frames, settings)
-    first = [f"{named(model)}: {sentences[0]}" for model, sentences in found.items() if sentences]
+    first = [f"{named(model)}: {_short(model, frames)}" for model in found]
     more = f" ({len(first) - 2} more models on the page)" if len(first) > 2 else ""
     return [*first[:1], *(line + more for line in first[1:2])]
 
 
 def _agreement(rows: pd.DataFrame, people: str) -> Iterator[str]:
     """Say how well personas answer as their people do."""
-    last = rows[(rows["iteration"] == rows["iteration"].max()) & (rows["arm"] == ALL_ARMS)]
+    last = rows[rows["arm"] == ALL_ARMS]
     paired = last[last["r"].notna()]
     if len(paired):
         apart = _middle(100 * (1 - paired["accuracy"]), 0, " %")
@@ -79,6 +91,35 @@ def _agreement(rows: pd.DataFrame, people: str) -> Iterator[str]:
         yield (
             f"Simulated answers vary less than people's in {fewer} of {_questions(len(spread))}; the ratio of standard "
             f"deviations is {_middle(spread['sd_ratio'])}."
+        )
+
+
+def _effects(rows: pd.DataFrame) -> Iterator[str]:
+    """Say which effects are found in both, and how much larger the simulated ones are."""
+    single = rows[(rows["quantity"] == "difference") & (rows["unit"] == "raw")]
+    if single.empty:
+        return
+    real = single[single["people_pvalue"] < LEVEL]
+    found = real[(real["same_sign"] == "yes") & (real["simulated_pvalue"] < LEVEL)]
+    same = int((single["same_sign"] == "yes").sum())
+    yield (
+        f"Of {len(real)} effects that are significant in people, {len(found)} are found in simulation, significant and "
+        f"with the same sign; of all {len(single)} effects, {same} have the same sign."
+    )
+    larger = int((single["simulated"].abs() > single["people"].abs()).sum())
+    whole = _over_all(rows, "d")
+    slope = whole.get("slope_corrected", whole.get("slope"))
+    sizes = [number(whole[f"mean_size_{side}"]["estimate"], 2) for side in ("simulated", "people")]
+    yield (
+        f"Simulated effects are larger than people's in {larger} of {len(single)}; their mean size is {sizes[0]} "
+        f"standard deviations, that of people's {sizes[1]}."
+    )
+    if slope is not None and pd.isna(slope["estimate"]):
+        yield f"How far simulated effects are to be shrunk is not estimated: {slope['reason']}."
+    elif slope is not None:
+        yield (
+            "Where a simulated effect is larger by one standard deviation, people's is larger by "
+            f"{_interval(slope)}, corrected for sampling noise.{_flatters(whole, slope)}"
         )
 
 
@@ -107,3 +148,35 @@ def words(frames: Frames, settings: Mapping[str, Any]) -> list[str]:
     said = stamp(frames, settings)
     found = points(frames, settings)
     return [said] if said else [f"{model}: {sentence}" for model, sentences in found.items() for sentence in sentences]
+
+
+def _over_all(rows: pd.DataFrame, unit: str) -> dict[str, Mapping[Any, Any]]:
+    """Return the quantities over all contrasts by name."""
+    kept = rows[(rows["quantity"] != "difference") & (rows["unit"] == unit)]
+    return {row["quantity"]: row for row in kept.to_dict("records")}
+
+
+def _interval(row: Mapping[Any, Any]) -> str:
+    return estimate(row["estimate"], row["ci_low"], row["ci_high"], 2)
+
+
+def _flatters(whole: Mapping[str, Mapping[Any, Any]], slope: Mapping[Any, Any]) -> str:
+    """Warn where a correlation looks better than the slope is."""
+    r = whole["r"]["estimate"]
+    if not (r > FLATTERING and abs(slope["estimate"] - 1) > abs(1 - r)):
+        return ""
+    return f" Their correlation of {number(r, 2)} flatters: it does not see that sizes differ."
+
+
+def _short(model: str, frames: Frames) -> str:
+    """Say the least of a model, in one line."""
+    agreement, effects = (_of_last(frames[name], model) for name in ("agreement", "effects_compared"))
+    r = agreement.loc[agreement["arm"] == ALL_ARMS, "r"].dropna()
+    single = effects[(effects["quantity"] == "difference") & (effects["unit"] == "raw")]
+    real = single[single["people_pvalue"] < LEVEL]
+    found = int(((real["same_sign"] == "yes") & (real["simulated_pvalue"] < LEVEL)).sum())
+    said = [f"r with people {number(r.median(), 2)} over {_questions(len(r))}"] if len(r) else []
+    said += [f"{found} of people's {len(real)} significant effects found"] if len(single) else []
+    slope = _over_all(effects, "d").get("slope_corrected")
+    said += [f"slope of effects {number(slope['estimate'], 2)}"] if slope and pd.notna(slope["estimate"]) else []
+    return f"{'; '.join(said) or 'people answered other questions'}."

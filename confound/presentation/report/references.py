@@ -39,6 +39,11 @@ REFERENCES = {
         "3-32.",
     ),
     "fisher": Reference("Fisher 1935", "Fisher (1935). The Design of Experiments. Oliver and Boyd."),
+    "fuller": Reference("Fuller 1987", "Fuller (1987). Measurement Error Models. Wiley."),
+    "concordance": Reference(
+        "Lin 1989",
+        "Lin (1989). A concordance correlation coefficient to evaluate reproducibility. Biometrics 45(1), 255-268.",
+    ),
     "holm": Reference(
         "Holm 1979",
         "Holm (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics "

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from confound.findings.tables import TABLES
-from confound.presentation.tables.statistics_shown import Layout, Shown, of_bounds, of_fixed, of_schema
+from confound.presentation.tables.statistics_shown import P_LINE, Layout, Shown, of_bounds, of_fixed, of_p, of_schema
 from confound.vocabulary import ALL_ARMS
 
 
@@ -13,6 +13,18 @@ def _whole(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows about all arms together."""
     kept: pd.DataFrame = frame[frame["arm"] == ALL_ARMS]
     return kept
+
+
+def _in_deviations(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the effects in standard deviations; the quantities over all of them are said in words."""
+    kept: pd.DataFrame = frame[(frame["unit"] == "d") & (frame["quantity"] == "difference")]
+    return kept
+
+
+def _compared_notes(_: Shown) -> Iterator[str]:
+    yield "Effects: differences of the arms' means in pooled standard deviations of a model's own answers (Cohen's d)."
+    yield "Difference: simulated less people; paired where personas carry people's names. The persona is the cluster."
+    yield "p: two-sided for equal effects, not corrected for several outcomes."
 
 
 def _agreement_notes(shown: Shown) -> Iterator[str]:
@@ -42,5 +54,18 @@ PEOPLE: dict[str, Layout] = {
         _agreement_notes,
         last=True,
         choose=_whole,
+    ),
+    "effects_compared": Layout(
+        "Effects on simulated users and on people",
+        "Outcome",
+        ("contrast", "iteration"),
+        ("question",),
+        of_schema(TABLES["effects_compared"]),
+        (of_fixed("people", "People", 2), of_fixed("simulated", "Simulated", 2), of_p("pvalue", "p")),
+        (of_fixed("people", "People", 2), of_fixed("simulated", "Simulated", 2), P_LINE),
+        (),
+        _compared_notes,
+        last=True,
+        choose=_in_deviations,
     ),
 }
