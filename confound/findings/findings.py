@@ -47,6 +47,9 @@ class Findings:
     effects_compared : pandas.DataFrame
         Effects on simulated users beside those on people: a row for each outcome and contrast, and for each quantity
         over all of them. Empty without a reference.
+    variance : pandas.DataFrame
+        Variance between personas and between the runs of each, and the spread of answers beside that of people: a row
+        for each question and arm.
     warnings : pandas.DataFrame
         Remarks on the data, and what could not be made.
     verdict : tuple of Finding
@@ -76,6 +79,7 @@ class Findings:
     truth: pd.DataFrame
     agreement: pd.DataFrame
     effects_compared: pd.DataFrame
+    variance: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]
     settings: Mapping[str, Any]

@@ -8,7 +8,7 @@ import pandas as pd
 from confound.counts.options import Options
 from confound.counts.prepare import CountedLog
 from confound.failures import Failures
-from confound.findings import agreement, effects_compared, schema
+from confound.findings import agreement, effects_compared, schema, variance
 from confound.findings.schema import Row, Schema
 
 Made = Callable[[], Iterator[Row]]
@@ -25,13 +25,16 @@ def tables(counted: CountedLog, options: Options, failures: Failures) -> dict[st
         Takes what could not be made.
     """
     confidence, people = options.confidence, options.reference
-    made: list[tuple[Schema, Made]] = [(agreement.SCHEMA, _nothing), (effects_compared.SCHEMA, _nothing)]
-    if people is not None and not counted.of_distributions:  # there are no single answers in distributions
-        made = [
-            (agreement.SCHEMA, partial(agreement.rows, counted.cells, people, confidence=confidence)),
-            (effects_compared.SCHEMA, partial(effects_compared.rows, counted.contrasts, people, confidence=confidence)),
-        ]
-    return {columns.name: schema.frame(_listed(columns.name, rows, failures), columns) for columns, rows in made}
+    made: dict[Schema, Made] = dict.fromkeys((agreement.SCHEMA, effects_compared.SCHEMA, variance.SCHEMA), _nothing)
+    if not counted.of_distributions:  # there are no single answers in distributions
+        made[variance.SCHEMA] = partial(variance.rows, counted.cells, people, confidence=confidence)
+        if people is not None:
+            made[agreement.SCHEMA] = partial(agreement.rows, counted.cells, people, confidence=confidence)
+            compared = partial(effects_compared.rows, counted.contrasts, people, confidence=confidence)
+            made[effects_compared.SCHEMA] = compared
+    return {
+        columns.name: schema.frame(_listed(columns.name, rows, failures), columns) for columns, rows in made.items()
+    }
 
 
 def _nothing() -> Iterator[Row]:

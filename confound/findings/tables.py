@@ -16,6 +16,7 @@ from confound.findings import (
     sensitivity,
     stabilization_columns,
     truth,
+    variance,
     warnings,
 )
 from confound.findings.schema import Schema
@@ -39,6 +40,7 @@ TABLES: Mapping[str, Schema] = MappingProxyType(
             truth.SCHEMA,
             agreement.SCHEMA,
             effects_compared.SCHEMA,
+            variance.SCHEMA,
             warnings.SCHEMA,
         )
     }

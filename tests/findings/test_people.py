@@ -171,3 +171,40 @@ def test_a_model_within_and_people_between_subjects_are_compared() -> None:
     single = table[table["quantity"] == "difference"]
     assert len(single) == 2 * 6
     assert np.isfinite(single["se"]).all()
+
+
+def test_variance_stands_beside_that_of_people() -> None:
+    """The ratio of standard deviations is that of the groups; with one answer a persona there is no more, and why."""
+    frame = log()
+    table = confound.analyze(frame, reference="human", **FAST).variance
+    for row in table[(table["model"] == "twin") & (table["arm"] == "(all arms)")].to_dict("records"):
+        own = frame[(frame["study"] == row["study"]) & (frame["question"] == row["question"])]
+        by_model = own.groupby("model")["response"]
+        assert row["sd_ratio"] == pytest.approx(by_model.std()["twin"] / by_model.std()["human"])
+        shares = own.groupby("model")["response"].value_counts(normalize=True)
+        assert row["modal_share"] == pytest.approx(shares["twin"].max())
+        assert row["entropy"] == pytest.approx(stats.entropy(shares["twin"], base=2))
+        assert row["entropy_people"] == pytest.approx(stats.entropy(shares["human"], base=2))
+    assert table["icc"].isna().all()
+    assert set(table["reason"]) == {"one answer a persona: its runs cannot be told apart"}
+
+
+def test_variance_needs_no_people() -> None:
+    """Without a reference the runs of personas are told apart, here by pandas' sums of squares."""
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame(
+        [
+            {"persona": f"p{i}", "arm": arm, "question": "buys", "response": int(np.clip(round(x), 1, 7))}
+            for i, own in enumerate(rng.normal(4, 1, 30))
+            for arm in ("a", "b")
+            for x in own + rng.normal(0, 1, 4)
+        ]
+    )
+    table = confound.analyze(frame, outcome=["buys"], **FAST).variance.set_index("arm")
+    within = frame.groupby(["arm", "persona"])["response"].var().mean()
+    between = frame.groupby(["arm", "persona"])["response"].mean().groupby("arm").var().mean() - within / 4
+    row = table.loc["(all arms)"]
+    assert row["variance_within"] == pytest.approx(within)
+    assert row["variance_between"] == pytest.approx(between)
+    assert row["se_twice_trials"] == pytest.approx(np.sqrt((between + within / 8) / 30))
+    assert row["se_twice_personas"] == pytest.approx(row["se_mean"] / np.sqrt(2))

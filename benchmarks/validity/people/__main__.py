@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks import page
-from benchmarks.validity.people import agreement, effects
+from benchmarks.validity.people import agreement, effects, variance
 
 PAGE = Path(__file__).parents[1] / "people.md"
 AIM = 0.93
@@ -12,7 +12,7 @@ AIM = 0.93
 
 def parts(logs: int, seed: int) -> list[str]:
     """Measure everything; each part is a table with its words."""
-    return [_agreement(logs, seed), _effects(logs, seed)]
+    return [_agreement(logs, seed), _effects(logs, seed), _variance(logs, seed)]
 
 
 def _agreement(logs: int, seed: int) -> str:
@@ -45,14 +45,27 @@ def _effects(logs: int, seed: int) -> str:
         rows += [f"| {world} | {name} | {tally.cells(name)} |" for name in names]
         low += [f"{world}, {name}" for name in names if tally.coverage(name) < AIM - tally.error(AIM)]
     words = (
-        f"True effects have a standard deviation of {effects.SIMULATED_SD:g} in simulation and {effects.people_sd():.2f} "
-        f"in people, correlate by {effects.CORRELATION} and have a slope of {effects.SLOPE}. Noise is the standard error "
+        f"True effects have standard deviations of {effects.SIMULATED_SD:g} (simulated) and {effects.people_sd():.2f} "
+        f"(people), correlate by {effects.CORRELATION} and have a slope of {effects.SLOPE}. Noise is the error "
         "of a simulated effect, that of people's is half as much again. Contrasts of a study share part of their true "
         "effects and of their errors. Without interval: refused, for noise or for want of studies. "
         f"Below {AIM} by more than two errors of the benchmark: {'; '.join(low) or 'none'}."
     )
     head = "| effects | quantity | coverage | median error | median width | without interval |"
     return "\n".join(["## Effects compared", "", words, "", head, "| --- | --- | --- | --- | --- | --- |", *rows])
+
+
+def _variance(logs: int, seed: int) -> str:
+    rows, low = [], []
+    for world, n, tally in variance.tallies(logs, seed):
+        rows.append(f"| {world}, {n} | {tally.cells('icc')} |")
+        low += [f"{world}, {n}"] if tally.coverage("icc") < AIM - tally.error(AIM) else []
+    words = (
+        "Answers are a normal variable, cut; part of its variance is the persona's own. The quantity is the intraclass "
+        f"correlation. Below {AIM} by more than two errors of the benchmark: {'; '.join(low) or 'none'}."
+    )
+    head = "| answers, personas | coverage | median error | median width | without interval |"
+    return "\n".join(["## Variance", "", words, "", head, "| --- | --- | --- | --- | --- |", *rows])
 
 
 def main() -> None:

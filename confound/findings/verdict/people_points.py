@@ -47,7 +47,11 @@ def points(frames: Frames, settings: Mapping[str, Any]) -> dict[str, list[str]]:
     people, agreement, effects = str(settings.get("reference")), frames["agreement"], frames["effects_compared"]
     models = dict.fromkeys([*agreement["model"], *effects["model"]])
     return {
-        model: [*_agreement(_of_last(agreement, model), people), *_effects(_of_last(effects, model))]
+        model: [
+            *_agreement(_of_last(agreement, model), people),
+            *_effects(_of_last(effects, model)),
+            *_spread(_of_last(frames["variance"], model), _of_last(frames["variance"], people)),
+        ]
         for model in models
     }
 
@@ -85,13 +89,6 @@ def _agreement(rows: pd.DataFrame, people: str) -> Iterator[str]:
         yield f"Most alike: {_listed(ordered.iloc[::-1])}. Least alike: {_listed(ordered)}."
     if len(last) and not len(paired):
         yield f"Personas do not carry the names of people (model {named(people)}), so groups are compared, not persons."
-    spread = last[last["sd_ratio"].notna()]
-    if len(spread):
-        fewer = int((spread["sd_ratio_high"] < 1).sum())
-        yield (
-            f"Simulated answers vary less than people's in {fewer} of {_questions(len(spread))}; the ratio of standard "
-            f"deviations is {_middle(spread['sd_ratio'])}."
-        )
 
 
 def _effects(rows: pd.DataFrame) -> Iterator[str]:
@@ -120,6 +117,49 @@ def _effects(rows: pd.DataFrame) -> Iterator[str]:
         yield (
             "Where a simulated effect is larger by one standard deviation, people's is larger by "
             f"{_interval(slope)}, corrected for sampling noise.{_flatters(whole, slope)}"
+        )
+
+
+def _spread(rows: pd.DataFrame, of_people: pd.DataFrame) -> Iterator[str]:
+    """Say whether simulated answers vary as people's do, and between whom."""
+    beside = rows[(rows["arm"] == ALL_ARMS) & rows["sd_ratio"].notna()]
+    if len(beside):
+        fewer, more = int((beside["sd_ratio_high"] < 1).sum()), int((beside["sd_ratio_low"] > 1).sum())
+        yield (
+            f"Simulated answers vary less than people's in {fewer} of {_questions(len(beside))}, more in {more}; the "
+            f"ratio of standard deviations is {_middle(beside['sd_ratio'])}."
+        )
+    modes = beside[beside["modal_share_people"].notna()]
+    if len(modes):
+        own, theirs = (number(100 * modes[name].median(), 0) for name in ("modal_share", "modal_share_people"))
+        yield f"The most frequent answer has {own} % of the simulated answers, and {theirs} % of people's (medians)."
+    yield from variance_points(rows)
+    repeated = of_people.loc[of_people["arm"] == ALL_ARMS, "icc"].dropna()
+    if len(repeated):
+        yield f"Of people who answered more than once, that part is {_middle(repeated)}."
+
+
+def variance_points(rows: pd.DataFrame) -> Iterator[str]:
+    """Say how much of the variance lies between personas, where they answered more than once.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of `variance`, of one model and iteration.
+    """
+    known = rows[(rows["arm"] == ALL_ARMS) & rows["icc"].notna()]
+    if known.empty:
+        return
+    yield (
+        f"Of the variance of answers in an arm, a part of {_middle(known['icc'])} lies between personas, and the rest "
+        "between the runs of one."
+    )
+    gains = [(known[f"se_twice_{what}"] / known["se_mean"]).median() for what in ("personas", "trials")]
+    if np.isfinite(gains).all():
+        personas, trials = (number(100 * (1 - gain), 0) for gain in gains)
+        yield (
+            f"Twice as many personas would make the error of a mean {personas} % smaller, twice as many trials of each "
+            f"{trials} %."
         )
 
 

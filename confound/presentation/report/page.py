@@ -81,6 +81,7 @@ def page(result: Findings, pictures: Iterable[Picture] = (), failures: Iterable[
         table=functools.partial(_table, frames, result.settings),
         stamp=people_points.stamp(frames, result.settings),
         beside=people_points.points(frames, result.settings),
+        spread=_spread(frames["variance"]),
         of_model=functools.partial(_of_model, frames, result.settings),
         yardsticks=records(_yardsticks(frames["comparisons"])),
         totals=_totals(frames["data"]),
@@ -210,6 +211,16 @@ def _table(frames: Mapping[str, pd.DataFrame], settings: Mapping[str, Any], name
     table = publication.build(name, own, settings, columns="statistic")
     title = f"{table.title}, {named(group.study)}, {named(group.model)}"
     return Markup(rendering.to_html(replace(table, title=title)))  # noqa: S704 -- escaped there
+
+
+def _spread(variance: pd.DataFrame) -> dict[str, list[str]]:
+    """Say of each model at its last iteration where the variance is; of none whose personas answered once."""
+    found = {}
+    for model, rows in variance.groupby("model", sort=False):
+        said = list(people_points.variance_points(rows[rows["iteration"] == rows["iteration"].max()]))
+        if said:
+            found[str(model)] = said
+    return found
 
 
 def _of_model(frames: Mapping[str, pd.DataFrame], settings: Mapping[str, Any], name: str, model: str) -> Markup:

@@ -44,6 +44,17 @@ REFERENCES = {
         "Lin 1989",
         "Lin (1989). A concordance correlation coefficient to evaluate reproducibility. Biometrics 45(1), 255-268.",
     ),
+    "fisher25": Reference("Fisher 1925", "Fisher (1925). Statistical Methods for Research Workers. Oliver and Boyd."),
+    "light": Reference(
+        "Light and Margolin 1971",
+        "Light and Margolin (1971). An analysis of variance for categorical data. Journal of the American Statistical "
+        "Association 66, 534-544.",
+    ),
+    "arvesen": Reference(
+        "Arvesen and Schmitz 1970",
+        "Arvesen and Schmitz (1970). Robust procedures for variance component problems using the jackknife. Biometrics "
+        "26(4), 677-686.",
+    ),
     "holm": Reference(
         "Holm 1979",
         "Holm (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics "

@@ -27,6 +27,13 @@ def _compared_notes(_: Shown) -> Iterator[str]:
     yield "p: two-sided for equal effects, not corrected for several outcomes."
 
 
+def _variance_notes(_: Shown) -> Iterator[str]:
+    yield "ICC: part of the variance of single answers that lies between personas and not between the runs of one."
+    yield "Design effect: variance of a mean over that of as many independent answers. Mode: share of the usual answer."
+    yield "Entropy in bits. SD ratio: standard deviation of single answers over that of people's."
+    yield "Intervals leave out one persona, the cluster, at a time."
+
+
 def _agreement_notes(shown: Shown) -> Iterator[str]:
     if (shown.frame["pairing"] == "paired").any():
         yield "r: Pearson's correlation over people of a person's mean answer with that of the persona of its name."
@@ -67,5 +74,18 @@ PEOPLE: dict[str, Layout] = {
         _compared_notes,
         last=True,
         choose=_in_deviations,
+    ),
+    "variance": Layout(
+        "Where the variance is",
+        "Question",
+        ("iteration",),
+        ("question",),
+        of_schema(TABLES["variance"]),
+        (of_fixed("icc", "ICC", 2), of_fixed("modal_share", "Mode", 2), of_fixed("sd_ratio", "SD ratio", 2)),
+        (of_fixed("icc", "ICC", 2), of_fixed("modal_share", "Mode", 2), of_fixed("sd_ratio", "SD ratio", 2)),
+        (),
+        _variance_notes,
+        last=True,
+        choose=_whole,
     ),
 }

@@ -56,10 +56,46 @@ def spread(means: FloatArray, squares: FloatArray) -> Spread:
     if n < 3 or sd <= 1e-12 * max(1.0, abs(float(means.mean()))):
         return Spread(n, float(means.mean()), float(sd), np.nan)
     left = (square.sum() - square - x * x / (n - 1)) / (n - 2)
-    with np.errstate(divide="ignore"):
-        logs = np.log(left) / 2
-    variance = (n - 1) / n * np.sum((logs - logs.mean()) ** 2) if np.isfinite(logs).all() else np.nan
-    return Spread(n, float(means.mean()), float(sd), float(variance))
+    return Spread(n, float(means.mean()), float(sd), _jackknife_variance(left))
+
+
+def gini_spread(shares: FloatArray) -> Spread:
+    """Describe unordered answers by the root of Gini's variance, the chance that two single answers differ.
+
+    Parameters
+    ----------
+    shares : ndarray of float64, shape (n, K)
+        How often each persona gave each answer, as parts of 1.
+
+    References
+    ----------
+    Light and Margolin (1971), "An analysis of variance for categorical data", Journal of the American Statistical
+    Association 66.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = gini_spread(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]))
+    >>> round(found.sd**2, 3)  # of four persons' six pairs, four differ
+    0.667
+    """
+    n, total = len(shares), shares.sum(axis=0)
+    if n < 2:
+        return Spread(n, np.nan, np.nan, np.nan)
+    sd = float(np.sqrt(max(1 - np.sum((total / n) ** 2), 0) * n / (n - 1)))
+    if n < 3 or sd <= 1e-6:
+        return Spread(n, np.nan, sd if sd > 1e-6 else 0.0, np.nan)
+    left = (1 - (((total - shares) / (n - 1)) ** 2).sum(axis=1)) * (n - 1) / (n - 2)
+    return Spread(n, np.nan, sd, _jackknife_variance(left))
+
+
+def _jackknife_variance(left: FloatArray) -> float:
+    """Return the jackknife variance of the logarithm of a standard deviation, from the variances without each row."""
+    n = len(left)
+    if (left <= 0).any():
+        return np.nan
+    logs = np.log(left) / 2
+    return float((n - 1) / n * np.sum((logs - logs.mean()) ** 2))
 
 
 def sd_ratio(people: Spread, simulated: Spread, *, confidence: float = 0.95) -> Estimate:
