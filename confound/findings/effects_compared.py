@@ -123,24 +123,36 @@ def rows(contrasts: Sequence[Contrast], reference: str, *, confidence: float) ->
         yield from _together(pairs, confidence)
 
 
-def _pairs(contrasts: Sequence[Contrast], reference: str) -> Iterator[_Pair]:
-    """Set each contrast of a model beside the people's, of the same iteration, else of their first."""
+def beside_people(contrasts: Sequence[Contrast], reference: str) -> Iterator[tuple[Contrast, Contrast]]:
+    """Set each contrast of a model beside the people's, of the same iteration, else of their first.
+
+    Parameters
+    ----------
+    contrasts : sequence of Contrast
+        Those of outcomes with numbers are taken.
+    reference : str
+        The model that is people.
+    """
     outcomes = [c for c in contrasts if c.cell.role == "outcome" and c.cell.scale.kind != "nominal"]
     of_people: dict[tuple[str, str, str], dict[int, Contrast]] = {}
     for contrast in outcomes:
         if contrast.cell.model == reference:
             of_people.setdefault(_key(contrast), {})[contrast.cell.iteration] = contrast
-    made: dict[tuple[tuple[str, str, str], int], _One | None] = {}
     for contrast in outcomes:
         own = of_people.get(_key(contrast), {})
-        if contrast.cell.model == reference or not own:
-            continue
-        iteration = contrast.cell.iteration if contrast.cell.iteration in own else min(own)
-        if (_key(contrast), iteration) not in made:
-            made[_key(contrast), iteration] = _one(own[iteration])
-        people, simulated = made[_key(contrast), iteration], _one(contrast)
-        if people is not None and simulated is not None:
-            yield _Pair(contrast, own[iteration], simulated, people)
+        if contrast.cell.model != reference and own:
+            yield contrast, own.get(contrast.cell.iteration, own[min(own)])
+
+
+def _pairs(contrasts: Sequence[Contrast], reference: str) -> Iterator[_Pair]:
+    """Estimate the effects of each contrast and of its people's; those of people once."""
+    made: dict[int, _One | None] = {}
+    for contrast, people in beside_people(contrasts, reference):
+        if id(people) not in made:
+            made[id(people)] = _one(people)
+        of_people, simulated = made[id(people)], _one(contrast)
+        if of_people is not None and simulated is not None:
+            yield _Pair(contrast, people, simulated, of_people)
 
 
 def _key(contrast: Contrast) -> tuple[str, str, str]:

@@ -50,6 +50,8 @@ class Findings:
     variance : pandas.DataFrame
         Variance between personas and between the runs of each, and the spread of answers beside that of people: a row
         for each question and arm.
+    combined : pandas.DataFrame
+        The effect on people with the help of simulated users who have no person: a row for each outcome and contrast.
     warnings : pandas.DataFrame
         Remarks on the data, and what could not be made.
     verdict : tuple of Finding
@@ -80,6 +82,7 @@ class Findings:
     agreement: pd.DataFrame
     effects_compared: pd.DataFrame
     variance: pd.DataFrame
+    combined: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]
     settings: Mapping[str, Any]

@@ -8,7 +8,7 @@ import pandas as pd
 from confound.counts.options import Options
 from confound.counts.prepare import CountedLog
 from confound.failures import Failures
-from confound.findings import agreement, effects_compared, schema, variance
+from confound.findings import agreement, combined, effects_compared, schema, variance
 from confound.findings.schema import Row, Schema
 
 Made = Callable[[], Iterator[Row]]
@@ -25,13 +25,15 @@ def tables(counted: CountedLog, options: Options, failures: Failures) -> dict[st
         Takes what could not be made.
     """
     confidence, people = options.confidence, options.reference
-    made: dict[Schema, Made] = dict.fromkeys((agreement.SCHEMA, effects_compared.SCHEMA, variance.SCHEMA), _nothing)
+    schemas = (agreement.SCHEMA, effects_compared.SCHEMA, variance.SCHEMA, combined.SCHEMA)
+    made: dict[Schema, Made] = dict.fromkeys(schemas, _nothing)
     if not counted.of_distributions:  # there are no single answers in distributions
         made[variance.SCHEMA] = partial(variance.rows, counted.cells, people, confidence=confidence)
         if people is not None:
             made[agreement.SCHEMA] = partial(agreement.rows, counted.cells, people, confidence=confidence)
             compared = partial(effects_compared.rows, counted.contrasts, people, confidence=confidence)
             made[effects_compared.SCHEMA] = compared
+            made[combined.SCHEMA] = partial(combined.rows, counted.contrasts, people, confidence=confidence)
     return {
         columns.name: schema.frame(_listed(columns.name, rows, failures), columns) for columns, rows in made.items()
     }

@@ -7,6 +7,7 @@ from confound.findings import (
     agreement,
     answers,
     assumptions,
+    combined,
     comparisons,
     data,
     decomposition,
@@ -41,6 +42,7 @@ TABLES: Mapping[str, Schema] = MappingProxyType(
             agreement.SCHEMA,
             effects_compared.SCHEMA,
             variance.SCHEMA,
+            combined.SCHEMA,
             warnings.SCHEMA,
         )
     }

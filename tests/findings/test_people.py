@@ -9,6 +9,7 @@ from scipy import stats
 
 import confound
 from confound.findings.verdict import people_points
+from confound.presentation.report.page import page
 
 FAST: dict[str, Any] = {"skip": ["drift", "decomposition", "sensitivity", "stabilization", "figures", "report"]}
 
@@ -208,3 +209,43 @@ def test_variance_needs_no_people() -> None:
     assert row["variance_between"] == pytest.approx(between)
     assert row["se_twice_trials"] == pytest.approx(np.sqrt((between + within / 8) / 30))
     assert row["se_twice_personas"] == pytest.approx(row["se_mean"] / np.sqrt(2))
+
+
+def test_a_log_without_arms_is_held_against_people() -> None:
+    """Questions of role `other` alone are enough with people; without people there is nothing to do."""
+    frame = log()
+    alone = frame[frame["role"] == "other"]
+    found = confound.analyze(alone, reference="human", skip=["stabilization", "figures"])
+    assert set(found.agreement["question"]) == {"alone"}
+    assert found.effects_compared.empty
+    assert not found.verdict
+    assert "Over 3 questions a persona" in page(found)
+    with pytest.raises(confound.InputError):
+        confound.analyze(alone)
+
+
+def test_labels_are_escaped_on_the_page() -> None:
+    """A question and a model named by HTML are text on the page."""
+    frame = log(studies=4).replace({"buys": "<b>buys</b>", "twin": "<i>twin</i>"})
+    found = confound.analyze(frame, reference="human", skip=["stabilization", "figures"])
+    written = page(found)
+    assert "<b>buys" not in written
+    assert "<i>twin" not in written
+    assert "&lt;i&gt;twin" in written
+
+
+def test_further_users_sharpen_the_effect_on_people() -> None:
+    """With simulated users who have no person the table has a row an outcome; with none it is empty."""
+    frame = log()
+    assert confound.analyze(frame, reference="human", **FAST).combined.empty
+    few = frame[(frame["model"] == "twin") | frame["persona"].isin([f"p{i}" for i in range(40)])]
+    found = confound.analyze(few, reference="human", **FAST)
+    table = found.combined
+    assert len(table) == 6
+    assert set(table["n_people"]) == set(table["n_others"]) == {40}
+    people = few[(few["model"] == "human") & (few["study"] == "s0") & (few["question"] == "buys")]
+    means = people.groupby("arm")["response"].mean()
+    row = table[(table["study"] == "s0") & (table["question"] == "buys")].iloc[0]
+    assert row["people"] == pytest.approx(means["b"] - means["a"])
+    assert row["worth"] >= 40
+    assert any("100 people are worth" in said for said in people_points.points(found.frames, found.settings)["twin"])

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks import page
-from benchmarks.validity.people import agreement, effects, variance
+from benchmarks.validity.people import agreement, combination, effects, variance
 
 PAGE = Path(__file__).parents[1] / "people.md"
 AIM = 0.93
@@ -12,7 +12,7 @@ AIM = 0.93
 
 def parts(logs: int, seed: int) -> list[str]:
     """Measure everything; each part is a table with its words."""
-    return [_agreement(logs, seed), _effects(logs, seed), _variance(logs, seed)]
+    return [_agreement(logs, seed), _effects(logs, seed), _variance(logs, seed), _combined(logs, seed)]
 
 
 def _agreement(logs: int, seed: int) -> str:
@@ -66,6 +66,19 @@ def _variance(logs: int, seed: int) -> str:
     )
     head = "| answers, personas | coverage | median error | median width | without interval |"
     return "\n".join(["## Variance", "", words, "", head, "| --- | --- | --- | --- | --- |", *rows])
+
+
+def _combined(logs: int, seed: int) -> str:
+    rows, low = [], []
+    for world, tally in combination.tallies(logs, seed):
+        rows += [f"| {world} | {name} | {tally.cells(name)} |" for name in ("effect", "worth")]
+        low += [f"{world}, {name}" for name in ("effect", "worth") if tally.coverage(name) < AIM - tally.error(AIM)]
+    words = (
+        f"The effect on people is {combination.EFFECT}, the simulation makes it {combination.SIMULATED_EFFECT}. "
+        f"Below {AIM} by more than two errors of the benchmark: {'; '.join(low) or 'none'}."
+    )
+    head = "| people and simulated users | quantity | coverage | median error | median width | without interval |"
+    return "\n".join(["## Combined", "", words, "", head, "| --- | --- | --- | --- | --- | --- |", *rows])
 
 
 def main() -> None:

@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 
 from confound.findings.effects_compared import LEVEL
+from confound.statistics.people.combined import effective_size
 from confound.text import estimate, named, number
 from confound.vocabulary import ALL_ARMS
 
 STAMP = "No people in this log: internal validity only."
 CALLED_PEOPLE = frozenset({"human", "humans", "people", "participants", "respondents"})
 NAMED = 3  # questions at either end that are named
+ANY_NUMBER = 10**9  # of simulated users
+HARDLY = 110  # people that 100 people must be worth at least to be worth the trouble
 FLATTERING = 0.3  # a correlation above it would be read as agreement
 
 Frames = Mapping[str, pd.DataFrame]
@@ -50,6 +53,7 @@ def points(frames: Frames, settings: Mapping[str, Any]) -> dict[str, list[str]]:
         model: [
             *_agreement(_of_last(agreement, model), people),
             *_effects(_of_last(effects, model)),
+            *_worth(_of_last(agreement, model), _of_last(frames["combined"], model)),
             *_spread(_of_last(frames["variance"], model), _of_last(frames["variance"], people)),
         ]
         for model in models
@@ -118,6 +122,21 @@ def _effects(rows: pd.DataFrame) -> Iterator[str]:
             "Where a simulated effect is larger by one standard deviation, people's is larger by "
             f"{_interval(slope)}, corrected for sampling noise.{_flatters(whole, slope)}"
         )
+
+
+def _worth(agreement: pd.DataFrame, combined: pd.DataFrame) -> Iterator[str]:
+    """Say how many people simulated users are worth: those who have no person, or any number of them."""
+    if len(combined):
+        gain = combined["worth"] / combined["n_people"]
+        yield (
+            f"Combined with {combined['n_others'].max():,} simulated users without a person, 100 people are worth "
+            f"{_middle(100 * gain, 0)} people for an effect."
+        )
+    r = agreement.loc[(agreement["arm"] == ALL_ARMS) & (agreement["role"] != "other"), "r_within_arms"].dropna()
+    if len(r):
+        most = r.clip(0, 1).map(lambda rho: effective_size(100, ANY_NUMBER, rho))
+        hardly = " That is hardly more than the people themselves." if most.median() < HARDLY else ""
+        yield f"With any number of such personas, 100 people would be worth at most {_middle(most, 0)} people.{hardly}"
 
 
 def _spread(rows: pd.DataFrame, of_people: pd.DataFrame) -> Iterator[str]:

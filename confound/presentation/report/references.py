@@ -55,6 +55,11 @@ REFERENCES = {
         "Arvesen and Schmitz (1970). Robust procedures for variance component problems using the jackknife. Biometrics "
         "26(4), 677-686.",
     ),
+    "ppi": Reference(
+        "Angelopoulos, Duchi and Zrnic 2023",
+        "Angelopoulos, Duchi and Zrnic (2023). PPI++: efficient prediction-powered inference. arXiv 2311.01453.",
+        "https://arxiv.org/abs/2311.01453",
+    ),
     "holm": Reference(
         "Holm 1979",
         "Holm (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics "

@@ -5,7 +5,17 @@ from collections.abc import Iterator
 import pandas as pd
 
 from confound.findings.tables import TABLES
-from confound.presentation.tables.statistics_shown import P_LINE, Layout, Shown, of_bounds, of_fixed, of_p, of_schema
+from confound.presentation.tables.statistics_shown import (
+    P_LINE,
+    Layout,
+    Shown,
+    of_bounds,
+    of_fixed,
+    of_interval,
+    of_p,
+    of_schema,
+    of_value,
+)
 from confound.vocabulary import ALL_ARMS
 
 
@@ -25,6 +35,12 @@ def _compared_notes(_: Shown) -> Iterator[str]:
     yield "Effects: differences of the arms' means in pooled standard deviations of a model's own answers (Cohen's d)."
     yield "Difference: simulated less people; paired where personas carry people's names. The persona is the cluster."
     yield "p: two-sided for equal effects, not corrected for several outcomes."
+
+
+def _combined_notes(_: Shown) -> Iterator[str]:
+    yield "Combined: the effect on people by prediction-powered inference, which simulated users cannot bias."
+    yield "Worth: how many people would give the same error without simulated users. The persona is the cluster."
+    yield "p: two-sided for no effect on people, not corrected for several outcomes."
 
 
 def _variance_notes(_: Shown) -> Iterator[str]:
@@ -74,6 +90,18 @@ PEOPLE: dict[str, Layout] = {
         _compared_notes,
         last=True,
         choose=_in_deviations,
+    ),
+    "combined": Layout(
+        "Effects on people, with the help of simulated users",
+        "Outcome",
+        ("contrast", "iteration"),
+        ("question",),
+        of_schema(TABLES["combined"]),
+        (of_value("estimate", "Combined"), of_interval(), of_fixed("worth", "Worth", 0)),
+        (of_value("estimate", "Combined"), of_interval(), of_fixed("worth", "Worth", 0)),
+        ("study", "question"),
+        _combined_notes,
+        last=True,
     ),
     "variance": Layout(
         "Where the variance is",
