@@ -80,6 +80,7 @@ bench-validity: $(STAMP) ## Remake the pages of benchmarks/validity and their su
 	$(BIN)/python -m benchmarks.validity.drift.comparisons --jobs 2 --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.drift.power --jobs 2 --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.effect.decomposition --date $(TODAY) --write
+	$(BIN)/python -m benchmarks.validity.people --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.stabilization --date $(TODAY) --write
 	$(BIN)/python -m benchmarks.validity.summary --write
 

@@ -10,23 +10,23 @@ import pandas as pd
 
 import confound
 from confound import parallel
-from confound.counts.contrasts import Contrast
 from confound.counts.notes import Note
 from confound.counts.options import Options
 from confound.counts.prepare import CountedLog, prepare
 from confound.errors import InputError
-from confound.failures import Failures, Guarded, about
+from confound.failures import Failures
 from confound.findings import (
     answers,
     assumptions,
     comparisons,
+    contrast_rows,
     decomposition,
-    detectable,
     drift,
     effects,
     interactions,
     joint_drift,
     known,
+    people,
     schema,
     sensitivity,
     truth,
@@ -34,6 +34,7 @@ from confound.findings import (
 )
 from confound.findings import data as data_table
 from confound.findings import stabilization as stable
+from confound.findings.contrast_rows import Track
 from confound.findings.schema import Row
 from confound.findings.trajectories import OutcomeTrajectory
 from confound.findings.verdict import sentences
@@ -44,7 +45,6 @@ from confound.log.source import LogLike
 from confound.result import Analysis
 from confound.vocabulary import DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
 
-Track = Callable[[Iterable[Any], int], Iterable[Any]]
 ToModel = tuple[list[OutcomeTrajectory], list[Note]]
 SoFar = Callable[[Analysis, float], None]
 REST_ON_COUNTS = ("decomposition", "sensitivity", "stabilization")
@@ -83,6 +83,7 @@ def analyze(
     reference: str | None = None,
     order: Mapping[str, Sequence[str]] | None = None,
     bins: Mapping[str, int] | None = None,
+    ranges: Mapping[str, Sequence[float]] | None = None,
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
     cluster: str | None = None,
@@ -139,11 +140,15 @@ def analyze(
     placebo : mapping, optional
         Arm -> the arm that it rewords: drift is then also reported in excess of what rewording alone makes.
     reference : str, optional
-        A model without drift in the same log, such as the humans: the others' drift is compared with its drift.
+        A model without drift in the same log, such as the humans: the others' drift, answers, effects and variance
+        are compared with its own.
     order : mapping, optional
         Question (globs allowed) -> its answers from low to high; they count 1, 2, ...
     bins : mapping, optional
         Question -> number of quantile bins for its numeric answers.
+    ranges : mapping, optional
+        Question (globs allowed) -> the least and the largest number that it can be answered with, where no answer seen
+        reaches them: what accuracy and bounds are measured on.
     study_file : sequence of path
         YAML files that give roles, options and values of questions.
     design : {"within", "between"}, optional
@@ -318,7 +323,7 @@ def _tables(
     track: Track,
 ) -> tuple[dict[str, pd.DataFrame], decomposition.Parts]:
     """Make the tables of drift and effects, and what rests on them."""
-    drift_rows, effect_rows = _single(counted, options, skip, failures, workers=workers, track=track)
+    drift_rows, effect_rows = contrast_rows.rows(counted, options, skip, failures, workers=workers, track=track)
     compared: list[Row] = []
     if "drift" not in skip and not counted.of_distributions:
         joint = partial(joint_drift.rows, counted, list(drift_rows), failures, options=options, workers=workers)
@@ -337,6 +342,7 @@ def _tables(
         "comparisons": schema.frame(compared, comparisons.SCHEMA),
         "assumptions": schema.frame(parts.assumptions, assumptions.SCHEMA),
         "sensitivity": schema.frame(bounded, sensitivity.SCHEMA),
+        **people.tables(counted, options, failures),
     }
     if counted.of_distributions:
         tables |= {name: known.in_distributions(tables[name]) for name in ("drift", "effects")}
@@ -348,49 +354,6 @@ def _part(name: str, failures: Failures, make: Callable[[], Iterable[Row]]) -> l
     with failures.catching(name):
         return list(make())
     return []
-
-
-def _single(
-    counted: CountedLog,
-    options: Options,
-    skip: Collection[str],
-    failures: Failures,
-    *,
-    workers: int | None,
-    track: Track,
-) -> tuple[list[Row], list[Row]]:
-    """Make the rows of single contrasts: of negative controls for `drift`, of outcomes for `effects`."""
-    part = {"negative_control": "drift", "outcome": "effects"}
-    wanted = [contrast for contrast in counted.contrasts if part[contrast.cell.role] not in skip]
-    families = {} if counted.of_distributions else detectable.families(wanted)
-    make = partial(_contrast_rows, options=options, families=families, exact=counted.of_distributions)
-    task = Guarded(make, "row", _about)
-    found: dict[str, list[Row]] = {"drift": [], "effects": []}
-    with failures.catching("drift and effects"):
-        made = track(parallel.spread(task, wanted, workers=workers), len(wanted))
-        for role, rows in failures.sifted(iter(made)):
-            found[part[role]] += rows
-    return found["drift"], found["effects"]
-
-
-def _about(contrast: Contrast) -> str:
-    return about(contrast.place)
-
-
-def _contrast_rows(
-    contrast: Contrast, *, options: Options, families: detectable.Families, exact: bool
-) -> tuple[str, list[Row]]:
-    """Return the role of a contrast's question, and its rows."""
-    confidence = options.confidence
-    if exact and contrast.cell.role == "negative_control":
-        return "negative_control", [known.drift_row(contrast, confidence=confidence, margin=options.margin)]
-    if contrast.cell.role == "outcome":
-        return "outcome", effects.effect_rows(contrast, confidence=confidence)
-    family = families[detectable.place_of(contrast)]
-    row = drift.drift_row(
-        contrast, confidence=confidence, family=family, margin=options.margin, method=options.correction
-    )
-    return "negative_control", [row]
 
 
 def _targeted_from(data: LogLike, counted: CountedLog, given: int | None) -> dict[str, int]:

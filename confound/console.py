@@ -79,6 +79,15 @@ def quantiles(text: str) -> int:
     return int(count)
 
 
+def ends(text: str) -> tuple[float, float]:
+    """Read ``LOW,HIGH``, the ends of a scale."""
+    low, _, high = text.partition(",")
+    try:
+        return float(low), float(high)
+    except ValueError:
+        raise ValueError("two numbers are needed, such as 1,7") from None
+
+
 def mapping(_: click.Context, param: click.Parameter, pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
     """Turn the pairs of a repeated option into a mapping; refuse a name that is given twice."""
     found: dict[str, T] = {}

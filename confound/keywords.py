@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import click
 
-from confound.console import PAIR, Decorator, Model, Pairs, answers, mapping, quantiles
+from confound.console import PAIR, Decorator, Model, Pairs, answers, ends, mapping, quantiles
 from confound.vocabulary import CORRECTION_WORDS, DEFAULT_CORRECTION, DEFAULT_MARGIN, Design
 
 # Parts of an analysis that can be left out; figures and the report are made when the result is saved.
@@ -138,6 +138,14 @@ OF_THE_LOG = (
         type=Pairs(quantiles),
         write="quantile:{}".format,
         flag="--bin",
+    ),
+    _pairs(
+        "ranges",
+        "The least and the largest number that Q can be answered with.",
+        "Q=LOW,HIGH",
+        type=Pairs(ends),
+        write=lambda pair: f"{pair[0]:.15g},{pair[1]:.15g}",
+        flag="--range",
     ),
     Keyword("study_file", "YAML file with roles, options and values of questions.", click.Path(), many=True),
     Keyword("design", "Default: inferred for each contrast.", click.Choice(get_args(Design))),

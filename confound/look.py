@@ -46,6 +46,7 @@ def describe(
     reference: str | None = None,
     order: Mapping[str, Sequence[str]] | None = None,
     bins: Mapping[str, int] | None = None,
+    ranges: Mapping[str, Sequence[float]] | None = None,
     study_file: Sequence[str | Path] = (),
     design: Design | None = None,
     cluster: str | None = None,
@@ -57,7 +58,7 @@ def describe(
     ----------
     data, table, persona, arm, question, response, trial, item, model, study, iteration, weight, rename, format, \
     levels, custom_id, missing, merge, outcome, negative_control, confounder, control, placebo, reference, order, \
-    bins, study_file, design, cluster, unique
+    bins, ranges, study_file, design, cluster, unique
         As for `analyze`.
 
     Returns

@@ -14,8 +14,10 @@ ROLE_WORDS: dict[str, str] = {
     "negative_control": "Negative controls",
     "confounder": "Confounders",
     "retention": "Retention",
+    "other": "Other questions",
 }
-ROLES = tuple(ROLE_WORDS)
+ROLES = ("outcome", "negative_control", "confounder", "retention")  # what a study may ask for
+READ_ROLES = (*ROLES, "other")  # what a log may hold; `other` is held against people, and no more
 QUANTITY_WORDS = {
     "observed": "Observed effect",
     "cate": "Causal effect (CATE)",

@@ -9,6 +9,7 @@ from confound.counts.binning import Bins
 from confound.counts.counting import UNKNOWN_CODE, Grouped, IntArray
 from confound.counts.questions import Question
 from confound.counts.scales import FloatArray, Scale
+from confound.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ def _cell(grouped: Grouped, study: str, model: str, iteration: int, question: st
     else:
         totals = answers[:, :, : len(spec.scale.values)] @ spec.scale.values
         low, high = (spec.scale.values.min(), spec.scale.values.max()) if len(spec.scale.values) else (np.nan, np.nan)
+    low, high = _limits(spec, study, question, low, high)
     return Cell(
         study=study,
         model=model,
@@ -162,6 +164,16 @@ def _cell(grouped: Grouped, study: str, model: str, iteration: int, question: st
         high=float(high),
         numbers=numbers,
     )
+
+
+def _limits(spec: Question, study: str, question: str, low: float, high: float) -> tuple[float, float]:
+    """Return the range that was given for a question, which must hold all of its answers; else the one seen."""
+    if spec.limits is None or np.isnan(low):
+        return low, high
+    if not spec.limits[0] <= low <= high <= spec.limits[1]:
+        given = f"--range {question}={spec.limits[0]:g},{spec.limits[1]:g}"
+        raise InputError(f"{given}: answers of study '{study}' go from {low:g} to {high:g}, which is outside")
+    return spec.limits
 
 
 def _behind_bins(

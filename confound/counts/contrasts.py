@@ -143,7 +143,9 @@ def _without_unknown(side: Side) -> Side:
     return replace(side, answers=answers)
 
 
-def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> tuple[dict[str, str], list[Note]]:
+def control_arms(
+    grouped: Grouped, wanted: Sequence[tuple[str | None, str]], *, needed: bool = True
+) -> tuple[dict[str, str], list[Note]]:
     """Choose the control arm of each study.
 
     Parameters
@@ -152,6 +154,8 @@ def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> 
         The counted log.
     wanted : sequence of (study or None, arm)
         Arms asked for; with None, for every study that has the arm, or for one study if written STUDY=ARM.
+    needed : bool
+        Whether a log without two arms in any study is refused.
 
     Returns
     -------
@@ -169,6 +173,8 @@ def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> 
     chosen: dict[str, str] = {}
     notes: list[Note] = []
     for study, labels in arms.items():
+        if len(labels) < 2 and _roles(grouped, study) == {"other"}:  # there is nothing to compare by arm
+            continue
         if len(labels) < 2:
             notes.append(Note("warning", f"Only arm '{labels[0]}' is there; nothing to compare it with.", study=study))
             continue
@@ -177,7 +183,7 @@ def control_arms(grouped: Grouped, wanted: Sequence[tuple[str | None, str]]) -> 
         if not asked:
             message = f"Arm '{chosen[study]}' was taken as the control{why}. Choose another with --control."
             notes.append(Note("note", message, study=study))
-    if not chosen:
+    if not chosen and needed:
         only = ", ".join(sorted({arm for labels in arms.values() for arm in labels}))
         raise InputError(
             f"column 'arm' holds one arm only ({only}). A comparison needs two; check --arm, or add the other arm's log"
@@ -191,6 +197,11 @@ def _arms(grouped: Grouped) -> dict[str, list[str]]:
     for study, arm in zip(*divmod(pairs, len(grouped.labels["arm"])), strict=True):
         arms[grouped.labels["study"][study]].append(grouped.labels["arm"][arm])
     return arms
+
+
+def _roles(grouped: Grouped, study: str) -> set[str | None]:
+    rows = grouped.codes["study"] == grouped.labels["study"].index(study)
+    return {grouped.label("role", int(code)) for code in np.unique(grouped.codes["role"][rows])}
 
 
 def _scoped(study: str | None, arm: str, labels: Sequence[str]) -> tuple[str | None, str]:

@@ -18,7 +18,7 @@ from confound.errors import InputError
 from confound.log.faults import engine_errors
 from confound.log.layout import DEFAULTS
 from confound.log.response_table import Responses
-from confound.vocabulary import ROLES
+from confound.vocabulary import READ_ROLES
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -314,9 +314,11 @@ def _role(text: str) -> str | None:
 
 
 def _check_roles(raw: Sequence[str | None], responses: Responses) -> None:
-    strange = [text for text in raw if _role(text or "") not in (None, *ROLES)]
+    strange = [text for text in raw if _role(text or "") not in (None, *READ_ROLES)]
     if strange:
-        raise InputError(f"{responses.where('role', strange[:MAX_SOUGHT])}: unknown role. Known are {', '.join(ROLES)}")
+        raise InputError(
+            f"{responses.where('role', strange[:MAX_SOUGHT])}: unknown role. Known are {', '.join(READ_ROLES)}"
+        )
 
 
 def _refuse(key: str, bad: list[str | None], responses: Responses) -> None:

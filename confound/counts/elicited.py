@@ -75,13 +75,13 @@ def elicited(responses: Responses, questions: Sequence[str], *, iteration: int) 
         found = alike.to_pyarrow()
     if not found.num_rows:
         return None
-    coded = {key: coded(found.column(key), key, responses) for key in HELD}
-    coded |= {q: _answer_codes(found.column(name)) for q, name in zip(questions, answers, strict=True)}
+    held_codes = {key: coded(found.column(key), key, responses) for key in HELD}
+    held_codes |= {q: _answer_codes(found.column(name)) for q, name in zip(questions, answers, strict=True)}
     # The engine's order changes, and with it the last digits of sums.
-    order = np.lexsort([codes for _, codes in coded.values()])
+    order = np.lexsort([codes for _, codes in held_codes.values()])
     return Elicited(
-        labels={key: labels for key, (labels, _) in coded.items()},
-        codes={key: codes[order] for key, (_, codes) in coded.items()},
+        labels={key: labels for key, (labels, _) in held_codes.items()},
+        codes={key: codes[order] for key, (_, codes) in held_codes.items()},
         n=numbers_of(found, "n", np.int64)[order],
     )
 

@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, get_args
 
+import numpy as np
+
 from confound.counts.scales import canonical, label
 from confound.counts.study_file import QuestionSpec, StudyFiles, read_study_files
 from confound.errors import InputError
@@ -38,6 +40,7 @@ class Options:
     reference: str | None = None
     order: Mapping[str, Sequence[str]] = field(default_factory=dict)
     bins: Mapping[str, int] = field(default_factory=dict)
+    ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
     study_file: Sequence[str | Path] = ()
     missing: Sequence[str] = ()
     merge: Sequence[str] = ()
@@ -63,6 +66,7 @@ class Options:
         self._normalise("placebo", {label(a) or a: label(b) or b for a, b in (self.placebo or {}).items()})
         self._normalise("order", {name: _sequence("order", answers) for name, answers in (self.order or {}).items()})
         self._normalise("bins", dict(self.bins or {}))
+        self._normalise("ranges", {name: _sequence("ranges", ends) for name, ends in (self.ranges or {}).items()})
         self._check_numbers()
         self._check_choices()
         self.merged  # noqa: B018 -- what cannot be read is refused now
@@ -83,6 +87,9 @@ class Options:
         for question, count in self.bins.items():
             if not 2 <= count <= MAX_BINS:
                 raise InputError(f"--bin {question}: from 2 to {MAX_BINS} bins are possible, but got {count}")
+        for question, ends in self.ranges.items():
+            if len(ends) != 2 or not -np.inf < ends[0] < ends[1] < np.inf:
+                raise InputError(f"--range {question}: it must be two numbers, the lower first, such as 1,7")
 
     def _check_choices(self) -> None:
         if self.correction not in CORRECTION_WORDS:
@@ -166,6 +173,11 @@ class Options:
         """Return the number of quantile bins that an option gives a question; None if it gives none."""
         return next((count for pattern, count in self.bins.items() if _matches(question, pattern)), None)
 
+    def range_of(self, question: str) -> tuple[float, float] | None:
+        """Return the least and the largest possible answer that an option gives a question; None if it gives none."""
+        found = next((ends for pattern, ends in self.ranges.items() if _matches(question, pattern)), None)
+        return None if found is None else (float(found[0]), float(found[1]))
+
     def check_labels(self, arms: Sequence[str], models: Sequence[str]) -> None:
         """Refuse a placebo arm or a reference model that the log does not hold."""
         for arm in (name for pair in self.placebo.items() for name in pair):
@@ -180,6 +192,7 @@ class Options:
         """Refuse an option that names a question that the log does not hold."""
         options = [("--" + role.replace("_", "-"), p) for role, patterns in self.roles.items() for p in patterns]
         options += [("--order", pattern) for pattern in self.order] + [("--bin", pattern) for pattern in self.bins]
+        options += [("--range", pattern) for pattern in self.ranges]
         for option, pattern in options:
             if not any(_matches(question, pattern) for question in questions):
                 raise InputError(

@@ -119,7 +119,8 @@ def prepare(
         whole, copied, once_notes = (whole, {}, []) if exact else _counted(log, whole, unique=options.unique)
         row_notes = [DISTRIBUTIONS] if exact else [*repeats.notes(log, whole, layout), *_row_notes(first, options, log)]
         options.check_labels(whole.labels["arm"], whole.labels["model"])
-        controls, arm_notes = control_arms(whole, options.control_arms)
+        beside = options.reference is not None and "other" in whole.labels["role"]  # people, whatever the arms
+        controls, arm_notes = control_arms(whole, options.control_arms, needed=not beside)
         binned, questions, question_notes = resolve(whole, options)
         arm_notes += by_arm.notes(whole, {name for _, name in questions})
         proper, sourced = apart(whole)
@@ -136,7 +137,7 @@ def prepare(
             "the log holds distributions of different personas in each arm, which cannot be compared yet. Ask the same "
             "personas in both arms, or log answers"
         )
-    if not found:
+    if not found and not beside:
         raise InputError(
             "no contrast can be made: no question was answered by personas of a control and a treated arm in "
             f"{options.design or 'any'} design. Check --control and --design"

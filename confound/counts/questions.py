@@ -30,12 +30,15 @@ class Question:
         Whether its numbers are those of column `value`, answer by answer, and not the scale's.
     bins : Bins or None
         The bins of a negative control whose answers are the numbers in them.
+    limits : tuple of float, or None
+        The least and the largest number that it can be answered with, as given.
     """
 
     role: str
     scale: Scale
     recorded: bool = False
     bins: Bins | None = None
+    limits: tuple[float, float] | None = None
 
     @property
     def width(self) -> int:
@@ -90,9 +93,10 @@ def resolve(grouped: Grouped, options: Options) -> tuple[Grouped, dict[tuple[str
             labels = {**rows.labels, "response": tuple(place)}
             rows = replace(rows, codes={**rows.codes, "response": codes[places]}, labels=labels)
         made, more = _question(rows, answers, role, question, options, bins)
-        questions[study, question] = made
+        if made is not None:
+            questions[study, question] = replace(made, limits=options.range_of(question))
         notes += [replace(remark, study=study, question=question) for remark in remarks + more]
-    _check_roles(questions, sorted(set(left_out)))
+    _check_roles(questions, sorted(set(left_out)), alone=options.reference is not None)
     if left_out:
         names = ", ".join(sorted(set(left_out)))
         notes.append(Note("note", f"Left out, having no role: {names}. Give one with --outcome or --negative-control."))
@@ -140,8 +144,12 @@ def _recorded_role(rows: Grouped, study: str, question: str) -> str | None:
     return roles[0] if roles else None
 
 
-def _check_roles(questions: Mapping[tuple[str, str], Question], left_out: Sequence[str]) -> None:
-    if not any(question.role in ("outcome", "negative_control") for question in questions.values()):
+def _check_roles(
+    questions: Mapping[tuple[str, str], Question], left_out: Sequence[str], *, alone: bool = False
+) -> None:
+    """Refuse a log without questions to analyse; `alone`: those of role `other` are enough."""
+    enough = ("outcome", "negative_control", *(["other"] if alone else []))
+    if not any(question.role in enough for question in questions.values()):
         names = left_out or sorted(name for _, name in questions)
         proposed = roles_by_name(names)
         raise UnsaidError(
@@ -154,19 +162,21 @@ def _check_roles(questions: Mapping[tuple[str, str], Question], left_out: Sequen
 
 def _question(
     rows: Grouped, answers: Sequence[str], role: str, name: str, options: Options, bins: Bins | None
-) -> tuple[Question, list[Note]]:
-    """Settle one question's scale, and refuse answers that its role cannot use."""
+) -> tuple[Question | None, list[Note]]:
+    """Settle one question's scale, and refuse answers that its role cannot use; None of role `other`: free text."""
     if bins is not None and role == "negative_control":
         return Question(role, bins.scale, bins=bins), _recorded_values(rows)[1]
     order, values = options.order_of(name)
     recorded, notes = _recorded_values(rows)
-    if order is None and recorded is None and _varies(rows) and role == "outcome":
+    if order is None and recorded is None and _varies(rows) and role in ("outcome", "other"):
         scale = Scale("continuous", (), np.empty(0), "column value")
         said = Note("note", "Its mean is that of column 'value', which holds several numbers for one answer.")
         return Question(role, scale, recorded=True), [*notes, said]
     scale = scales.infer(answers, order=order, values=values, recorded=recorded, question=name)
     if len(answers) > MAX_ANSWERS and order is None:
         _refuse_many(role, name, answers, scale)
+        if role == "other" and scale.kind != "continuous":
+            return None, [Note("note", f"Left out: it has {len(answers):,} distinct answers, which are no numbers.")]
         scale = Scale("continuous", (), np.empty(0), scale.source or "too many answers to tabulate")
     if role == "outcome":
         notes += _nominal_notes(rows, answers, scale)

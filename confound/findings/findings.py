@@ -44,6 +44,16 @@ class Findings:
         Where arms are made of several factors: whether the effect of one depends on another.
     truth : pandas.DataFrame
         What is true of a log of made-up users, beside what was found; empty for others.
+    agreement : pandas.DataFrame
+        How well simulated users answer as people do: a row for each question and arm. Empty without a reference.
+    effects_compared : pandas.DataFrame
+        Effects on simulated users beside those on people: a row for each outcome and contrast, and for each quantity
+        over all of them. Empty without a reference.
+    variance : pandas.DataFrame
+        Variance between personas and between the runs of each, and the spread of answers beside that of people: a row
+        for each question and arm.
+    combined : pandas.DataFrame
+        The effect on people with the help of simulated users who have no person: a row for each outcome and contrast.
     warnings : pandas.DataFrame
         Remarks on the data, and what could not be made.
     verdict : tuple of Finding
@@ -72,6 +82,10 @@ class Findings:
     means: pd.DataFrame
     interactions: pd.DataFrame
     truth: pd.DataFrame
+    agreement: pd.DataFrame
+    effects_compared: pd.DataFrame
+    variance: pd.DataFrame
+    combined: pd.DataFrame
     warnings: pd.DataFrame
     verdict: tuple[Finding, ...]
     settings: Mapping[str, Any]

@@ -198,3 +198,22 @@ def interval(what: str, unit: str, *, optional: bool = False, group: str = "") -
     """
     low = Column("ci_low", "number", f"Lower end of the interval of {what}", unit, optional, "{ci}", group, "ci_high")
     return low, Column("ci_high", "number", f"Upper end of the interval of {what}", unit, optional)
+
+
+def estimated(name: str, meaning: str, unit: str, *, head: str = "", places: int | None = None) -> tuple[Column, ...]:
+    """Return the columns of an estimate that may be missing, and of its interval's ends, ``NAME_low``, ``NAME_high``.
+
+    Parameters
+    ----------
+    name, meaning, unit, head, places
+        As of `Column`. Without a head none of them is shown in a table for a paper.
+    """
+    low, high = f"{name}_low", f"{name}_high"
+    interval_head = "{ci}" if head else ""
+    return (
+        Column(name, "number", meaning, unit, True, head, head, places=places),
+        Column(
+            low, "number", f"Lower end of the interval of `{name}`", unit, True, interval_head, head, high, "", places
+        ),
+        Column(high, "number", f"Upper end of the interval of `{name}`", unit, True),
+    )

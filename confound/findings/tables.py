@@ -4,17 +4,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from confound.findings import (
+    agreement,
     answers,
     assumptions,
+    combined,
     comparisons,
     data,
     decomposition,
     drift,
     effects,
+    effects_compared,
     interactions,
     sensitivity,
     stabilization_columns,
     truth,
+    variance,
     warnings,
 )
 from confound.findings.schema import Schema
@@ -37,6 +41,10 @@ TABLES: Mapping[str, Schema] = MappingProxyType(
             answers.MEANS,
             interactions.SCHEMA,
             truth.SCHEMA,
+            agreement.SCHEMA,
+            effects_compared.SCHEMA,
+            variance.SCHEMA,
+            combined.SCHEMA,
             warnings.SCHEMA,
         )
     }

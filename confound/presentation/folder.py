@@ -17,6 +17,7 @@ from confound.errors import InputError
 from confound.failures import Failure, Failures
 from confound.findings import record
 from confound.findings.findings import Findings
+from confound.findings.verdict import people_points
 from confound.presentation import frames, owned, swap
 from confound.presentation.tables import publication, rendering
 from confound.presentation.tables.layouts import LAYOUTS
@@ -120,6 +121,7 @@ def _write_tables(found: Findings, folder: Path, failures: Failures) -> None:
             (folder / "tables" / f"{name}.{form}").write_text(text, encoding="utf-8")
     content = {
         "verdict": [asdict(finding) for finding in found.verdict],
+        "people": people_points.words(found.frames, found.settings),
         "settings": dict(found.settings),
         "versions": dict(found.versions),
     }

@@ -12,6 +12,7 @@ from confound.failures import Failure
 from confound.findings.decision import SHOWN, SMALL, UNSETTLED, WITHHELD
 from confound.findings.findings import Description, Findings
 from confound.findings.power import Planned
+from confound.findings.verdict import people_points
 from confound.findings.verdict.effect_points import main_rows
 from confound.findings.verdict.sentences import Finding
 from confound.findings.verdict.settling import points as settling_points
@@ -56,21 +57,27 @@ def text(analysis: Findings, failures: Sequence[Failure] = ()) -> str:
         At most `LINES` lines, of any log.
     """
     told = _remarks(analysis.warnings, failures, lines=REMARK_LINES)
-    room = LINES - len(told)
+    people = [line for said in people_points.lines(analysis.frames, analysis.settings) for line in _lines(said)]
+    room = LINES - len(told) - len(people)
     if len(analysis.verdict) > ALONE:
-        return "\n".join([*_grid(analysis, room), *told])
+        return "\n".join([*_grid(analysis, room), *people, *told])
     tables = []
     if len(analysis.drift):
         tables.append(("DRIFT of the negative controls", _last(analysis.drift), _DRIFT))
     if len(analysis.effects):
         tables.append(("EFFECTS (treated - control)", main_rows(_last(analysis.effects)), _EFFECTS))
     least = sum(min(len(frame), ROWS) + 4 for _, frame, _ in tables)  # with a blank line, title, names and a rule
-    lines = ["VERDICT", *_sentences(analysis.verdict, room - least - 1)]
+    lines = ["VERDICT", *_sentences(analysis.verdict, room - least - 1), *people]
+    room += len(people)
     for left, (title, frame, columns) in zip(range(len(tables), 0, -1), tables, strict=True):
         after = sum(min(len(later), ROWS) + 4 for _, later, _ in tables[len(tables) - left + 1 :])
         places = _PLACE[2:] if len(analysis.verdict) == 1 else _PLACE  # one study and model were named above
         lines += _table(title, frame, [*places, *columns], rows=room - len(lines) - after - 4)
     return "\n".join([*lines, *told])
+
+
+def _lines(sentence: str) -> list[str]:
+    return wrapped(sentence).splitlines()
 
 
 def settling(analysis: Findings) -> str:

@@ -35,7 +35,7 @@ ELSEWHERE = {
             "benchmarks/validity/many_personas.md",
             "benchmarks/validity/comparisons.md",
             "benchmarks/validity/verdict.md",
-            "benchmarks/validity/power.md",
+            *("benchmarks/validity/power.md", "benchmarks/validity/people.md"),
         )
     },
 }

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from confound.failures import Failure
 from confound.findings.findings import Findings
 from confound.findings.schema import records
+from confound.findings.verdict import people_points
 from confound.findings.verdict.effect_points import main_rows
 from confound.findings.verdict.sentences import Finding
 from confound.findings.warnings import remarks
@@ -78,6 +79,10 @@ def page(result: Findings, pictures: Iterable[Picture] = (), failures: Iterable[
         fold=len(groups) > MANY_GROUPS,
         there=functools.partial(_there, frames),
         table=functools.partial(_table, frames, result.settings),
+        stamp=people_points.stamp(frames, result.settings),
+        beside=people_points.points(frames, result.settings),
+        spread=_spread(frames["variance"]),
+        of_model=functools.partial(_of_model, frames, result.settings),
         yardsticks=records(_yardsticks(frames["comparisons"])),
         totals=_totals(frames["data"]),
         arms=_by_arm(frames["data"]),
@@ -206,6 +211,25 @@ def _table(frames: Mapping[str, pd.DataFrame], settings: Mapping[str, Any], name
     table = publication.build(name, own, settings, columns="statistic")
     title = f"{table.title}, {named(group.study)}, {named(group.model)}"
     return Markup(rendering.to_html(replace(table, title=title)))  # noqa: S704 -- escaped there
+
+
+def _spread(variance: pd.DataFrame) -> dict[str, list[str]]:
+    """Say of each model at its last iteration where the variance is; of none whose personas answered once."""
+    found = {}
+    for model, rows in variance.groupby("model", sort=False):
+        said = list(people_points.variance_points(rows[rows["iteration"] == rows["iteration"].max()]))
+        if said:
+            found[str(model)] = said
+    return found
+
+
+def _of_model(frames: Mapping[str, pd.DataFrame], settings: Mapping[str, Any], name: str, model: str) -> Markup:
+    """Lay out the rows of one model, over all studies, as a table of a publication; nothing if there are none."""
+    own = frames[name][frames[name]["model"] == model]
+    if own.empty:
+        return Markup()
+    table = publication.build(name, {name: own}, settings, columns="statistic")
+    return Markup(rendering.to_html(replace(table, title=f"{table.title}, {named(model)}")))  # noqa: S704 -- escaped there
 
 
 def _own(frame: pd.DataFrame, group: Group) -> pd.DataFrame:

@@ -33,7 +33,33 @@ REFERENCES = {
         "Benjamini and Hochberg (1995). Controlling the false discovery rate: a practical and powerful approach to "
         "multiple testing. Journal of the Royal Statistical Society B 57(1), 289-300.",
     ),
+    "fisher21": Reference(
+        "Fisher 1921",
+        "Fisher (1921). On the probable error of a coefficient of correlation deduced from a small sample. Metron 1, "
+        "3-32.",
+    ),
     "fisher": Reference("Fisher 1935", "Fisher (1935). The Design of Experiments. Oliver and Boyd."),
+    "fuller": Reference("Fuller 1987", "Fuller (1987). Measurement Error Models. Wiley."),
+    "concordance": Reference(
+        "Lin 1989",
+        "Lin (1989). A concordance correlation coefficient to evaluate reproducibility. Biometrics 45(1), 255-268.",
+    ),
+    "fisher25": Reference("Fisher 1925", "Fisher (1925). Statistical Methods for Research Workers. Oliver and Boyd."),
+    "light": Reference(
+        "Light and Margolin 1971",
+        "Light and Margolin (1971). An analysis of variance for categorical data. Journal of the American Statistical "
+        "Association 66, 534-544.",
+    ),
+    "arvesen": Reference(
+        "Arvesen and Schmitz 1970",
+        "Arvesen and Schmitz (1970). Robust procedures for variance component problems using the jackknife. Biometrics "
+        "26(4), 677-686.",
+    ),
+    "ppi": Reference(
+        "Angelopoulos, Duchi and Zrnic 2023",
+        "Angelopoulos, Duchi and Zrnic (2023). PPI++: efficient prediction-powered inference. arXiv 2311.01453.",
+        "https://arxiv.org/abs/2311.01453",
+    ),
     "holm": Reference(
         "Holm 1979",
         "Holm (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics "

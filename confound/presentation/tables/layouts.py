@@ -1,149 +1,31 @@
 """What stands in each table of a publication, how it is written, and what is said under it."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator
 
 import pandas as pd
 
 from confound.findings.decision import SHOWN
-from confound.findings.schema import Column, Schema
 from confound.findings.tables import TABLES
 from confound.findings.verdict.effect_points import main_rows
 from confound.presentation.tables.layout import MARK
-from confound.text import MISSING, bracketed, number, p_equals, p_value
+from confound.presentation.tables.people_layouts import PEOPLE
+from confound.presentation.tables.statistics_shown import (
+    P_LINE,
+    Layout,
+    Record,
+    Shown,
+    Statistic,
+    check,
+    of_bounds,
+    of_fixed,
+    of_interval,
+    of_p,
+    of_schema,
+    of_value,
+    p_line,
+)
+from confound.text import MISSING, number
 from confound.vocabulary import ALL_CONTROLS, CORRECTION_WORDS
-
-Record = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Statistic:
-    """What stands in a column, or in a line of a cell.
-
-    Attributes
-    ----------
-    head : str
-        ``{ci}`` stands for the interval's name.
-    write : callable
-        A row of the frame and a number of decimals -> text.
-    needs : tuple of str
-        Columns of the frame without which there is nothing to write.
-    group : str
-        Head over this column and its neighbours.
-    note : str
-        What is said of it under the table.
-    """
-
-    head: str
-    write: Callable[[Record, int], str]
-    needs: tuple[str, ...]
-    group: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a table shows.
-
-    Attributes
-    ----------
-    frame : pandas.DataFrame
-        Its rows.
-    settings : dict
-        Those of the analysis.
-    heads : frozenset of str
-        Of its statistics.
-    """
-
-    frame: pd.DataFrame
-    settings: Mapping[str, Any]
-    heads: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How one frame becomes a table.
-
-    Attributes
-    ----------
-    title, stub : str
-        Caption; head of the labels' column.
-    panel, row : tuple of str
-        Columns of the frame that name a panel (beside study and model), and a row of it.
-    full, beside, under : tuple of Statistic
-        What is shown of one model alone; of few models, side by side; of several, as lines of a cell.
-    unit : tuple of str
-        Columns whose values share a unit, so that they are rounded alike.
-    notes : callable
-        What is shown -> sentences that say what the numbers are.
-    last : bool
-        Whether the last iteration stands for all, where not all are asked for; else the first and the last.
-    choose : callable
-        Frame -> the rows that say most.
-    """
-
-    title: str
-    stub: str
-    panel: tuple[str, ...]
-    row: tuple[str, ...]
-    full: tuple[Statistic, ...]
-    beside: tuple[Statistic, ...]
-    under: tuple[Statistic, ...]
-    unit: tuple[str, ...]
-    notes: Callable[[Shown], Iterator[str]]
-    last: bool = False
-    choose: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame
-
-
-def of_schema(schema: Schema) -> tuple[Statistic, ...]:
-    """Return what a table shows of one model alone: every column with a head, the number of personas first."""
-    shown = sorted(schema.shown, key=lambda column: column.name != "n_personas")
-    return tuple(_of_column(column) for column in shown)
-
-
-def _of_column(column: Column) -> Statistic:
-    """Return how a column is written."""
-    name, places = column.name, 0 if column.kind == "count" else column.places
-    if column.to:
-        made = _bounds(name, column.to, column.head, column.group)
-    elif column.kind == "p-value":
-        made = _p(name, column.head, column.group)
-    else:
-        made = (
-            _value(name, column.head, column.group)
-            if places is None
-            else _fixed(name, column.head, places, column.group)
-        )
-    return replace(made, note=column.note)
-
-
-def _value(name: str, head: str, group: str = "") -> Statistic:
-    return Statistic(head, lambda row, d: number(row[name], d), (name,), group)
-
-
-def _fixed(name: str, head: str, places: int, group: str = "") -> Statistic:
-    return Statistic(head, lambda row, _: number(row[name], places), (name,), group)
-
-
-def _p(name: str, head: str, group: str = "") -> Statistic:
-    return Statistic(head, lambda row, _: p_value(row[name]), (name,), group)
-
-
-def _bounds(low: str, high: str, head: str, group: str = "") -> Statistic:
-    return Statistic(head, lambda row, d: bracketed(row[low], row[high], d), (low, high), group)
-
-
-def _interval(group: str = "") -> Statistic:
-    return _bounds("ci_low", "ci_high", "{ci}", group)
-
-
-def _p_line(row: Record, _: int) -> str:
-    text = p_value(row["pvalue"])
-    return text if text == MISSING else p_equals(row["pvalue"])
-
-
-P_LINE = Statistic("p", _p_line, ("pvalue",))
 
 
 def _marked_distance(row: Record, d: int) -> str:
@@ -152,7 +34,7 @@ def _marked_distance(row: Record, d: int) -> str:
 
 
 def _joint_p_line(row: Record, d: int) -> str:
-    return _p_line({**row, "pvalue": row["pvalue_verdict"]}, d) if row["question"] == ALL_CONTROLS else ""
+    return p_line({**row, "pvalue": row["pvalue_verdict"]}, d) if row["question"] == ALL_CONTROLS else ""
 
 
 def _unknown_share(row: Record, _: int) -> str:
@@ -165,7 +47,7 @@ def _in_brackets(row: Record, d: int) -> str:
 
 
 UNKNOWN_NEEDS = ("n_unknown", "n_answers")
-PERSONAS = _fixed("n_personas", "Personas", 0)
+PERSONAS = of_fixed("n_personas", "Personas", 0)
 LAYOUTS: dict[str, Layout] = {}
 
 
@@ -271,10 +153,10 @@ LAYOUTS["drift"] = Layout(
     ("contrast", "iteration"),
     ("question",),
     of_schema(TABLES["drift"]),
-    (_value("tvd", "TVD"), _interval(), _p("pvalue", "p"), _p("pvalue_verdict", "p, adjusted")),
+    (of_value("tvd", "TVD"), of_interval(), of_p("pvalue", "p"), of_p("pvalue_verdict", "p, adjusted")),
     (
         Statistic("TVD", _marked_distance, ("tvd", "state")),
-        _interval(),
+        of_interval(),
         Statistic("p (all controls)", _joint_p_line, ("pvalue_verdict",)),
     ),
     (),
@@ -286,8 +168,8 @@ LAYOUTS["effects"] = Layout(
     ("contrast", "iteration"),
     ("question", "level"),
     of_schema(TABLES["effects"]),
-    (_value("estimate", "Difference"), _interval(), _p("pvalue", "p")),
-    (_value("estimate", "Difference"), _interval(), P_LINE),
+    (of_value("estimate", "Difference"), of_interval(), of_p("pvalue", "p")),
+    (of_value("estimate", "Difference"), of_interval(), P_LINE),
     ("study", "question"),
     _effect_notes,
     choose=main_rows,
@@ -298,8 +180,8 @@ LAYOUTS["decomposition"] = Layout(
     ("contrast", "question", "method", "iteration"),
     ("quantity",),
     of_schema(TABLES["decomposition"]),
-    (_value("estimate", "Estimate"), _interval()),
-    (_value("estimate", "Estimate"), _interval()),
+    (of_value("estimate", "Estimate"), of_interval()),
+    (of_value("estimate", "Estimate"), of_interval()),
     ("study", "question"),
     _decomposition_notes,
     last=True,
@@ -310,8 +192,8 @@ LAYOUTS["comparisons"] = Layout(
     ("contrast", "against", "iteration"),
     ("question",),
     of_schema(TABLES["comparisons"]),
-    (_value("estimate", "Difference"), _interval(), _p("pvalue", "p")),
-    (_value("estimate", "Difference"), _interval(), P_LINE),
+    (of_value("estimate", "Difference"), of_interval(), of_p("pvalue", "p")),
+    (of_value("estimate", "Difference"), of_interval(), P_LINE),
     (),
     _comparison_notes,
     last=True,
@@ -323,17 +205,17 @@ LAYOUTS["data"] = Layout(
     ("role", "arm"),
     (
         PERSONAS,
-        _fixed("n_questions", "Questions", 0),
-        _fixed("n_answers", "Answers", 0),
-        _fixed("n_unknown", "Unknown", 0),
+        of_fixed("n_questions", "Questions", 0),
+        of_fixed("n_answers", "Answers", 0),
+        of_fixed("n_unknown", "Unknown", 0),
         Statistic("Unknown, %", _unknown_share, UNKNOWN_NEEDS),
     ),
     (
         PERSONAS,
-        _fixed("n_answers", "Answers", 0),
+        of_fixed("n_answers", "Answers", 0),
         Statistic("Unknown, %", _unknown_share, UNKNOWN_NEEDS),
     ),
-    (_fixed("n_answers", "Answers", 0), Statistic("Unknown", _in_brackets, UNKNOWN_NEEDS)),
+    (of_fixed("n_answers", "Answers", 0), Statistic("Unknown", _in_brackets, UNKNOWN_NEEDS)),
     (),
     _data_notes,
     choose=_by_role,
@@ -345,11 +227,11 @@ LAYOUTS["sensitivity"] = Layout(
     ("question",),
     of_schema(TABLES["sensitivity"]),
     (
-        _value("estimate", "Effect"),
-        _fixed("drift_to_explain_away", "To explain away", 3),
-        _fixed("largest_tvd", "Largest seen", 3),
+        of_value("estimate", "Effect"),
+        of_fixed("drift_to_explain_away", "To explain away", 3),
+        of_fixed("largest_tvd", "Largest seen", 3),
     ),
-    (_value("estimate", "Effect"), _bounds("bound_low", "bound_high", "Bounds")),
+    (of_value("estimate", "Effect"), of_bounds("bound_low", "bound_high", "Bounds")),
     ("study", "question"),
     _sensitivity_notes,
     last=True,
@@ -360,8 +242,8 @@ LAYOUTS["assumptions"] = Layout(
     ("contrast", "check", "iteration"),
     ("question", "arm"),
     of_schema(TABLES["assumptions"]),
-    (_value("estimate", "Found"), _value("expected", "Expected"), _p("pvalue", "p")),
-    (_value("estimate", "Found"), _value("expected", "Expected"), P_LINE),
+    (of_value("estimate", "Found"), of_value("expected", "Expected"), of_p("pvalue", "p")),
+    (of_value("estimate", "Found"), of_value("expected", "Expected"), P_LINE),
     ("check",),
     _assumption_notes,
     last=True,
@@ -372,20 +254,13 @@ LAYOUTS["stabilization"] = Layout(
     ("contrast", "question", "path"),
     ("quantity",),
     of_schema(TABLES["stabilization"]),
-    (_value("mean", "Mean"), _interval()),
-    (_value("mean", "Mean"), _interval()),
+    (of_value("mean", "Mean"), of_interval()),
+    (of_value("mean", "Mean"), of_interval()),
     ("study", "question"),
     _stabilization_notes,
 )
 
-
-def check(name: str, layout: Layout) -> None:
-    """Raise where a layout names a column that its table does not have."""
-    made = {"n_questions"} if name == "data" else set()  # counted over the questions of a role
-    needed = {need for statistic in (*layout.full, *layout.beside, *layout.under) for need in statistic.needs}
-    for column in sorted({*layout.panel, *layout.row, *layout.unit, *needed} - made):
-        TABLES[name].column(column)
-
+LAYOUTS |= PEOPLE
 
 for _name, _layout in LAYOUTS.items():
     check(_name, _layout)

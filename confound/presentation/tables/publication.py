@@ -9,7 +9,8 @@ import pandas as pd
 
 from confound.errors import ConfoundError, InputError
 from confound.presentation.tables.layout import MARK, Column, Panel, Row, Table
-from confound.presentation.tables.layouts import LAYOUTS, Layout, Shown, Statistic
+from confound.presentation.tables.layouts import LAYOUTS
+from confound.presentation.tables.statistics_shown import Layout, Shown, Statistic
 from confound.text import MINUS, MISSING, named
 from confound.vocabulary import ALL_ARMS, ALL_CONTROLS, PATH_WORDS, QUANTITY_WORDS, ROLE_WORDS
 

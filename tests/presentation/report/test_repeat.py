@@ -24,6 +24,7 @@ OPTIONS: dict[str, Any] = {
     "reference": "human",
     "order": {"buys": ["no, never", 'say "yes"', "-3"]},
     "bins": {"age": 4},
+    "ranges": {"buys": (1.0, 7.5)},
     "design": "within",
     "correction": "null",
     "confidence": 0.9,

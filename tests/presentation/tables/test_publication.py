@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from confound.errors import ConfoundError, InputError
 from confound.presentation.tables.layout import MARK, Table
-from confound.presentation.tables.layouts import number, p_value
 from confound.presentation.tables.publication import build, decimals
-from confound.text import MISSING
+from confound.text import MISSING, number, p_value
 from tests.small_tables import SETTINGS, drift, effects
 
 

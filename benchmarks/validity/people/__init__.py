@@ -1,0 +1,1 @@
+"""Whether intervals of agreement with people, compared effects and variance components cover the truth."""

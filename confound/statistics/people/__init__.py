@@ -1,0 +1,1 @@
+"""Simulated users held against people: agreement, effects, and where the variance is (arrays only)."""
