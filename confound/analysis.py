@@ -269,7 +269,7 @@ def _described(
     failures: Failures,
 ) -> dict[str, pd.DataFrame]:
     """Make the tables of what the log holds, and of its truth where that is known."""
-    data = data_table.frame(counted.cells)
+    data = _frame("data", failures, partial(data_table.frame, counted.cells), data_table.SCHEMA)
     shares = partial(answers.share_rows, counted.cells, confidence=options.confidence)
     means = partial(answers.mean_rows, counted.cells, confidence=options.confidence)
     crossed = partial(interactions.rows, counted, settings["arm"], confidence=options.confidence)
@@ -335,9 +335,10 @@ def _tables(
     if "sensitivity" not in skip:
         bounds = partial(sensitivity.rows, counted, drift_rows, effect_rows, options=options)
         bounded = _part("sensitivity", failures, bounds)
+    decided = partial(drift.frame, drift_rows, margin=options.margin_shown, withheld=counted.copies)
     tables = {
-        "drift": drift.frame(drift_rows, margin=options.margin_shown, withheld=counted.copies),
-        "effects": effects.frame(effect_rows),
+        "drift": _frame("drift", failures, decided, drift.SCHEMA),
+        "effects": _frame("effects", failures, partial(effects.frame, effect_rows), effects.SCHEMA),
         "decomposition": schema.frame(parts.rows, decomposition.SCHEMA),
         "comparisons": schema.frame(compared, comparisons.SCHEMA),
         "assumptions": schema.frame(parts.assumptions, assumptions.SCHEMA),
@@ -347,6 +348,13 @@ def _tables(
     if counted.of_distributions:
         tables |= {name: known.in_distributions(tables[name]) for name in ("drift", "effects")}
     return tables, parts
+
+
+def _frame(name: str, failures: Failures, make: Callable[[], pd.DataFrame], empty: schema.Schema) -> pd.DataFrame:
+    """Make one table; an empty one if that fails."""
+    with failures.catching(f"table {name}"):
+        return make()
+    return schema.frame([], empty)
 
 
 def _part(name: str, failures: Failures, make: Callable[[], Iterable[Row]]) -> list[Row]:

@@ -10,7 +10,7 @@ import pytest
 import confound
 from confound import keywords, parallel
 from confound.failures import Failures, Guarded
-from confound.findings import answers, assumptions, comparisons, drift, effects, joint_drift, routes, sensitivity
+from confound.findings import answers, assumptions, comparisons, data, drift, effects, joint_drift, routes, sensitivity
 from confound.findings import stabilization as stable
 from confound.findings.verdict import sentences
 
@@ -49,6 +49,9 @@ PARTS: dict[str, tuple[object, str, set[str]]] = {
     "sensitivity": (sensitivity, "rows", {"sensitivity"}),
     "distributions": (answers, "share_rows", {"distributions"}),
     "means": (answers, "mean_rows", {"means"}),
+    "drift table": (drift, "frame", {"drift"}),
+    "effects table": (effects, "frame", {"effects"}),
+    "data table": (data, "frame", {"data"}),
     "verdict": (sentences, "findings", set()),
     "workers": (parallel, "spread", {"drift", "effects", "comparisons", "assumptions", "sensitivity"}),
 }
