@@ -13,6 +13,10 @@ __version__ = "0.1.0"
 __all__ = ["Analysis", "ConfoundError", "ConfoundWarning", "InputError", "analyze", "describe", "load", "read"]
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__", "figures"]
+
+
 def __getattr__(name: str) -> Any:
     """Load what needs pandas and statsmodels on first use, so that `confound --help` answers at once."""
     if name == "analyze":

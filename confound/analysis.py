@@ -211,6 +211,7 @@ def analyze(
     [{'tvd_plugin': 1.0, 'tvd_null': 0.2571, 'pvalue': 0.0008}]
     """
     options, layout = Options.of(locals()), Layout.of(locals())
+    skip = [skip] if isinstance(skip, str) else skip
     unknown = set(skip) - set(PARTS)
     if unknown:
         raise InputError(f"--skip {min(unknown)}: no such part. Parts are {', '.join(PARTS)}")

@@ -20,15 +20,24 @@ from confound.presentation import frames
 from confound.presentation.report import repeat
 from confound.presentation.tables import publication, rendering
 from confound.presentation.tables.layout import Table
+from confound.text import printable
 
+REPR_LINES = 12
 SHOWN = ("drift", "effects", "decomposition")  # in a notebook
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Analysis(Findings):
     """What `confound.analyze` found, and how it is saved and shown; see `Findings` for its tables."""
 
     __doc__ = Findings.__doc__
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name} ({len(frame):,})" for name, frame in self.frames.items() if len(frame))
+        found = [f"  {finding.study}, {finding.model}: drift {finding.drift}" for finding in self.verdict]
+        more = [f"  and {len(found) - REPR_LINES:,} more"] if len(found) > REPR_LINES else []
+        lines = [f"<Analysis of {', '.join(self.settings['log'])}", *found[:REPR_LINES], *more, f"  tables: {rows}>"]
+        return "\n".join(map(printable, lines))
 
     def save(self, folder: str | Path, *, workers: int | None = None) -> Path:
         """Write `analysis.json`, `report.html`, tables and figures.

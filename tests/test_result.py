@@ -223,3 +223,28 @@ def test_publish_refuses_an_unknown_format(result: confound.Analysis) -> None:
     with pytest.raises(InputError, match="There are tex, md, html, docx"):
         result.publish("drift", "pdf")
     assert result.publish("drift", "csv").startswith(b"study,model,")
+
+
+def test_one_name_needs_no_list_and_a_result_is_short_to_read() -> None:
+    """A question or a part may be given alone; what a result prints is the verdict's states and the sizes of tables."""
+    log = pd.DataFrame(
+        [
+            (persona, arm, question, answer)
+            for persona in "abc"
+            for arm, answer in (("control", "x"), ("treated", "y"))
+            for question in ("party", "party2")
+        ],
+        columns=["persona", "arm", "question", "response"],
+    )
+    skip = ("stabilization", "decomposition")
+    alone = confound.analyze(log, negative_control="party", skip=skip)
+    listed = confound.analyze(log, negative_control=["party"], skip=skip)
+    pd.testing.assert_frame_equal(alone.drift, listed.drift)
+    assert confound.analyze(log, negative_control="party", skip="drift").drift.empty
+    said = repr(alone).splitlines()
+    assert said[0].startswith("<Analysis of ")
+    assert said[1] == f"  study, model: drift {alone.verdict[0].drift}"
+    assert "drift (1)" in said[-1]
+    assert len(said) == 3
+    assert {"analyze", "load", "figures"} <= set(dir(confound))
+    assert "analysis" not in dir(confound)

@@ -60,13 +60,13 @@ class Options:
 
     def __post_init__(self) -> None:
         for name in (*GIVEN_ROLES, "study_file", "missing", "merge"):
-            self._normalise(name, _sequence(name, getattr(self, name)))
+            self._normalise(name, _sequence(getattr(self, name)))
         control = self.control
-        self._normalise("control", dict(control) if isinstance(control, Mapping) else _sequence("control", control))
+        self._normalise("control", dict(control) if isinstance(control, Mapping) else _sequence(control))
         self._normalise("placebo", {label(a) or a: label(b) or b for a, b in (self.placebo or {}).items()})
-        self._normalise("order", {name: _sequence("order", answers) for name, answers in (self.order or {}).items()})
+        self._normalise("order", {name: _order(name, answers) for name, answers in (self.order or {}).items()})
         self._normalise("bins", dict(self.bins or {}))
-        self._normalise("ranges", {name: _sequence("ranges", ends) for name, ends in (self.ranges or {}).items()})
+        self._normalise("ranges", {name: _sequence(ends) for name, ends in (self.ranges or {}).items()})
         self._check_numbers()
         self._check_choices()
         self.merged  # noqa: B018 -- what cannot be read is refused now
@@ -206,11 +206,15 @@ def _matches(question: str, pattern: str) -> bool:
     return question == pattern or fnmatch.fnmatchcase(question, pattern)
 
 
-def _sequence(name: str, value: Any) -> tuple[Any, ...]:
-    """Return a sequence as a tuple; one text is refused, for its letters would be taken for names."""
-    if isinstance(value, str | Path):
-        raise InputError(f"{name} must be a list, such as {[str(value)]}, but got {str(value)!r}")
-    return tuple(value)
+def _sequence(value: Any) -> tuple[Any, ...]:
+    """Return a sequence as a tuple; one text is a sequence of one, and not of its letters."""
+    return (value,) if isinstance(value, str | Path) else tuple(value)
+
+
+def _order(question: str, answers: Any) -> tuple[str, ...]:
+    if isinstance(answers, str):
+        raise InputError(f"order of {question} must be a list, from low to high, but got {answers!r}")
+    return tuple(answers)
 
 
 def _listed(value: Any) -> Any:

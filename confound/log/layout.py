@@ -106,6 +106,9 @@ class Layout:
         return found | {"rename": dict(self.rename), "arm": list(self.arm), "levels": list(self.levels)}
 
     def __post_init__(self) -> None:
+        for name in ("outcome", "negative_control", "confounder"):
+            if isinstance(one := getattr(self, name), str):
+                object.__setattr__(self, name, (one,))
         arm = [self.arm] if isinstance(self.arm, str) else self.arm
         object.__setattr__(self, "arm", tuple(name for entry in arm for name in entry.split(",")))
         levels = [self.levels] if isinstance(self.levels, str) else self.levels

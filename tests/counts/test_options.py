@@ -92,7 +92,7 @@ def test_control_arms_of_study_files_come_first(tmp_path: Path) -> None:
         ({"seed": -1}, "the seed must not be negative"),
         ({"design": "nested"}, "design must be one of within, between"),
         ({"bins": {"q": 1}}, "--bin q: from 2 to 30 bins"),
-        ({"outcome": "party"}, r"outcome must be a list, such as \['party'\]"),
+        ({"order": {"q": "low"}}, "order of q must be a list, from low to high"),
         ({"study_file": ["none.yaml"]}, "none.yaml: cannot be read as YAML"),
     ],
 )

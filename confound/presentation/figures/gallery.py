@@ -26,8 +26,8 @@ KINDS: Mapping[str, Callable[[Findings], Iterator[Drawn]]] = {
 MANY = frozenset({"answers_by_arm"})  # pages enough to bury the others
 
 
-def draw(result: Findings, kind: str) -> Iterator[Drawn]:
-    """Draw the figures of one kind, one at a time.
+def draw(result: Findings, kind: str) -> list[Drawn]:
+    """Draw the figures of one kind.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def draw(result: Findings, kind: str) -> Iterator[Drawn]:
     """
     if kind not in KINDS:
         raise InputError(f"{kind}: no such kind of figure. There are {', '.join(KINDS)}")
-    yield from KINDS[kind](result)
+    return list(KINDS[kind](result))
 
 
 def draw_all(result: Findings) -> Iterator[Drawn]:
