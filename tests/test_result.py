@@ -28,7 +28,9 @@ def test_what_is_written(result: confound.Analysis, tmp_path: Path) -> None:
     """The folder holds the contract's files with the contract's columns, and JSON without NaN."""
     folder = result.save(tmp_path / "out")
     names = {f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "md")} | {
-        f"tables/{name}.{kind}" for name in ("data", "drift", "effects", "sensitivity") for kind in ("tex", "html")
+        f"tables/{name}.{kind}"
+        for name in ("data", "drift", "effects", "sensitivity", "variance")
+        for kind in ("tex", "html")
     }
     assert set(files(folder)) == {".confound.json", "analysis.json", "report.html", *names}
     for name, columns in {

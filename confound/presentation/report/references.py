@@ -58,7 +58,6 @@ REFERENCES = {
     "ppi": Reference(
         "Angelopoulos, Duchi and Zrnic 2023",
         "Angelopoulos, Duchi and Zrnic (2023). PPI++: efficient prediction-powered inference. arXiv 2311.01453.",
-        "https://arxiv.org/abs/2311.01453",
     ),
     "holm": Reference(
         "Holm 1979",
