@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from simulate.backends.access import ModelAccess
 
 # Seconds without any answer after which that is told, and between two words of trouble.
-SILENCE, PAUSE = 8.0, 30.0
+SILENCE, PAUSE = 5.0, 30.0
 
 
 class Telling:
