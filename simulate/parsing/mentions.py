@@ -108,7 +108,7 @@ def _given(finder: OptionFinder, sentence: str, mention: Mention, mentions: list
     told = phrases.OTHERS.search(low, 0, start)
     if told and (low[:start].endswith("and ") or not phrases.OWN.search(low, max(start - 4, 0), mention.start)):
         return False
-    if _taken_back(finder, low[mention.end :], mention.option):
+    if phrases.SAID_BY.match(low, mention.end) or _taken_back(finder, low[mention.end :], mention.option):
         return False
     return _leads(sentence, mention, before, after) and _follows(finder, sentence, mention, after)
 
@@ -122,7 +122,10 @@ def _clause(low: str, mention: Mention) -> tuple[int, int]:
 
 def _leads(sentence: str, mention: Mention, before: str, after: str) -> bool:
     """Tell whether the words before a mention are those of an answer."""
-    words = _words(before)
+    # "A big fat 0": whatever kind of a number it is.
+    words = _words(
+        re.sub(r"\ban? (?!\w+ of\b)\w+ (?!of\b)(?:\w+ )?$", "a ", before) if mention.kind == "number" else before
+    )
     if words and words[-1] in ("a", "an") and mention.kind == "letter":
         return False  # "I got an A"
     if {"in", "from"} & set(words) and mention.kind == "word":

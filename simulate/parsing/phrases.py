@@ -44,7 +44,7 @@ ANSWERS = _set(
     "please look truth somewhere middle probably definitely certainly personally truthfully frankly clearly obviously",
     "simply currently honestly surely actually basically usually typically generally proudly happily sadly",
     "unfortunately luckily mostly absolutely yes admit confirm affirmative prefer person persona respondent profile",
-    "individual participant described",
+    "individual participant described easily natural logical sensible neutral",
 )
 # Around an option in words alone: "I live in the South" is an answer, "I have 3" is none.
 TELLS = (ANSWERS - {"lean", "leaning"}) | _set(
@@ -60,6 +60,7 @@ HARMLESS = re.compile(
         "no doubt|no question|no problem|not surprisingly|no surprise|not only|not gonna lie|not going to lie",
         "can't lie|don't get me wrong|without a doubt|without question|without hesitation|no matter",
         "not to mention|why not|if you (?:want|ask|insist|need|must know|prefer)|if that helps",
+        "if you (?:push|pushed|force|forced|press|pressed|made) me|what i (?:am|choose|pick|would say)",
         "if i (?:had|have) to|if forced|if pressed|if asked|if i must|if i'm (?:being )?honest|if anything",
         "to be (?:\\w+ )?honest(?: with you)?|in general|at the moment",
         "(?:have|has|had|need|got|tend|like|willing|going) to|gotta|must|used to seeing|through and through",
@@ -79,8 +80,10 @@ GOES_ON = re.compile(
     + _words(
         "(?:of|with|to) (?:it|this|that|them)|in (?:a|every|most|my views|my politics|all|spirit)",
         "on (?:most|nearly|almost|everything|every|all|the whole)|(?:\\w+ )?years|with (?:\\w+ )?(?:kids|children)",
-        "voter|wom[ae]n|m[ae]n|guy|person|mother|father|lady|american|because|since|given|considering|like|as|at|from|for",
-        "who|these|too|by|every|each|through|so|when|anyway|really|but|and(?!\\W*[#\\d])|last year|this|all|group",
+        "voter|wom[ae]n|m[ae]n|guy|person|mother|father|lady|american|because|since|given|considering|like|as|at|from",
+        "for",
+        "who|these|too|by|every|each|through|without|so|when|anyway|really|but|and(?!\\W*[#\\d])|last year|this|all",
+        "group",
         "range",
         "bracket|i(?:'d)? (?:guess|think|suppose|believe|say)|per|(?:a|an|each) (?:day|week|month|year)",
     )
@@ -104,7 +107,7 @@ AFTER = _set(
     "is am are be would will feels sounds seems fits fit suits suit matches match describes represents reflects me my",
     "mine i it the best most closely well right fair good correct answer choice pick vote option selection here",
     "myself now today still overall personally honestly definitely probably for to at all sure please with this that",
-    "statement too one describe about on fine okay then close closest exactly",
+    "statement too one describe about on fine okay then close closest exactly natural logical honest sensible",
 )
 # Options that mean nothing in passing ("no idea", "I have read a few"): only where they stand by themselves.
 IN_PASSING = frozenset(
@@ -141,6 +144,11 @@ WILL_NOT = re.compile(
 JOINS = re.compile(r"\b(?:or|and|to|through|maybe|perhaps|possibly|even|versus|vs|bordering|verging)\b|^[\s/(-]*$")
 
 # --- whose words, and when ---
+# "A, they say": somebody else's answer.
+SAID_BY = re.compile(
+    r"[\"')\]]*\s*[,-]\s*(?:they|people|some|many|others|you|he|she|everyone|everybody|my \w+)"
+    r" (?:say|says|said|think|thinks|thought|tell|told|call|calls|claim|claims|expect|assume)\b"
+)
 OTHERS = re.compile(
     r"\b(?:husband|wife|spouse|boyfriend|girlfriend|parents?|father|mother|dad|mom|mum|family|brothers?|sisters?|sons?"
     r"|daughters?|kids?|children|friends?|neighbou?rs?|coworkers?|boss|uncles?|aunts?|grand\w+|in-laws|people|folks"

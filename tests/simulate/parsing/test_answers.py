@@ -157,7 +157,7 @@ def _labelled_set(name: str) -> Iterator[tuple[str, tuple[str, ...], str | None,
 
 
 @pytest.mark.parametrize(
-    ("name", "n"), [("first", 559), ("second", 170), ("third", 180), ("fourth", 162), ("fifth", 158)]
+    ("name", "n"), [("first", 559), ("second", 170), ("third", 180), ("fourth", 162), ("fifth", 158), ("sixth", 101)]
 )
 def test_labelled_set(name: str, n: int) -> None:
     """No answer is read as a wrong option, and at most 1 in 50 of the clear ones is left Unknown.
