@@ -11,6 +11,7 @@ from confound.counts.cells import Cell
 from confound.counts.counting import Grouped, IntArray
 from confound.counts.notes import Note
 from confound.counts.scales import FloatArray, label, number_in
+from confound.counts.totals import totals
 from confound.errors import InputError
 from confound.vocabulary import Design
 
@@ -172,6 +173,7 @@ def control_arms(
     _check_wanted(arms, wanted)
     chosen: dict[str, str] = {}
     notes: list[Note] = []
+    assumed: dict[tuple[str, str], list[str]] = {}
     for study, labels in arms.items():
         if len(labels) < 2 and _roles(grouped, study) == {"other"}:  # there is nothing to compare by arm
             continue
@@ -181,8 +183,8 @@ def control_arms(
         asked = [arm for scope, arm in wanted if scope in (None, study) and arm in labels]
         chosen[study], why = (asked[-1], "") if asked else _default_control(labels)
         if not asked:
-            message = f"Arm '{chosen[study]}' was taken as the control{why}. Choose another with --control."
-            notes.append(Note("note", message, study=study))
+            assumed.setdefault((chosen[study], why), []).append(study)
+    notes += _assumed_notes(assumed)
     if not chosen and needed:
         only = ", ".join(sorted({arm for labels in arms.values() for arm in labels}))
         raise InputError(
@@ -191,17 +193,28 @@ def control_arms(
     return chosen, notes
 
 
+def _assumed_notes(assumed: Mapping[tuple[str, str], Sequence[str]]) -> list[Note]:
+    """Say which arms were taken as controls: one remark, whatever the number of studies."""
+    if not assumed:
+        return []
+    if len(assumed) == 1:
+        (((arm, why), studies),) = assumed.items()
+        study = studies[0] if len(studies) == 1 else ""
+        return [Note("note", f"Arm '{arm}' was taken as the control{why}. Choose another with --control.", study=study)]
+    each = [f"'{arm}'{why} ({', '.join(studies)})" for (arm, why), studies in assumed.items()]
+    return [Note("note", f"Arms taken as the control: {'; '.join(each)}. Choose others with --control STUDY=ARM.")]
+
+
 def _arms(grouped: Grouped) -> dict[str, list[str]]:
-    pairs = np.unique(grouped.codes["study"] * np.int64(len(grouped.labels["arm"])) + grouped.codes["arm"])
     arms: dict[str, list[str]] = {study: [] for study in grouped.labels["study"]}
-    for study, arm in zip(*divmod(pairs, len(grouped.labels["arm"])), strict=True):
+    for study, arm in totals(grouped, "study", "arm")[0].T:
         arms[grouped.labels["study"][study]].append(grouped.labels["arm"][arm])
     return arms
 
 
 def _roles(grouped: Grouped, study: str) -> set[str | None]:
-    rows = grouped.codes["study"] == grouped.labels["study"].index(study)
-    return {grouped.label("role", int(code)) for code in np.unique(grouped.codes["role"][rows])}
+    (studies, roles), _ = totals(grouped, "study", "role")
+    return {grouped.label("role", int(code)) for code in roles[studies == grouped.labels["study"].index(study)]}
 
 
 def _scoped(study: str | None, arm: str, labels: Sequence[str]) -> tuple[str | None, str]:

@@ -44,6 +44,14 @@ def test_first_arm_is_the_control_else_and_the_result_says_so() -> None:
     assert any("Arm 'a' was taken as the control" in note.message for note in found.notes)
 
 
+def test_controls_of_many_studies_are_told_in_one_remark() -> None:
+    """One remark names the arms and the studies, however many there are."""
+    studies = (("s", "b"), ("t", "b"), ("u", "c"))
+    found = prepared(rows(*((study, "1", arm, "x") for study, first in studies for arm in (first, "z"))))
+    said = [note.message for note in found.notes if "taken as the control" in note.message]
+    assert said == ["Arms taken as the control: 'b' (s, t); 'c' (u). Choose others with --control STUDY=ARM."]
+
+
 def test_control_by_study() -> None:
     """STUDY=ARM holds for that study; an arm whose own label has an equals sign is still found."""
     frame = rows(*(("s", "1", arm, "x") for arm in ("a", "b")), *(("t", "1", arm, "x") for arm in ("a", "b", "k=v")))
