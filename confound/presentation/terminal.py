@@ -122,10 +122,22 @@ def _grid(analysis: Findings, room: int) -> list[str]:
     kept = [name for name in frame if frame[name].any()]
     table = to_terminal(frame[kept]).splitlines()
     more = len(shown) - len(frame)
-    return [
-        *("VERDICT", *heading, *(line for lines in meaning for line in lines), "", *table),
-        *([f"({more:,} more are saved)"] if more else []),
-    ]
+    said = ["VERDICT", *heading, *(line for lines in meaning for line in lines), "", *table]
+    said += [f"({more:,} more are saved)"] if more else []
+    return said + _evidence(analysis.verdict, room - len(said) - 1)
+
+
+def _evidence(verdict: Sequence[Finding], room: int) -> list[str]:
+    """Say which controls show the drift, of as many studies and models as there is room for."""
+    lines: list[str] = []
+    for finding in verdict:
+        if finding.drift == SHOWN and len(finding.points) > 1:
+            where = f"{named(finding.study)}, {named(finding.model)}"
+            own = wrapped(f"{where}: {finding.points[1]}").splitlines()
+            if len(lines) + len(own) > room:
+                break
+            lines += own
+    return ["", *lines] if lines else []
 
 
 def _glance(finding: Finding, group: overview.Group) -> dict[str, str]:
