@@ -74,11 +74,12 @@ main.add_command(
             type=click.Path(path_type=Path),
             help="Folder for the results.",
         ),
+        click.option("--open", "opened", is_flag=True, help="Open the report when it is saved."),
         *(keyword.decorator() for keyword in keywords.OF_THE_ANALYSIS),
     ]
 )
 @errors_told
-def analyze(log: tuple[str, ...], out: Path, **given: Any) -> None:
+def analyze(log: tuple[str, ...], out: Path, opened: bool, **given: Any) -> None:
     """Measure user drift and effects in LOG..., and say what they mean.
 
     LOG is a file, folder or glob: parquet, CSV, TSV, JSON lines, Arrow, or what another tool exports. One row an
@@ -123,6 +124,8 @@ def analyze(log: tuple[str, ...], out: Path, **given: Any) -> None:
     failures = folder.add_pictures(result, out, failures, workers=given["workers"])
     held = [name for name in (folder.PAGE, "analysis.json", "tables", "figures") if (out / name).exists()]
     click.echo(f"\nSaved in {out}: {', '.join(held)} (seed {given['seed']}).")
+    if opened and folder.PAGE in held:
+        click.launch(str((out / folder.PAGE).resolve()))
     if failures:
         click.echo(f"{len(failures)} parts could not be made; the tracebacks are in {out / folder.TRACES}.", err=True)
         sys.exit(EXIT_FAILED)

@@ -176,7 +176,7 @@ def _finding(held: Any) -> Finding:
     points = tuple(map(shape.written, shape.listing(found["points"])))
     drift = shape.maybe(shape.written)(found["drift"])
     study, model, headline = (shape.written(found[name]) for name in ("study", "model", "headline"))
-    return Finding(study, model, drift, headline, points)
+    return Finding(study, model, drift, headline, points, shape.written(found.get("paragraph", "")))
 
 
 def _checked(held: Any) -> dict[str, Any]:

@@ -47,6 +47,18 @@ def test_analyze_end_to_end(log: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_open_shows_the_report(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--open hands the page to the browser, once it is there; without a page nothing is opened."""
+    seen: list[str] = []
+    monkeypatch.setattr("click.launch", lambda url: seen.append(url) if Path(url).exists() else None)
+    options = ["--rename", "condition=arm", "--outcome", "buys", "--skip", "figures", "--out", tmp_path / "o", "--open"]
+    assert run("analyze", log, *options).exit_code == 0
+    assert seen == [str(tmp_path / "o" / "report.html")]
+    assert run("analyze", log, *options, "--skip", "report").exit_code == 0
+    assert len(seen) == 1
+
+
+@pytest.mark.slow
 def test_skip_leaves_a_part_out(log: Path, tmp_path: Path) -> None:
     """--skip effects writes an empty effects table and no effect in the verdict."""
     options = ["--rename", "condition=arm", "--outcome", "buys", "--negative-control", "party", "--skip", "effects"]

@@ -44,6 +44,7 @@ _SAME = str.maketrans(
 def even(text: str) -> str:
     """Return one spelling for quotes, dashes, ranges and spaces; lines stay."""
     text = unicodedata.normalize("NFKC", text.replace("\u2026", "...")).translate(_SAME)
+    text = re.sub(r"(?<=\d)\+(?!\d)", " or more", text)
     text = re.sub(r"(?<=\d)\s*[\u2013\u2014]\s*(?=\$?\d)", "-", text)
     text = re.sub(r"\s*[\u2013\u2014]\s*|(?<=\w)--+(?=\w)", " - ", text)
     text = "".join(character for character in text if unicodedata.category(character) not in ("So", "Cf", "Cs"))
@@ -58,7 +59,6 @@ def lower(text: str) -> str:
 def words(low: str) -> str:
     """Keep the words of a text, one space apart; the range 30,000-59,999 reads as 30000 to 59999."""
     low = re.sub(r"(?<=\d),(?=\d{3})", "", low)
-    low = re.sub(r"(?<=\d)\+", " or more", low)
     low = re.sub(r"n't\b", " not", re.sub(r"(?<!\S)-(?=\d)", "minus ", low))
     low = re.sub(r"(?<=\d)\s*-\s*\$?(?=\d)", " to ", low)
     return " ".join(re.findall(r"\w+(?:'\w+)*", low))

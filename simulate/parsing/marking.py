@@ -30,7 +30,7 @@ def bold_as_label(finder: OptionFinder, text: str) -> str:
 
     def label(match: re.Match[str]) -> str:
         option = finder.whole(cleaning.undecorated(match[2]))
-        return match[0] if option is None else f"({finder.shown[option].label})"
+        return match[0] if option is None else f"({finder.shown[option].label}){re.sub(r'[^.!:]', '', match[2][-1])}"
 
     return re.sub(r"(\*\*|__)(.+?)\1", label, text) if len(text) > 1 else text
 

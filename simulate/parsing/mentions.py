@@ -162,10 +162,11 @@ def _follows(finder: OptionFinder, sentence: str, mention: Mention, after: str) 
 def _joined(sentence: str, mentions: list[Mention], given: list[Mention]) -> set[int]:
     """Return the options that "or" or "maybe" joins to an answer: "2 (or 3)"."""
     found: set[int] = set()
+    answered = {mention.option for mention in given}
     for one, other in itertools.pairwise(mentions):
         between = phrases.without_harmless(cleaning.lower(sentence[one.end : other.start]))
         words = set(_words(between)) - phrases.TELLS - {"or", "through", "maybe", "perhaps", "possibly", "even"}
-        if not words and phrases.JOINS.search(between) and (one in given or other in given):
+        if not words and phrases.JOINS.search(between) and {one.option, other.option} & answered:
             found |= {one.option, other.option}
     return found
 

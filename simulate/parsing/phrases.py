@@ -44,7 +44,10 @@ ANSWERS = _set(
     "please look truth somewhere middle probably definitely certainly personally truthfully frankly clearly obviously",
     "simply currently honestly surely actually basically usually typically generally proudly happily sadly",
     "unfortunately luckily mostly absolutely yes admit confirm affirmative prefer person persona respondent profile",
-    "individual participant described easily natural logical sensible neutral",
+    "individual participant described easily natural logical sensible neutral under sticking staying aligning align",
+    "aligned description describing reflection summary landing placed opted opting decide decided decision conclude",
+    "concluding favor favour inclined speaking straight frank based entirely certain positive comfortable happy glad",
+    "proud chosen answered ticked circled marking rather",
 )
 # Around an option in words alone: "I live in the South" is an answer, "I have 3" is none.
 TELLS = (ANSWERS - {"lean", "leaning"}) | _set(
@@ -53,13 +56,16 @@ TELLS = (ANSWERS - {"lean", "leaning"}) | _set(
     "practice live reside come from there go attend get watch read earn made bring took trust like support enjoy",
     "follow want always own years year age aged proud lifelong life-long registered committed devout practicing",
     "practising loyal staunch self-described card-carrying deep rural use speak drive eat drink play buy shop study",
+    "respectfully wholeheartedly firmly out group bracket range height affiliation identity denomination ethnicity",
+    "heritage occupation job situation employment marital neighborhood area part country",
 )
 # Words and turns that change nothing.
 HARMLESS = re.compile(
     _words(
         "no doubt|no question|no problem|not surprisingly|no surprise|not only|not gonna lie|not going to lie",
         "can't lie|don't get me wrong|without a doubt|without question|without hesitation|no matter",
-        "not to mention|why not|if you (?:want|ask|insist|need|must know|prefer)|if that helps",
+        "not to mention|why not|if you (?:want|ask|insist|need|must know|prefer)|if that helps|more of an?",
+        "(?:since|as) you ask(?:ed)?",
         "if you (?:push|pushed|force|forced|press|pressed|made) me|what i (?:am|choose|pick|would say)",
         "if i (?:had|have) to|if forced|if pressed|if asked|if i must|if i'm (?:being )?honest|if anything",
         "to be (?:\\w+ )?honest(?: with you)?|in general|at the moment",
@@ -79,10 +85,12 @@ GOES_ON = re.compile(
     r"\s+"
     + _words(
         "(?:of|with|to) (?:it|this|that|them)|in (?:a|every|most|my views|my politics|all|spirit)",
-        "on (?:most|nearly|almost|everything|every|all|the whole)|(?:\\w+ )?years|with (?:\\w+ )?(?:kids|children)",
+        "on (?:most|nearly|almost|everything|every|all|the whole)|(?:\\w+ )?years|with (?:\\w+ )?(?:kids",
+        "children)|with (?:every|all|everything|the)|after",
         "voter|wom[ae]n|m[ae]n|guy|person|mother|father|lady|american|because|since|given|considering|like|as|at|from",
         "for",
-        "who|these|too|by|every|each|through|without|so|when|anyway|really|but|and(?!\\W*[#\\d])|last year|this|all",
+        "who|these",
+        "too|by|every|each|through|without|so|when|anyway|really|but|and(?!\\W*[#\\d])|last year|this|all|age",
         "group",
         "range",
         "bracket|i(?:'d)? (?:guess|think|suppose|believe|say)|per|(?:a|an|each) (?:day|week|month|year)",
@@ -107,7 +115,7 @@ AFTER = _set(
     "is am are be would will feels sounds seems fits fit suits suit matches match describes represents reflects me my",
     "mine i it the best most closely well right fair good correct answer choice pick vote option selection here",
     "myself now today still overall personally honestly definitely probably for to at all sure please with this that",
-    "statement too one describe about on fine okay then close closest exactly natural logical honest sensible",
+    "statement too one describe about on fine okay then close closest exactly natural logical honest sensible seem",
 )
 # Options that mean nothing in passing ("no idea", "I have read a few"): only where they stand by themselves.
 IN_PASSING = frozenset(
@@ -128,7 +136,8 @@ HABITS = re.compile(
 LIKELY_TO = re.compile(
     r"\s+to (?:ever )?"
     + _words(
-        "read|watch|finish|pick|buy|get (?:it|this|a copy|around)|give (?:it|this)|check|try|look (?:it|for)|see",
+        "\u25a1+|read|watch|finish|pick|buy|get (?:it|this|a copy|around)|give (?:it|this)|check|try",
+        "look (?:it|for)|see",
         "borrow|order|add|seek|rent|stream|download|do (?:so|that|it)",
     )
 )

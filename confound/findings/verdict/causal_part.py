@@ -176,11 +176,11 @@ def _drift_needed(rows: Sequence[Row]) -> Iterator[str]:
         yield f"{seen}. {apart}: {'more than that' if beyond else 'this is not ruled out'}."
         return
     own = ", each held against its own contrast's controls" if len({row["contrast"] for row in known}) > 1 else ""
-    names = f": {_listed(beyond)}" if beyond else ""
-    yield (
-        f"{seen}. Users {high:.2f} apart could make {len(known) - len(beyond)} of the {len(known)} observed effects by "
-        f"themselves{own}; {len(beyond) or 'none'} would take more{names}."
-    )
+    n, more = len(known), len(beyond)
+    which = f"all {n}" if not more else "none" if more == n else f"{n - more} of the {n}"
+    rest = f"; {'they' if more == n else more} would take more: {_listed(beyond)}" if more else ""
+    of = " of the observed effects" if more == n else " observed effects"
+    yield f"{seen}. Users {high:.2f} apart could make {which}{of} by themselves{own}{rest}."
 
 
 def _whose(row: Row) -> str:

@@ -10,6 +10,7 @@ from confound.findings.stabilization import NOTHING, Stabilization
 from confound.findings.verdict import drift_points
 from confound.findings.verdict.causal_part import part_points
 from confound.findings.verdict.effect_points import comparison_points, effect_points, missing_points, refused
+from confound.findings.verdict.paragraph import paragraph
 from confound.findings.verdict.settling import points as settling_points
 from confound.vocabulary import ALL_ARMS, DEFAULT_MARGIN
 
@@ -30,6 +31,8 @@ class Finding:
         The finding and what it means, in two sentences.
     points : tuple of str
         What it rests on.
+    paragraph : str
+        The finding as a paragraph for a paper; empty where drift was not measured, or is withheld.
     """
 
     study: str
@@ -37,6 +40,7 @@ class Finding:
     drift: str | None
     headline: str
     points: tuple[str, ...]
+    paragraph: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,8 @@ def _finding(study: str, model: str, tables: Tables, confidence: float, margin: 
     found = drift_points.Asked(len(tables.effects) > 0, tuple(refused(tables.effects)["question"].unique()))
     said = drift_points.headline(state, drift, margin=margin, asked=found, copies=copies)
     points = () if state == decision.WITHHELD else tuple(_points(drift, tables, confidence, margin))
-    return Finding(study, model, state, said, points)
+    written = paragraph(drift, tables.effects, state=state, confidence=confidence, margin=margin)
+    return Finding(study, model, state, said, points, written)
 
 
 def _points(drift: pd.DataFrame, tables: Tables, confidence: float, margin: float) -> Iterator[str]:
