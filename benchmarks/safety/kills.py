@@ -1,9 +1,9 @@
 """Kill `confound analyze` at random moments over an earlier result, and look at what stands there.
 
-Two logs take turns, so that the earlier result and the new one differ. Half of the kills come at any moment of the run,
-half once the new result is being written. What stands at ``--out`` must be one of the results that whole runs give, to
-the byte: the earlier one, the new one, or the new one whose figures are not drawn yet. The next run must leave that
-result alone beside nothing.
+Two logs take turns, so that the earlier result and the new one differ. A third of the kills come at any moment of the
+run, a third once the new result is being written, and a third when it is about to take the place of the old one. What
+stands at ``--out`` must be one of the results that whole runs give, to the byte: the earlier one, the new one, or the
+new one whose figures are not drawn yet. The next run must leave that result alone and nothing beside it.
 """
 
 import argparse
@@ -30,7 +30,8 @@ LOADED = (
     *("confound.cli", "confound.analysis", "confound.presentation.terminal", "confound.presentation.report.page"),
     "ibis.backends.duckdb",
 )
-CALM = 0.002  # seconds between looks at the folder
+AFTER = ("start", "scratch", "list")
+CALM = 0.001  # seconds between looks at the folder
 Tree = dict[str, bytes]
 
 
@@ -79,24 +80,38 @@ def finished(line: Sequence[str], temporary: Path, *, drawn: bool = True) -> flo
     return time.perf_counter() - begun
 
 
-def killed(line: Sequence[str], rooms: tuple[Path, Path], seconds: float, *, saving: bool, rng: random.Random) -> bool:
-    """Start a run, kill it, and tell whether it was still at work; the first of `rooms` holds the folder of results."""
+def killed(line: Sequence[str], rooms: tuple[Path, Path], seconds: float, *, after: str, rng: random.Random) -> bool:
+    """Start a run, kill it, and tell whether it was still at work.
+
+    Parameters
+    ----------
+    line : sequence of str
+        The command.
+    rooms : tuple of Path
+        The folder that holds the folder of results alone, and that of temporary files.
+    seconds : float
+        What a whole run takes.
+    after : {"start", "scratch", "list"}
+        From when on it may be killed: its start, its folder beside the result, or the list in that folder, which is
+        written last before the folder takes its place.
+    rng : random.Random
+    """
     room, temporary = rooms
-    before = {path.name for path in room.iterdir()}
+    patterns = {"start": "*", "scratch": ".out-confound-*", "list": ".out-confound-*/.confound.json"}
+    longest = {"start": seconds, "scratch": 0.6 * seconds, "list": 0.02}
     process = started(line, temporary)
-    if saving:
-        while process.is_alive() and {path.name for path in room.iterdir()} <= before:
-            time.sleep(CALM)
-        time.sleep(rng.uniform(0, 0.6 * seconds))
-    else:
-        time.sleep(rng.uniform(0, seconds))
+    while process.is_alive() and not any(room.glob(patterns[after])):
+        time.sleep(CALM)
+    time.sleep(rng.uniform(0, longest[after]))
     alive = process.is_alive()
     process.kill()
     process.join()
     return alive
 
 
-def measure(kills: int, skip: str, *, seed: int, tell: Callable[[str], None]) -> Counter[str]:
+def measure(
+    kills: int, skip: str, *, seed: int, tell: Callable[[str], None], after: Sequence[str] = AFTER
+) -> Counter[str]:
     """Kill runs, and count what stood at ``--out`` after each and what was left after the next run."""
     rng = random.Random(seed)  # noqa: S311 -- no secret
     found: Counter[str] = Counter()
@@ -118,7 +133,9 @@ def measure(kills: int, skip: str, *, seed: int, tell: Callable[[str], None]) ->
         for number in range(kills):
             new = (number + 1) % 2
             line = arguments(logs[new], out, skip)
-            found["killed at work"] += killed(line, (room, temporary), seconds, saving=number % 2 == 1, rng=rng)
+            found["killed at work"] += killed(
+                line, (room, temporary), seconds, after=after[number % len(after)], rng=rng
+            )
             found[f"at --out: {_named(out, possible[1 - new], possible[new])}"] += 1
             found["with something left beside it"] += len([*room.iterdir(), *temporary.iterdir()]) > 1
             finished(line, temporary)
@@ -145,8 +162,11 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--skip", default="decomposition,sensitivity,stabilization,figures")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--after", nargs="+", choices=AFTER, default=AFTER, help="from when on")
     given = parser.parse_args()
-    found = measure(given.kills, given.skip, seed=given.seed, tell=lambda line: print(line, file=sys.stderr))
+    found = measure(
+        given.kills, given.skip, seed=given.seed, after=given.after, tell=lambda line: print(line, file=sys.stderr)
+    )
     print("\n".join(f"{name}: {n} of {given.kills}" for name, n in found.items()))
 
 

@@ -239,6 +239,8 @@ def _refuse_many(role: str, name: str, answers: Sequence[str], scale: Scale) -> 
 
 def _recorded_values(rows: Grouped) -> tuple[dict[str, float] | None, list[Note]]:
     """Return the one number that column `value` holds for each answer, or None where there is no such thing."""
+    for ends in (rows.value_low, rows.value_high):
+        scales.refuse_huge(ends)
     if _is_unrelated(rows):
         message = (
             "Column 'value' is not used: its numbers are not those in the answers. If it is the answer itself, say "

@@ -17,6 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 Kind = Literal["nominal", "ordinal", "continuous"]
 
 MAX_ANSWERS = 30  # more distinct answers than this are a measurement, not a category
+LARGEST = 1e100
 MAX_LEVELS = 11  # P(Y >= level) is reported up to a 0-10 scale; a finer scale gets its mean alone
 BY_WORDS = "words of the answers"  # where the order of a scale comes from
 SPELLED_MISSING = frozenset({"", "nan", "<na>"})
@@ -260,7 +261,19 @@ def _given(answers: Sequence[str], order: Sequence[str], values: Mapping[str, fl
     return Scale("ordinal", tuple(known), np.asarray(numbers), "order given" if values is None else "study file")
 
 
+def refuse_huge(numbers: npt.ArrayLike) -> None:
+    """Refuse numbers whose squares or sums may have no end; those that are missing pass."""
+    held = np.asarray(numbers, dtype=float)
+    huge = held[np.abs(held) > LARGEST]
+    if len(huge):
+        raise InputError(
+            f"the number {huge[0]:g} stands among answers or in column 'value'; {LARGEST:g} is the largest. Leave it "
+            "out, or write it in another unit"
+        )
+
+
 def _numbered(numbers: Mapping[str, float], source: str) -> Scale:
+    refuse_huge(list(numbers.values()))
     if len(numbers) > MAX_ANSWERS:
         return Scale("continuous", (), np.empty(0), source)
     ordered = sorted(numbers, key=lambda answer: (numbers[answer], answer))

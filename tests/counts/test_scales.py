@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from confound import InputError
 from confound.counts.scales import MAX_ANSWERS, canonical, infer, label, number_in
+from tests.log.made import analysed, made
 
 
 @pytest.mark.parametrize(
@@ -165,3 +166,11 @@ def test_bad_orders(order: list[str], message: str) -> None:
     """An order that repeats or lacks an answer is refused."""
     with pytest.raises(InputError, match=message):
         infer(["low", "high"], order=order, question="q")
+
+
+def test_numbers_without_end_are_refused() -> None:
+    """The sum of some numbers is more than a float holds."""
+    log = made(personas=2, trials=2)
+    log["value"] = [1e308 if question == "likely" else 1.0 for question in log["question"]]
+    with pytest.raises(InputError, match=r"the number 1e\+308 stands among answers.*1e\+100 is the largest"):
+        analysed(log)
