@@ -81,6 +81,7 @@ def analyze(
     control: Sequence[str] | Mapping[str, str] = (),
     placebo: Mapping[str, str] | None = None,
     reference: str | None = None,
+    group: str | None = None,
     order: Mapping[str, Sequence[str]] | None = None,
     bins: Mapping[str, int] | None = None,
     ranges: Mapping[str, Sequence[float]] | None = None,
@@ -142,6 +143,9 @@ def analyze(
     reference : str, optional
         A model without drift in the same log, such as the humans: the others' drift, answers, effects and variance
         are compared with its own.
+    group : str, optional
+        Question by whose answers people are grouped, such as party: how much better personas stand for some than for
+        others. It takes `reference`.
     order : mapping, optional
         Question (globs allowed) -> its answers from low to high; they count 1, 2, ...
     bins : mapping, optional

@@ -130,6 +130,7 @@ OF_THE_LOG = (
         metavar=Model.name,
         write="model={}".format,
     ),
+    Keyword("group", "Question by whose answers people are grouped, to compare agreement.", metavar="Q"),
     _pairs("order", "The answers to Q from low to high.", "Q=LOW,..,HIGH", type=Pairs(answers), write=_csv),
     _pairs(
         "bins",

@@ -44,6 +44,7 @@ def describe(
     control: Sequence[str] | Mapping[str, str] = (),
     placebo: Mapping[str, str] | None = None,
     reference: str | None = None,
+    group: str | None = None,
     order: Mapping[str, Sequence[str]] | None = None,
     bins: Mapping[str, int] | None = None,
     ranges: Mapping[str, Sequence[float]] | None = None,
@@ -57,8 +58,8 @@ def describe(
     Parameters
     ----------
     data, table, persona, arm, question, response, trial, item, model, study, iteration, weight, rename, format, \
-    levels, custom_id, missing, merge, outcome, negative_control, confounder, control, placebo, reference, order, \
-    bins, ranges, study_file, design, cluster, unique
+    levels, custom_id, missing, merge, outcome, negative_control, confounder, control, placebo, reference, group, \
+    order, bins, ranges, study_file, design, cluster, unique
         As for `analyze`.
 
     Returns

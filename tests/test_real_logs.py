@@ -87,7 +87,7 @@ def test_twins_agree_with_people_as_described(twins: confound.Analysis) -> None:
 def test_effects_on_twins_relate_to_peoples_as_described(twins: confound.Analysis) -> None:
     """r, slope, slope through 0, same sign and mean sizes of 65 and 97 effects, in standard deviations and raw."""
     table = twins.effects_compared
-    whole = table[table["question"] == "(all)"].set_index(["model", "unit", "quantity"])["estimate"]
+    whole = table[table["question"] == "(all)"].set_index(["model", "unit", "quantity"])["estimate"].sort_index()
     names = ["r", "slope", "slope_through_zero", "mean_size_people", "mean_size_simulated"]
     described = {
         ("llm_twin", "d"): [0.5839, 0.2356, 0.2362, 0.1371, 0.3507],

@@ -38,6 +38,7 @@ class Options:
     control: Sequence[str] | Mapping[str, str] = ()
     placebo: Mapping[str, str] = field(default_factory=dict)
     reference: str | None = None
+    group: str | None = None
     order: Mapping[str, Sequence[str]] = field(default_factory=dict)
     bins: Mapping[str, int] = field(default_factory=dict)
     ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -193,6 +194,7 @@ class Options:
         options = [("--" + role.replace("_", "-"), p) for role, patterns in self.roles.items() for p in patterns]
         options += [("--order", pattern) for pattern in self.order] + [("--bin", pattern) for pattern in self.bins]
         options += [("--range", pattern) for pattern in self.ranges]
+        options += [("--group", self.group)] if self.group is not None else []
         for option, pattern in options:
             if not any(_matches(question, pattern) for question in questions):
                 raise InputError(

@@ -82,6 +82,8 @@ def resolve(grouped: Grouped, options: Options) -> tuple[Grouped, dict[tuple[str
     for study, question, places in _split(grouped):
         rows = grouped.rows(places)
         role = options.role(question) or _recorded_role(rows, study, question)
+        if role is None and question == options.group:
+            role = "other"
         if role is None:
             left_out.append(question)
             continue

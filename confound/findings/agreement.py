@@ -1,6 +1,6 @@
 """The table `agreement`: how well simulated users answer as people do, question by question."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from confound.findings.schema import ARM, ITERATION, MODEL, QUESTION, STUDY, Col
 from confound.statistics.people import marginals
 from confound.statistics.people.agreement import Answers, agreement
 from confound.statistics.people.jackknife import Estimate
+from confound.statistics.people.parity import parity_gap
 from confound.vocabulary import ALL_ARMS
 
 _SHARE = "share, 0 to 1"
@@ -67,11 +68,15 @@ SCHEMA = Schema(
         *schema.estimated("normalized", "Mean accuracy over mean ceiling, of people with a ceiling", "ratio"),
         Column("normalized_by_person", "number", "Mean over people of accuracy over ceiling", "ratio", True),
         Column("r_ceiling", "number", "Intraclass correlation of people's repeated answers", "up to 1", True),
+        *schema.estimated(
+            "gap", "Largest less smallest mean accuracy of groups of people (`--group`), in `(all arms)`", _SHARE
+        ),
+        Column("gap_between", "text", "The groups with the smallest and with the largest accuracy"),
     ),
 )
 
 
-def rows(cells: Sequence[Cell], reference: str, *, confidence: float) -> Iterator[Row]:
+def rows(cells: Sequence[Cell], reference: str, *, confidence: float, group: str | None = None) -> Iterator[Row]:
     """Compare the answers of each model's personas with those of people.
 
     Parameters
@@ -81,14 +86,18 @@ def rows(cells: Sequence[Cell], reference: str, *, confidence: float) -> Iterato
         The model that is people.
     confidence : float
         Of the intervals, in (0, 1).
+    group : str or None
+        Question by whose answers people are grouped.
     """
+    answered = beside.groups(cells, reference, group) if group is not None else {}
     for pair in beside.pairs(cells, reference):
         make = _paired if pair.paired else _marginal
         arms = [(arm, [a]) for a, arm in enumerate(pair.arms)] if len(pair.arms) > 1 else []
         for arm, columns in [*arms, (ALL_ARMS, list(range(len(pair.arms))))]:
             found = make(pair, columns, confidence)
             if found is not None:
-                yield {**_place(pair, arm), **found}
+                gap = _gap(pair, answered, confidence) if arm == ALL_ARMS else {}
+                yield {**_place(pair, arm), **found, "gap_between": "", **gap}
 
 
 def _place(pair: Beside, arm: str) -> Row:
@@ -172,6 +181,23 @@ def _ceilings(people: Laid, distances: FloatArray, pair: Beside, confidence: flo
         "normalized_by_person": by_person,
         "r_ceiling": beside.split(people, pair.people, confidence).icc.value,
     }
+
+
+def _gap(pair: Beside, answered: Mapping[str, str], confidence: float) -> Row:
+    """Compare the accuracy of groups of people, of all arms."""
+    if not answered or not pair.paired or not _width(pair) > 0:
+        return {}
+    people, simulated = pair.laid_out
+    distances = beside.distances(people, simulated, pair.simulated)
+    used = ~np.isnan(distances).all(axis=1)
+    accuracy = 1 - np.nanmean(distances[used], axis=1) / _width(pair)
+    labels = sorted(set(answered.values()))
+    place = {label: code for code, label in enumerate(labels)}
+    codes = np.array([place.get(answered.get(name, ""), -1) for name in np.array(pair.names)[used].tolist()])
+    found = parity_gap(accuracy, codes, confidence=confidence)
+    if found.lowest < 0:
+        return {}
+    return {**_written("gap", found.difference), "gap_between": f"{labels[found.lowest]}, {labels[found.highest]}"}
 
 
 def _marginal(pair: Beside, columns: Sequence[int], confidence: float) -> Row | None:

@@ -43,11 +43,15 @@ class Beside:
         return [cell.arms.index(arm) for arm in self.arms]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names that both have, sorted."""
+        return tuple(sorted(set(self.simulated.personas) & set(self.people.personas)))
+
+    @property
     def laid_out(self) -> tuple["Laid", "Laid"]:
         """People and simulated, the same persona in the same row, the same arm in the same column."""
-        names = sorted(set(self.simulated.personas) & set(self.people.personas))
         people, simulated = (
-            Laid.of(cell, align.places(cell.personas, names).tolist(), self.columns(cell))
+            Laid.of(cell, align.places(cell.personas, self.names).tolist(), self.columns(cell))
             for cell in (self.people, self.simulated)
         )
         return people, simulated
@@ -107,6 +111,17 @@ def pairs(cells: Sequence[Cell], reference: str) -> Iterator[Beside]:
         arms = tuple(arm for arm in cell.arms if arm in people.arms)
         if arms:
             yield Beside(cell, people, arms)
+
+
+def groups(cells: Sequence[Cell], reference: str, question: str) -> dict[str, str]:
+    """Return each person's usual answer to a question, of whatever study; those without one are left out."""
+    found: dict[str, str] = {}
+    for cell in cells:
+        if cell.model == reference and cell.question == question and cell.scale.answers:
+            counts = cell.answers[:, :, :-1].sum(axis=1)
+            usual = zip(cell.personas, counts.argmax(axis=1), counts.any(axis=1), strict=True)
+            found |= {name: cell.scale.answers[k] for name, k, known in usual if known}
+    return found
 
 
 def numbers(cell: Cell, place: tuple[np.ndarray, ...]) -> Answers:

@@ -30,7 +30,9 @@ def tables(counted: CountedLog, options: Options, failures: Failures) -> dict[st
     if not counted.of_distributions:  # there are no single answers in distributions
         made[variance.SCHEMA] = partial(variance.rows, counted.cells, people, confidence=confidence)
         if people is not None:
-            made[agreement.SCHEMA] = partial(agreement.rows, counted.cells, people, confidence=confidence)
+            made[agreement.SCHEMA] = partial(
+                agreement.rows, counted.cells, people, confidence=confidence, group=options.group
+            )
             compared = partial(effects_compared.rows, counted.contrasts, people, confidence=confidence)
             made[effects_compared.SCHEMA] = compared
             made[combined.SCHEMA] = partial(combined.rows, counted.contrasts, people, confidence=confidence)

@@ -249,3 +249,29 @@ def test_further_users_sharpen_the_effect_on_people() -> None:
     assert row["people"] == pytest.approx(means["b"] - means["a"])
     assert row["worth"] >= 40
     assert any("100 people are worth" in said for said in people_points.points(found.frames, found.settings)["twin"])
+
+
+def test_groups_of_people_are_compared() -> None:
+    """Twins who are right about one party alone leave a gap between the parties, named in the table."""
+    frame = log()
+    names = frame["persona"].unique()
+    party = {name: "left" if i % 2 else "right" for i, name in enumerate(names)}
+    frame.loc[frame["persona"].map(party).eq("left") & frame["model"].eq("twin"), "response"] = 1
+    asked = pd.DataFrame({"study": "s0", "persona": names, "question": "party", "arm": "a"})
+    asked = pd.concat([asked.assign(model=m, response=[party[n] for n in names]) for m in ("human", "twin")])
+    whole = pd.concat([frame, asked]).astype({"response": str})
+    table = confound.analyze(whole, reference="human", group="party", **FAST).agreement
+    row = table[(table["study"] == "s1") & (table["question"] == "buys") & (table["arm"] == "(all arms)")].iloc[0]
+    w = both(frame, "s1", "buys")
+    width = (
+        frame.loc[(frame["study"] == "s1") & (frame["question"] == "buys"), "response"]
+        .agg(["min", "max"])
+        .diff()
+        .iloc[1]
+    )
+    accuracy = (1 - (w["response_x"] - w["response_y"]).abs() / width).groupby(w["persona"].map(party)).mean()
+    assert row["gap"] == pytest.approx(accuracy["right"] - accuracy["left"])
+    assert row["gap_low"] < row["gap"] < row["gap_high"]
+    assert row["gap_between"] == "left, right"
+    with pytest.raises(confound.InputError, match="--group nobody"):
+        confound.analyze(whole, reference="human", group="nobody", **FAST)

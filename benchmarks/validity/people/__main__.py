@@ -21,6 +21,9 @@ def _agreement(logs: int, seed: int) -> str:
     for world, n, tally in agreement.tallies(logs, seed):
         rows += [f"| {world}, {n} | {name} | {tally.cells(name)} |" for name in quantities]
         low += [f"{world}, {n}, {name}" for name in quantities if tally.coverage(name) < AIM - tally.error(AIM)]
+    for world, n, tally in agreement.gaps(logs, seed):
+        rows.append(f"| {world}, {n} | gap | {tally.cells('gap')} |")
+        low += [f"{world}, {n}, gap"] if tally.coverage("gap") < AIM - tally.error(AIM) else []
     words = (
         "Pairs of a person and its persona, drawn from a normal copula with given shares of the answers. "
         f"Below {AIM} by more than two errors of the benchmark: {'; '.join(low) or 'none'}."

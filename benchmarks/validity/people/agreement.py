@@ -9,6 +9,7 @@ from benchmarks.validity.people.counting import Tally
 from confound.statistics.arrays import FloatArray
 from confound.statistics.people import marginals
 from confound.statistics.people.agreement import Answers, agreement
+from confound.statistics.people.parity import parity_gap
 
 SIZES = (20, 50, 100, 300, 1000)
 LARGE = 2_000_000  # pairs that the truth is taken from
@@ -90,3 +91,18 @@ def tallies(logs: int, seed: int) -> Iterator[tuple[str, int, Tally]]:
                 for name, estimate in _found(*world.draw(n, rng), len(world.people)).items():
                     tally.add(name, truth[name], *estimate)
             yield world.name, n, tally
+
+
+GROUPS = ((0.7, 0.7), (0.6, 0.75), (0.7,) * 5, (0.6, 0.7, 0.7, 0.7, 0.75))  # mean accuracy of each group
+
+
+def gaps(logs: int, seed: int) -> Iterator[tuple[str, int, Tally]]:
+    """Measure the largest difference between groups that are alike or not, at each number of personas."""
+    for g, means in enumerate(GROUPS):
+        for n in SIZES[1:]:
+            rng, tally = np.random.default_rng([seed, 6, g, n]), Tally()
+            for _ in range(logs):
+                group = rng.integers(len(means), size=n)
+                accuracy = rng.beta(3 * np.array(means)[group], 3 * (1 - np.array(means)[group]))
+                tally.add("gap", max(means) - min(means), *parity_gap(accuracy, group).difference)
+            yield f"groups with accuracy {', '.join(f'{mean:g}' for mean in means)}", n, tally

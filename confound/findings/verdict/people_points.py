@@ -130,13 +130,14 @@ def _worth(agreement: pd.DataFrame, combined: pd.DataFrame) -> Iterator[str]:
         gain = combined["worth"] / combined["n_people"]
         yield (
             f"Combined with {combined['n_others'].max():,} simulated users without a person, 100 people are worth "
-            f"{_middle(100 * gain, 0)} people for an effect."
+            f"{_middle(100 * gain, 0, ' people')} for an effect."
         )
     r = agreement.loc[(agreement["arm"] == ALL_ARMS) & (agreement["role"] != "other"), "r_within_arms"].dropna()
     if len(r):
         most = r.clip(0, 1).map(lambda rho: effective_size(100, ANY_NUMBER, rho))
         hardly = " That is hardly more than the people themselves." if most.median() < HARDLY else ""
-        yield f"With any number of such personas, 100 people would be worth at most {_middle(most, 0)} people.{hardly}"
+        worth = _middle(most, 0, " people")
+        yield f"With any number of such personas, 100 people would be worth at most {worth}.{hardly}"
 
 
 def _spread(rows: pd.DataFrame, of_people: pd.DataFrame) -> Iterator[str]:

@@ -43,10 +43,14 @@ def _combined_notes(_: Shown) -> Iterator[str]:
     yield "p: two-sided for no effect on people, not corrected for several outcomes."
 
 
-def _variance_notes(_: Shown) -> Iterator[str]:
-    yield "ICC: part of the variance of single answers that lies between personas and not between the runs of one."
-    yield "Design effect: variance of a mean over that of as many independent answers. Mode: share of the usual answer."
-    yield "Entropy in bits. SD ratio: standard deviation of single answers over that of people's."
+def _variance_notes(shown: Shown) -> Iterator[str]:
+    if "ICC" in shown.heads:
+        yield "ICC: part of the variance of single answers that lies between personas and not between the runs of one."
+    if "Design effect" in shown.heads:
+        yield "Design effect: variance of a mean over that of as many independent answers."
+    yield "Mode: share of the most frequent answer. Entropy in bits."
+    if "SD ratio" in shown.heads:
+        yield "SD ratio: standard deviation of single answers over that of people's."
     yield "Intervals leave out one persona, the cluster, at a time."
 
 
@@ -63,7 +67,7 @@ PEOPLE: dict[str, Layout] = {
     "agreement": Layout(
         "Agreement with people",
         "Question",
-        ("against", "iteration"),
+        ("iteration",),
         ("question",),
         of_schema(TABLES["agreement"]),
         (

@@ -22,6 +22,7 @@ OPTIONS: dict[str, Any] = {
     "control": ["old", "study=new"],
     "placebo": {"re worded": "new"},
     "reference": "human",
+    "group": "party",
     "order": {"buys": ["no, never", 'say "yes"', "-3"]},
     "bins": {"age": 4},
     "ranges": {"buys": (1.0, 7.5)},
