@@ -201,7 +201,13 @@ def numbers_of(table: "pa.Table", name: str, dtype: type[np.generic]) -> npt.NDA
     if name not in table.column_names:
         return np.broadcast_to(np.asarray(0 if counts else np.nan, dtype=dtype), (table.num_rows,))
     column = table.column(name)
-    return np.asarray((column.fill_null(0) if counts and column.null_count else column).to_numpy(), dtype=dtype)
+    column = column.fill_null(0) if counts and column.null_count else column
+    numbers = np.empty(table.num_rows, dtype=dtype)
+    at = 0
+    for piece in column.chunks:
+        numbers[at : at + len(piece)] = piece.to_numpy(zero_copy_only=False)
+        at += len(piece)
+    return numbers
 
 
 def _encoded(column: "pa.ChunkedArray") -> tuple[list[str | None], list[CodeArray]]:
