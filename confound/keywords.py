@@ -125,7 +125,7 @@ OF_THE_LOG = (
     _pairs("placebo", "ARM is a rewording of arm OTHER.", "ARM=OTHER"),
     Keyword(
         "reference",
-        "Compare the drift of the other models with this model's.",
+        "The model that is people, or has no drift: the others are held against it.",
         Model(),
         metavar=Model.name,
         write="model={}".format,

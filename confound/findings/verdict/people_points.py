@@ -235,8 +235,8 @@ def _short(model: str, frames: Frames) -> str:
     single = effects[(effects["quantity"] == "difference") & (effects["unit"] == "raw")]
     real = single[single["people_pvalue"] < LEVEL]
     found = int(((real["same_sign"] == "yes") & (real["simulated_pvalue"] < LEVEL)).sum())
-    said = [f"r with people {number(r.median(), 2)} over {_questions(len(r))}"] if len(r) else []
-    said += [f"{found} of people's {len(real)} significant effects found"] if len(single) else []
+    said = [f"r {number(r.median(), 2)} with people ({_questions(len(r))})"] if len(r) else []
+    said += [f"{found} of {len(real)} effects replicated"] if len(single) else []
     slope = _over_all(effects, "d").get("slope_corrected")
-    said += [f"slope of effects {number(slope['estimate'], 2)}"] if slope and pd.notna(slope["estimate"]) else []
+    said += [f"slope {number(slope['estimate'], 2)}"] if slope and pd.notna(slope["estimate"]) else []
     return f"{'; '.join(said) or 'people answered other questions'}."
