@@ -37,7 +37,6 @@ def love_plots(result: Findings) -> Iterator[Drawn]:
         key = [mark("before adjustment" if adjusted else "drift", color=panels.BEFORE, marker="o")]
         key += [mark("after adjustment", color=panels.AFTER, marker="D")] if adjusted else []
         key.append(mark("interval reaches 0", color=GREY, marker="o", mfc="white"))
-        key.append(mark("uncorrected distance by chance", color="#a8a8a8", marker="|", ms=8, mew=1.6, ls=""))
         figure = sheet.draw(
             love_plot,
             given={row: {"order": panels.by_drift(sheet.row(row))} for row in sheet.rows},
@@ -45,7 +44,7 @@ def love_plots(result: Findings) -> Iterator[Drawn]:
             xlabel="total variation distance between the arms, corrected for chance",
             key=key,
             left=label_room(part["question"]),
-            x=(0, panels.highest(part, "ci_high", "tvd_null")),
+            x=(0, panels.highest(part, "ci_high", "tvd")),
         )
         when = (
             f", before adjustment (iteration 0) and after it (iteration {part['iteration'].max()})" if adjusted else ""
@@ -53,8 +52,7 @@ def love_plots(result: Findings) -> Iterator[Drawn]:
         caption = (
             f"Drift of the negative controls in {sheet.studies}{when}: total variation distance between the arms' "
             f"answers, corrected for what chance adds, with {percent(result)} intervals; 0 is no drift, 1 is no "
-            "answer in common. Marks are hollow where the interval reaches 0. Grey bars: where the uncorrected "
-            f"distance would lie with no drift at all. {captions.sizes(part)}"
+            f"answer in common. Marks are hollow where the interval reaches 0. {captions.sizes(part)}"
         )
         yield Drawn(sheet.name, "drift", caption, captions.of_drift(part), figure)
 
@@ -85,15 +83,14 @@ def _drift_paths(result: Findings, rows: pd.DataFrame, by: Sequence[str], stem: 
             xlabel="iteration of adjustment",
             key=[
                 mark("total variation distance, corrected", color=canvas.BLUE, marker="o", ms=2.5),
-                mark("uncorrected distance by chance", color=GREY, ls=(0, (1, 1.3)), lw=0.9),
                 *dashed_key(result, sheet),
             ],
-            y=(0, panels.highest(part, "ci_high", "tvd_null")),
+            y=(0, panels.highest(part, "ci_high", "tvd")),
         )
         caption = (
             f"Drift over the iterations of adjustment in {sheet.studies}, {what}: total variation distance between "
-            f"the arms' answers, corrected for what chance adds; bands are {percent(result)} intervals. Dotted: "
-            f"what the uncorrected distance shows by chance alone.{dashed_words(result, sheet)} "
+            f"the arms' answers, corrected for what chance adds; bands are {percent(result)} "
+            f"intervals.{dashed_words(result, sheet)} "
             f"{captions.sizes(part)}"
         )
         yield Drawn(sheet.name, "drift", caption, captions.of_drift(part), figure)

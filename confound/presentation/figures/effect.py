@@ -209,7 +209,7 @@ def sensitivity(result: Findings) -> Iterator[Drawn]:
     rows = _frame(result, "sensitivity")
     if rows.empty:
         return
-    rows = rows[rows["iteration"] == rows.groupby("study")["iteration"].transform("min")]
+    rows = rows[rows["iteration"] == rows.groupby("study")["iteration"].transform("max")]
     rows = rows[rows["largest_tvd"].notna() & rows["drift_to_explain_away"].notna()]
     for sheet in sheets.sheets(rows, ("study", "contrast", "question"), "sensitivity", lambda _: 0.42):
         figure = sheet.draw(
@@ -217,11 +217,12 @@ def sensitivity(result: Findings) -> Iterator[Drawn]:
             title="could drift explain the effect away?",
             xlabel="total variation distance of users between the arms",
             left=label_room(panels.AGAINST),
-            x=(0, 1.25 * panels.highest(sheet.part, "largest_tvd", "drift_to_explain_away")),
+            x=(0, 1.25 * panels.highest(sheet.part, "largest_tvd_high", "largest_tvd", "drift_to_explain_away")),
         )
         caption = (
             f"The least drift that would explain the whole observed effect away in {sheet.studies}, and the largest "
-            "drift of a negative control, corrected. A negative control shows a part of the drift: there may be more."
+            "drift of a negative control, corrected; its line ends at the largest distance that is not ruled out. A "
+            "negative control shows a part of the drift: there may be more."
         )
         yield Drawn(sheet.name, "sensitivity", caption, captions.of_sensitivity(sheet.part), figure)
 

@@ -12,7 +12,6 @@ from matplotlib.ticker import MaxNLocator
 from confound.errors import InputError
 from confound.presentation.figures.canvas import (
     BLUE,
-    GREY,
     INK,
     SMALL,
     VERMILLION,
@@ -60,8 +59,7 @@ def love_plot(drift: pd.DataFrame, *, ax: Axes | None = None, order: Sequence[st
     Returns
     -------
     Axes
-        Corrected total variation distance, 0 to 1. Marks are hollow where the interval reaches 0. The grey bar is what
-        the uncorrected distance shows by chance alone.
+        Corrected total variation distance, 0 to 1. Marks are hollow where the interval reaches 0.
     """
     rows = one(single_controls(drift), "study", "model", "contrast")
     first, last = rows["iteration"].min(), rows["iteration"].max()
@@ -75,12 +73,10 @@ def love_plot(drift: pd.DataFrame, *, ax: Axes | None = None, order: Sequence[st
     for iteration, colour, marker, shift in steps:
         here = rows[rows["iteration"] == iteration]
         y = here["question"].map(place).to_numpy(dtype=float)
-        if iteration == first:
-            ax.vlines(here["tvd_null"], y - 0.4, y + 0.4, color="#a8a8a8", lw=1.6, zorder=2)
         ax.hlines(y + shift, here["ci_low"], here["ci_high"], color=colour, lw=1.2, zorder=3)
         face = np.where(here["ci_low"] > 0, colour, "white")
         ax.scatter(here["tvd"], y + shift, s=13, marker=marker, c=face, edgecolors=colour, linewidths=0.9, zorder=4)
-    ax.set_xlim(0, highest(rows, "ci_high", "tvd_null"))
+    ax.set_xlim(0, highest(rows, "ci_high", "tvd"))
     return ax
 
 
@@ -108,12 +104,11 @@ def drift_path(drift: pd.DataFrame, *, ax: Axes | None = None, targeted_from: in
     Returns
     -------
     Axes
-        Corrected total variation distance, 0 to 1; dotted, what the uncorrected distance shows by chance alone.
+        Corrected total variation distance, 0 to 1.
     """
     known = drift[drift["tvd"].notna()]
     rows = one(known, "study", "model", "contrast", "question").sort_values("iteration")
     ax = new_axes(ax)
-    ax.plot(rows["iteration"], rows["tvd_null"], color=GREY, lw=0.9, ls=(0, (1, 1.3)))
     _path(ax, rows, "tvd", BLUE)
     return _iterations(ax, targeted_from)
 
@@ -299,7 +294,7 @@ def settled_parts(stabilization: pd.DataFrame, *, ax: Axes | None = None, paths:
 
 
 def drift_against_effect(sensitivity: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw the drift that would explain an effect away above the largest drift seen.
+    """Draw the drift that would explain an effect away above the largest drift seen, with what is not ruled out.
 
     Parameters
     ----------
@@ -309,12 +304,14 @@ def drift_against_effect(sensitivity: pd.DataFrame, *, ax: Axes | None = None) -
     row = one(sensitivity, "study", "model", "iteration", "contrast", "question").to_dict("records")[0]
     ax = new_axes(ax, height=1.0)
     values = (row["drift_to_explain_away"], row["largest_tvd"])
+    high = float(np.nanmax([row["largest_tvd_high"], row["largest_tvd"]]))  # no interval is missing one
     _striped(ax, AGAINST)
     ax.barh(0, values[0], height=0.56, facecolor="white", edgecolor=INK, lw=0.9)
     ax.barh(1, values[1], height=0.56, color=VERMILLION)
-    for y, value in enumerate(values):
-        ax.annotate(f"{value:.2f}", (value, y), (3, 0), textcoords="offset points", va="center", size=SMALL)
-    ax.set_xlim(0, highest(sensitivity, "largest_tvd", "drift_to_explain_away") * 1.15)
+    ax.errorbar([values[1]], [1], xerr=[[0], [high - values[1]]], fmt="none", ecolor=INK, elinewidth=0.9, capsize=2)
+    for y, (value, end) in enumerate(zip(values, (values[0], high), strict=True)):
+        ax.annotate(f"{value:.2f}", (end, y), (3, 0), textcoords="offset points", va="center", size=SMALL)
+    ax.set_xlim(0, highest(sensitivity, "largest_tvd_high", "largest_tvd", "drift_to_explain_away") * 1.15)
     return ax
 
 

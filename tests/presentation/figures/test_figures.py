@@ -206,7 +206,9 @@ def test_models_of_the_path_and_sensitivity_are_drawn() -> None:
         for i, p in enumerate(paths)
         for q in ("settled", "asb")
     ]
-    sensitivity = pd.DataFrame([place | {"iteration": 0, "drift_to_explain_away": 0.3, "largest_tvd": 0.2}])
+    sensitivity = pd.DataFrame(
+        [place | {"iteration": 0, "drift_to_explain_away": 0.3, "largest_tvd": 0.2, "largest_tvd_high": 0.25}]
+    )
     frames = {"settled": settled, "stabilization": pd.DataFrame(quantities), "sensitivity": sensitivity}
     empty = dict(EMPTY)
     made = {d.name: d for d in figures.draw_all(Given(empty | frames, {}))}
