@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import docx
 import docx.table
@@ -12,7 +13,7 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt
 from docx.table import _Cell, _Row
 
-from confound.presentation.tables.layout import Table, aligned, spaced
+from confound.presentation.tables.layout import Piece, Table, aligned, spaced
 from confound.text import printable
 
 WIDE = 7  # columns from which the page is turned
@@ -31,7 +32,7 @@ def to_word(table: Table) -> bytes:
     grid = document.add_table(rows=0, cols=1 + len(table.columns))
     if groups:
         _groups(_row(grid), groups)
-    _fill(_row(grid), table.stub, [column.head for column in table.columns])
+    _fill(_row(grid), _shown(table.stub), [_shown(column.head) for column in table.columns])
     for row in grid.rows:
         _repeat(row)
     _rule(grid.rows[0], "top", THICK)
@@ -53,11 +54,21 @@ def _body(grid: docx.table.Table, table: Table) -> None:
     for panel in table.panels:
         if panel.title:
             heading = _row(grid)
-            _write(heading.cells[0].merge(heading.cells[-1]), panel.title, left=True, italic=True)
+            _write(heading.cells[0].merge(heading.cells[-1]), _shown(panel.title), left=True, italic=True)
         for row in panel.rows:
-            lines = [[spaced(pieces[r, c, i]) for i in range(len(cell))] for c, cell in enumerate(row.cells)]
-            _fill(_row(grid), row.label, ["\n".join(cell) for cell in lines])
+            lines = [[_line(pieces[r, c, i]) for i in range(len(cell))] for c, cell in enumerate(row.cells)]
+            _fill(_row(grid), _shown(row.label), ["\n".join(cell) for cell in lines])
             r += 1
+
+
+def _line(pieces: Sequence[Piece]) -> str:
+    """Escape the text of a cell's line, but not the blanks that align it."""
+    return spaced([replace(piece, text=printable(piece.text)) if piece.seen else piece for piece in pieces])
+
+
+def _shown(text: str) -> str:
+    """Escape what is not printable, but for the ends of lines."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _row(grid: docx.table.Table) -> _Row:
@@ -69,7 +80,7 @@ def _groups(row: _Row, groups: Sequence[tuple[str, int]]) -> None:
     at = 1
     for head, n in groups:
         merged = row.cells[at].merge(row.cells[at + n - 1])
-        _write(merged, head)
+        _write(merged, _shown(head))
         if head:
             _edge(merged, "bottom", THIN)
         at += n
@@ -82,10 +93,11 @@ def _fill(row: _Row, label: str, texts: Sequence[str]) -> None:
 
 
 def _write(cell: _Cell, text: str, *, left: bool = False, italic: bool = False) -> None:
+    """Write a text that is fit to be shown."""
     paragraph = cell.paragraphs[0]
     paragraph.alignment = WD_ALIGN_PARAGRAPH.LEFT if left else WD_ALIGN_PARAGRAPH.CENTER
     paragraph.paragraph_format.space_after = Pt(0)
-    run = paragraph.add_run("\n".join(map(printable, text.split("\n"))))
+    run = paragraph.add_run(text)
     run.font.size, run.italic = SIZE, italic
 
 

@@ -121,6 +121,17 @@ def test_word() -> None:
     assert [row._tr.xpath("count(./w:trPr/w:tblHeader)") for row in grid.rows[:3]] == [1, 1, 0]  # noqa: SLF001
 
 
+def test_word_aligns_by_blanks_and_shows_no_codes() -> None:
+    """Blanks that align numbers stand as blanks; they were escaped, and printed as codes."""
+    docx = pytest.importorskip("docx")
+    made = drift(["m"], ["party", "race"], [0])
+    made.loc[made["question"] == "race", ["pvalue", "tvd"]] = [0.25, 10.0]
+    document = docx.Document(io.BytesIO(rendered(build("drift", {"drift": made}, SETTINGS), "docx")))
+    texts = [cell.text for row in document.tables[0].rows for cell in row.cells]
+    assert not any("\\u" in text for text in texts)
+    assert any("\u2002" in text for text in texts)
+
+
 def test_word_is_plain() -> None:
     """Hostile labels are text in Word, and hold no field."""
     docx = pytest.importorskip("docx")
