@@ -141,6 +141,8 @@ def _squares(cell: Cell) -> FloatArray:
     if cell.numbers is not None:
         by_arm = [cell.numbers.counts(len(cell.personas), a) @ cell.numbers.points**2 for a in range(len(cell.arms))]
         return np.stack(by_arm, axis=1)
+    if not cell.scale.answers:  # nobody gave an answer
+        return np.full(cell.totals.shape, np.nan)
     return np.asarray(cell.answers[:, :, :-1] @ cell.scale.values**2)
 
 
