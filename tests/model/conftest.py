@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.model.server import SLOTS
+from tests.model.page import server_script, simulate_command
 from tests.vllm.commands import ran, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-MODEL = "SmolLM2-135M-Instruct"
 PATIENCE = 120
 
 
@@ -38,8 +37,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log"
-    command = [sys.executable, "-m", "tests.model.server", str(port)]
+    folder = tmp_path_factory.mktemp("server")
+    log, script = folder / "log", folder / "serve.py"
+    script.write_text(server_script(), encoding="utf-8")
+    command = [sys.executable, str(script), str(port)]
     with (
         log.open("w") as out,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT) as process,  # noqa: S603
@@ -69,9 +70,7 @@ def simulated(server: str, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
     def run(study: str, *options: str, **sizes: int) -> Run:
         out = tmp_path_factory.mktemp(study) / "run"
-        # The server has room for one prompt's draws; what waits longer than the timeout would be asked again.
-        place = ("--backend", "openai", "--base-url", server, "--model", MODEL, "--draws", str(SLOTS))
-        done = ran(*("simulate", study, "--out", str(out), *place, *options), *words("--", sizes))
+        done = ran(*simulate_command(study, str(out), server), *options, *words("--", sizes))
         return Run(out, done.stdout)
 
     return run
@@ -80,4 +79,4 @@ def simulated(server: str, tmp_path_factory: pytest.TempPathFactory) -> Callable
 @pytest.fixture(scope="session")
 def survey(simulated: Callable[..., Run]) -> Run:
     """Return a small run of `opinionqa` that is held to the options."""
-    return simulated("opinionqa", "--choice", personas=2, trials=SLOTS, iterations=2)
+    return simulated("opinionqa", "--choice", personas=2, trials=8, iterations=2)

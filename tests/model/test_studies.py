@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from simulate.study.reading import load_study
+from tests.model.page import analyze_command
 from tests.vllm.commands import KEY, ran, responses
 
 if TYPE_CHECKING:
@@ -36,11 +37,9 @@ def check_whole(frame: pd.DataFrame, study: str, *, conversations: int) -> None:
         assert set(answers.dropna()) <= set(questions[str(question)].options)
 
 
-def check_analysed(run: Path, report: Path, control: str) -> None:
+def check_analysed(run: Path, report: Path) -> None:
     """Hold that the analysis ends with a verdict, tables that can be read and a page."""
-    assert ran(
-        "analyze", str(run), "--out", str(report), "--control", control, "--skip", "stabilization"
-    ).stdout.startswith("VERDICT")
+    assert ran(*analyze_command(str(run), str(report))).stdout.startswith("VERDICT")
     iterations = set(responses(run)["iteration"])
     drift = pd.read_csv(report / "tables" / "drift.csv")
     assert set(drift["iteration"]) == iterations
@@ -61,17 +60,17 @@ def test_a_survey_goes_from_the_model_to_the_page(survey: Run, tmp_path: Path) -
     assert json.loads((survey.folder / "manifest.json").read_text())["calls"] == len(frame) / 8
     adopted = pd.read_parquet(survey.folder / "attributes.parquet")
     assert set(adopted["persona"]) == set(frame["persona"])
-    check_analysed(survey.folder, tmp_path / "report", "control")
+    check_analysed(survey.folder, tmp_path / "report")
 
 
 def test_a_dialogue_goes_from_the_model_to_the_page(simulated: Callable[..., Run], tmp_path: Path) -> None:
     """Agent and user are both the model: every message has text, and every question after it an answer."""
-    short = ("--max-tokens", "24", "--agent-sampling", "max_tokens=24")
-    run = simulated("book_opinions", "--choice", *short, personas=2, trials=2, iterations=1)
-    check_whole(responses(run.folder), "book_opinions", conversations=2 * 2 * 2)
+    short = ("--max-tokens", "16", "--agent-sampling", "max_tokens=16")
+    run = simulated("book_opinions", "--choice", *short, personas=2, trials=1, iterations=1)
+    check_whole(responses(run.folder), "book_opinions", conversations=2 * 2)
     assert responses(run.folder)["response"].notna().all()
     assert "empty" not in run.said
-    check_analysed(run.folder, tmp_path / "report", "negative")
+    check_analysed(run.folder, tmp_path / "report")
 
 
 def test_free_answers_are_options_or_unknown_for_a_reason(simulated: Callable[..., Run]) -> None:
