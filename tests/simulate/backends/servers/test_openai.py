@@ -183,6 +183,24 @@ def test_choice_is_asked_for_and_held_to(tmp_path: Path) -> None:
         assert (run(url, tmp_path / "free")["text"] == "Well, A.").all()
 
 
+def test_llama_cpp_is_sent_a_grammar(tmp_path: Path) -> None:
+    """A server that is llama.cpp gets the labels as a grammar, also for single draws, and several draws get no seed."""
+
+    def handler(call: Call) -> Answer:
+        return owned_by("llamacpp") if call.method == "GET" else completion(["A"] * call.body.get("n", 1))
+
+    for draws in (1, 4):
+        record: list[Call] = []
+        with serving(handler, record) as url:
+            run(url, tmp_path / str(draws), choice=True, draws=draws)
+        labels = [[o.label for o in labelled(q.options)] for q in small_study().asked(0, last=True)]
+        expected = {"root ::= " + " | ".join(f'"{label}"' for label in one) for one in labels}
+        assert {body["grammar"] for body in asked(record)} == expected
+        assert all(("seed" in body) == (draws == 1) for body in asked(record))
+        assert not any("structured_outputs" in body for body in asked(record))
+        assert sum(call.method == "GET" for call in record) == 1
+
+
 @pytest.mark.parametrize(
     ("message", "finish", "reason"),
     [
