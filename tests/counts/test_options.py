@@ -15,7 +15,7 @@ from confound.log.layout import Layout
 FIELDS = [each.name for each in dataclasses.fields(Options)]
 OF_THE_LAYOUT = {each.name for each in dataclasses.fields(Layout)} - set(FIELDS)
 OF_THE_CALL = {"data", "track", "tell", "so_far"}  # keywords of `analyze` that are not typed as an option
-OF_THE_COMMAND = {"log", "out"}  # typed, but no keyword of `analyze`
+OF_THE_COMMAND = {"log", "out", "opened"}  # typed, but no keyword of `analyze`
 BESIDE = {*OF_THE_LAYOUT, "skip", "targeted_from", "workers"}  # typed, but no field of `Options`
 
 

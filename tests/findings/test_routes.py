@@ -204,7 +204,8 @@ def test_the_sentence_to_quote(analysis: confound.Analysis) -> None:
     (quoted,) = [point for point in finding.points if "of the observed effect" in point]
     for quantity in ("observed", "cate", "asb"):
         row = part(analysis, "adjustment", quantity)
-        written = f"{row['estimate']:+.3f} (95 % interval {row['ci_low']:+.3f} to {row['ci_high']:+.3f})"
+        ends = f"{row['ci_low']:+.3f} to {row['ci_high']:+.3f}"
+        written = f"{row['estimate']:+.3f} ({'95 % interval ' if quantity == 'observed' else ''}{ends})"
         assert written in quoted.replace("\N{MINUS SIGN}", "-")
     assert "by adjustment up to iteration 1" in quoted
     assert any("by attributes drawn in one arm" in point and "by aipw" in point for point in finding.points)

@@ -101,7 +101,14 @@ def welch_difference(treated: FloatArray, control: FloatArray, *, confidence: fl
 
 
 def standard_error(values: FloatArray) -> FloatArray:
-    """Return the standard error of each column's mean; NaN with one row, exactly 0 if nothing varies."""
+    """Return the standard error of each column's mean; NaN with one row, exactly 0 if nothing varies.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> standard_error(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]])).round(3).tolist()
+    [0.577, 0.0]
+    """
     if len(values) < 2:
         return np.full(values.shape[1], np.nan)
     constant = np.ptp(values, axis=0) <= 1e-12 * np.maximum(1.0, np.abs(values).max(axis=0))
@@ -109,7 +116,15 @@ def standard_error(values: FloatArray) -> FloatArray:
 
 
 def compared(treated: FloatArray, control: FloatArray, se: FloatArray, df: FloatArray, confidence: float) -> Difference:
-    """Compare the means of two sides by a standard error and degrees of freedom, shape (Q,) each."""
+    """Compare the means of two sides by a standard error and degrees of freedom, shape (Q,) each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = compared(np.array([[2.0]]), np.array([[1.0]]), np.array([0.5]), np.array([10.0]), 0.95)
+    >>> found.estimate.tolist(), found.pvalue.round(4).tolist()
+    ([1.0], [0.0734])
+    """
     mean_treated, mean_control = treated.mean(axis=0), control.mean(axis=0)
     estimate = mean_treated - mean_control
     estimate = np.where(np.abs(estimate) < 1e-14, 0.0, estimate)
