@@ -112,7 +112,9 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":timestamp"))]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def _yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506 -- a safe loader
     except OSError as error:
         raise InputError(f"{path}: cannot be read as YAML: {error.strerror or error}") from error
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    except (ValueError, KeyError, RecursionError, yaml.YAMLError) as error:  # KeyError: of `!!bool maybe`
         # The error's own text quotes the file, and the path may lead to any file.
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         place = f"line {mark.line + 1}: " if mark else ""

@@ -110,3 +110,15 @@ def test_content_of_a_file_that_is_no_study_is_not_shown(tmp_path: Path, content
     with pytest.raises(InputError, match="cannot be read as YAML: line") as told:
         Options(study_file=[path])
     assert "s3cret" not in str(told.value)
+
+
+def test_words_that_begin_as_true_are_words(tmp_path: Path) -> None:
+    """`True crime` is a title, and ended in a traceback; what claims to be a truth value and is none is refused."""
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "study: books\nquestions:\n  - {id: q, label: True crime, options: [true story, falsehood, 'no']}\n"
+    )
+    assert Options(study_file=[path]).listed()["labels"]["questions"] == {"q": "True crime"}
+    path.write_text("study: books\nquestions:\n  - {id: q, label: !!bool maybe}\n")
+    with pytest.raises(InputError, match="cannot be read as YAML"):
+        Options(study_file=[path])
