@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import confound
+from simulate.run import usable
 from simulate.run.loop import merge, simulate
 from tests.simulate.fakes import contents, small_study
 from tests.vllm.commands import KEY, SIZES, calls, check_whole, ran, responses
@@ -90,9 +91,15 @@ def test_shards_are_the_same(engine: VllmModel, first: Path, tmp_path: Path) -> 
     assert contents(tmp_path / "run", TABLES) == contents(first, TABLES)
 
 
-def test_free_answers_are_kept_and_read(engine: VllmModel, tmp_path: Path) -> None:
-    """What the model writes of itself is kept whole; what is no option is Unknown with a reason, not left out."""
+def test_free_answers_are_kept_and_read(engine: VllmModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the model writes of itself is kept whole; what is no option is Unknown with a reason, not left out.
+
+    Random weights answer nothing but Unknown, which stops a run; so the limit is taken away.
+    """
     study = small_study(sampling={"max_tokens": 8})
+    with pytest.raises(usable.Unusable, match="144 of 144 answers are Unknown"):
+        simulate(study, tmp_path / "stopped", users=engine, iterations=1)
+    monkeypatch.setattr(usable, "USELESS", 2.0)
     simulate(study, tmp_path / "run", users=engine, iterations=1)
     frame = responses(tmp_path / "run")
     assert len(frame) == 6 * 4 * 2 * 3
