@@ -1,5 +1,6 @@
 """Files with something wrong: bytes, cells and values of sound ones, changed at random but the same every time."""
 
+import copy
 import json
 import random
 import zlib
@@ -92,10 +93,10 @@ def values(held: Any, rng: random.Random) -> Any:
     for _ in range(rng.choice((1, 1, 2, 4))):
         place, key = _place(held, rng)
         if place is None:
-            return rng.choice(VALUES)
+            return copy.deepcopy(rng.choice(VALUES))
         change = rng.randrange(6)
         if change <= 2:
-            place[key] = rng.choice((*VALUES, *HOSTILE))
+            place[key] = copy.deepcopy(rng.choice((*VALUES, *HOSTILE)))  # lists among them may be changed next
         elif change == 3:
             del place[key]
         elif change == 4:
