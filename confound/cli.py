@@ -12,6 +12,7 @@ from confound.console import EXIT_FAILED, errors_told, with_options
 from confound.errors import InputError
 
 if TYPE_CHECKING:
+    from confound.failures import Failure
     from confound.result import Analysis
 
 LOG = click.argument("log", nargs=-1, required=True)
@@ -103,11 +104,11 @@ def analyze(log: tuple[str, ...], out: Path, opened: bool, **given: Any) -> None
     tell = console.tell()
     if tell is not None:
         tell("Reading and counting ...")
-    first: list[Analysis] = []
+    first: list[tuple[Analysis, tuple[Failure, ...]]] = []
 
     def so_far(found: "Analysis", seconds: float) -> None:
-        first.append(found)
-        click.echo(terminal.text(found, folder.save_tables(found, out)))
+        first.append((found, folder.save_tables(found, out)))
+        click.echo(terminal.text(*first[0]))
         click.echo(f"\nSaved in {out}. Whether the effect settles is being modelled, {_about(seconds)}.", err=True)
 
     try:
@@ -116,9 +117,10 @@ def analyze(log: tuple[str, ...], out: Path, opened: bool, **given: Any) -> None
         if not first:
             raise
         click.echo("\nStopped: whether the effect settles was not modelled. Everything else is saved.", err=True)
-        result = first[0]
-    failures = folder.save_tables(result, out)
-    click.echo(terminal.settling(result) if first else terminal.text(result, failures))
+        result, failures = first[0]  # said and saved already
+    else:
+        failures = folder.save_tables(result, out)
+        click.echo(terminal.settling(result) if first else terminal.text(result, failures))
     if tell is not None and "figures" not in given["skip"]:
         tell("Drawing the figures ...")
     failures = folder.add_pictures(result, out, failures, workers=given["workers"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -80,6 +81,11 @@ class Cell:
     low: float = np.nan
     high: float = np.nan
     numbers: Numbers | None = None
+
+    def place(self, arm: str) -> dict[str, Any]:
+        """Return the first columns of a row about one arm."""
+        where = {"study": self.study, "model": self.model, "iteration": self.iteration}
+        return {**where, "arm": arm, "question": self.question, "role": self.role}
 
     @property
     def known(self) -> IntArray:

@@ -101,17 +101,8 @@ def rows(cells: Sequence[Cell], reference: str, *, confidence: float, group: str
 
 
 def _place(pair: Beside, arm: str) -> Row:
-    cell = pair.simulated
-    return {
-        "study": cell.study,
-        "model": cell.model,
-        "iteration": cell.iteration,
-        "arm": arm,
-        "question": cell.question,
-        "role": cell.role,
-        "against": pair.people.model,
-        "pairing": "paired" if pair.paired else "marginals",
-    }
+    how = {"against": pair.people.model, "pairing": "paired" if pair.paired else "marginals"}
+    return {**pair.simulated.place(arm), **how}
 
 
 def _paired(pair: Beside, columns: Sequence[int], confidence: float) -> Row | None:

@@ -25,12 +25,7 @@ def frame(cells: Iterable[Cell]) -> pd.DataFrame:
     """Count personas, answers and Unknown by arm."""
     rows = [
         {
-            "study": cell.study,
-            "model": cell.model,
-            "iteration": cell.iteration,
-            "arm": arm,
-            "question": cell.question,
-            "role": cell.role,
+            **cell.place(arm),
             "n_personas": (cell.answers[:, column].sum(axis=1) > 0).sum(),
             "n_answers": cell.answers[:, column].sum(),
             "n_unknown": cell.unknown[:, column].sum(),

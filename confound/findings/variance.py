@@ -94,7 +94,7 @@ def rows(cells: Sequence[Cell], reference: str | None, *, confidence: float) -> 
             if cell.model == reference:
                 people.setdefault(key, {})[cell.iteration] = described
             yield {
-                **_place(cell, arm),
+                **cell.place(arm),
                 **_split(side, cell, described, confidence),
                 **described.row,
                 **_against(described, people.get(key, {}), cell, reference, confidence),
@@ -108,11 +108,6 @@ def _sides(cell: Cell) -> Iterator[tuple[str, Laid]]:
     for arm, side in [*sides, (ALL_ARMS, every)]:
         if side.known.any():
             yield arm, side
-
-
-def _place(cell: Cell, arm: str) -> Row:
-    where = {"study": cell.study, "model": cell.model, "iteration": cell.iteration}
-    return {**where, "arm": arm, "question": cell.question, "role": cell.role}
 
 
 def _split(side: Laid, cell: Cell, described: "_Described", confidence: float) -> Row:

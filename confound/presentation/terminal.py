@@ -24,6 +24,7 @@ from confound.text import bracketed, named, number, p_value, printable, typed
 WIDTH = 100
 LINES = 37  # of a summary; where it was saved takes three more
 ROWS = 3  # of a table at least
+ABOVE = 4  # lines of a table above its rows: a blank one, title, names and a rule
 REMARK_LINES = 6
 SETTLING = 3  # outcomes of which it is said here whether their effect settles
 ALONE = 2  # studies and models of which each has its own sentences; more stand in one table
@@ -58,26 +59,25 @@ def text(analysis: Findings, failures: Sequence[Failure] = ()) -> str:
     """
     told = _remarks(analysis.warnings, failures, lines=REMARK_LINES)
     people = [line for said in people_points.lines(analysis.frames, analysis.settings) for line in _lines(said)]
-    room = LINES - len(told) - len(people)
+    room = LINES - len(told)
     if len(analysis.verdict) > ALONE:
-        return "\n".join([*_grid(analysis, room), *people, *told])
+        return "\n".join([*_grid(analysis, room - len(people)), *people, *told])
     tables = []
     if len(analysis.drift):
         tables.append(("DRIFT of the negative controls", _last(analysis.drift), _DRIFT))
     if len(analysis.effects):
         tables.append(("EFFECTS (treated - control)", main_rows(_last(analysis.effects)), _EFFECTS))
-    least = sum(min(len(frame), ROWS) + 4 for _, frame, _ in tables)  # with a blank line, title, names and a rule
-    lines = ["VERDICT", *_sentences(analysis.verdict, room - least - 1), *people]
-    room += len(people)
-    for left, (title, frame, columns) in zip(range(len(tables), 0, -1), tables, strict=True):
-        after = sum(min(len(later), ROWS) + 4 for _, later, _ in tables[len(tables) - left + 1 :])
-        places = _PLACE[2:] if len(analysis.verdict) == 1 else _PLACE  # one study and model were named above
-        lines += _table(title, frame, [*places, *columns], rows=room - len(lines) - after - 4)
+    least = [min(len(frame), ROWS) + ABOVE for _, frame, _ in tables]
+    lines = ["VERDICT", *_sentences(analysis.verdict, room - len(people) - sum(least) - 1), *people]
+    places = _PLACE[2:] if len(analysis.verdict) == 1 else _PLACE  # one study and model were named above
+    for i, (title, frame, columns) in enumerate(tables):
+        rows = room - len(lines) - sum(least[i + 1 :]) - ABOVE
+        lines += _table(title, frame, [*places, *columns], rows=rows)
     return "\n".join([*lines, *told])
 
 
-def _lines(sentence: str) -> list[str]:
-    return wrapped(sentence).splitlines()
+def _lines(sentence: str, *, indent: str = "") -> list[str]:
+    return wrapped(sentence, indent=indent).splitlines()
 
 
 def settling(analysis: Findings) -> str:
@@ -97,8 +97,8 @@ def _sentences(verdict: Sequence[Finding], room: int) -> list[str]:
     lines: list[str] = []
     for left, finding in zip(range(len(verdict), 0, -1), verdict, strict=True):
         share = (room - len(lines)) // left
-        own = wrapped(f"{named(finding.study)}, {named(finding.model)}: {finding.headline}").splitlines()
-        points = [wrapped(f"- {point}", indent="  ").splitlines() for point in finding.points]
+        own = _lines(f"{named(finding.study)}, {named(finding.model)}: {finding.headline}")
+        points = [_lines(f"- {point}", indent="  ") for point in finding.points]
         said = 0
         while said < len(points) and len(own) + len(points[said]) < share:
             own += points[said]
@@ -114,9 +114,9 @@ def _grid(analysis: Findings, room: int) -> list[str]:
     groups = {(g.study, g.model): g for g in overview.groups(analysis.drift, analysis.effects, analysis.decomposition)}
     shown = [(finding, groups[finding.study, finding.model]) for finding in analysis.verdict]
     counts = Counter(finding.drift for finding, _ in shown)
-    meaning = [wrapped(f"{STATES[state][0]}: {STATES[state][1]}").splitlines() for state in STATES if state in counts]
+    meaning = [_lines(f"{STATES[state][0]}: {STATES[state][1]}") for state in STATES if state in counts]
     summary = ", ".join(f"{STATES[state][0]} in {n:,}" for state, n in counts.items())
-    heading = wrapped(f"Drift of the users, {len(shown):,} studies and models: {summary}.").splitlines()
+    heading = _lines(f"Drift of the users, {len(shown):,} studies and models: {summary}.")
     rest = 1 + len(heading) + sum(map(len, meaning)) + 4  # title, blank line, names, rule, what is not shown
     frame = pd.DataFrame([_glance(finding, group) for finding, group in shown[: max(ROWS, room - rest)]])
     kept = [name for name in frame if frame[name].any()]
@@ -133,7 +133,7 @@ def _evidence(verdict: Sequence[Finding], room: int) -> list[str]:
     for finding in verdict:
         if finding.drift == SHOWN and len(finding.points) > 1:
             where = f"{named(finding.study)}, {named(finding.model)}"
-            own = wrapped(f"{where}: {finding.points[1]}").splitlines()
+            own = _lines(f"{where}: {finding.points[1]}")
             if len(lines) + len(own) > room:
                 break
             lines += own

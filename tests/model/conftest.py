@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.model.page import server_script, simulate_command
+from tests.served import free_port, wait_for
 from tests.vllm.commands import ran, words
 
 if TYPE_CHECKING:
@@ -34,9 +31,7 @@ class Run:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start the server; return its address. It ends with the tests, however they end: its standard input does."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folder = tmp_path_factory.mktemp("server")
     log, script = folder / "log", folder / "serve.py"
     script.write_text(server_script(), encoding="utf-8")
@@ -46,22 +41,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT) as process,  # noqa: S603
     ):
         try:
-            wait_for(f"http://127.0.0.1:{port}/health", process, log)
+            wait_for(f"http://127.0.0.1:{port}/health", process, log, patience=PATIENCE)
             yield f"http://127.0.0.1:{port}/v1"
         finally:
             process.kill()
-
-
-def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a server is healthy."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=5):  # noqa: S310 -- our own server
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.2)
-    raise AssertionError(log.read_text()[-4_000:])
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
+from tests.served import free_port, wait_for
 from tests.vllm.commands import SIZES, calls, check_whole, ran, responses, words
 from tests.vllm.tiny import SERVER
 
@@ -27,9 +24,7 @@ PATIENCE = 300
 @pytest.fixture(scope="module")
 def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start vLLM's server on the model; return its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
     place = ["--host", "127.0.0.1", "--port", str(port), "--served-model-name", NAME]
     log = tmp_path_factory.mktemp("server") / "log"
@@ -38,22 +33,10 @@ def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         subprocess.Popen([*command, *place, *SERVER], stdout=out, stderr=subprocess.STDOUT) as process,  # noqa: S603
     ):
         try:
-            wait_for(f"http://127.0.0.1:{port}/health", process, log)
+            wait_for(f"http://127.0.0.1:{port}/health", process, log, patience=PATIENCE)
             yield f"http://127.0.0.1:{port}/v1"
         finally:
             process.terminate()
-
-
-def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a server is healthy."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=5):  # noqa: S310 -- our own server
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.5)
-    raise AssertionError(log.read_text()[-4_000:])
 
 
 def test_opinionqa_against_a_server(server: str, by_command: Path, tmp_path: Path) -> None:
